@@ -1,0 +1,10 @@
+"""The built-in checks of trainingdoctor, registered through the entry point that any plug-in uses."""
+
+from importlib import import_module
+
+from trainingdoctor import Check
+
+# In the order in which a report lists them.
+AREAS = ("training",)
+
+CHECKS: tuple[Check, ...] = tuple(check for area in AREAS for check in import_module(f"{__name__}.{area}").CHECKS)

@@ -1,0 +1,6 @@
+"""`python -m trainingdoctor`."""
+
+from trainingdoctor.cli import main
+
+if __name__ == "__main__":
+    main()

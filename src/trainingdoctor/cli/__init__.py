@@ -1,0 +1,44 @@
+"""The command line: parse, load, diagnose, render, exit code. torch is imported inside the commands only."""
+
+import typer
+
+from trainingdoctor.cli.catalogue import checks, explain
+from trainingdoctor.cli.diagnose import diagnose
+from trainingdoctor.cli.env import env
+from trainingdoctor.cli.exits import exits
+from trainingdoctor.cli.reference_run import reference_run
+
+app = typer.Typer(
+    name="trainingdoctor",
+    help="Finds out why a neural network trains badly, and what cures it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from trainingdoctor import __version__
+
+        typer.echo(f"trainingdoctor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
+    pass
+
+
+for command in (diagnose, env, reference_run, checks, explain):
+    app.command(command.__name__.replace("_", "-"))(exits(command))
+
+
+def main() -> None:
+    """Entry point of the `trainingdoctor` command."""
+    app()

@@ -1,0 +1,38 @@
+"""Exit codes: 0 healthy, 1 findings, 2 wrong usage or a config that cannot be loaded, 3 a check crashed, nothing else."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from trainingdoctor.errors import UserError
+from trainingdoctor.finding import Severity
+from trainingdoctor.report import Outcome, Report
+
+HEALTHY, FINDINGS, USAGE, CRASHED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def exit_code(report: Report, fail_on: Severity) -> int:
+    """The documented exit code of a report."""
+    if report.at_or_above(fail_on):
+        return FINDINGS
+    return CRASHED if any(r.outcome is Outcome.CRASHED for r in report.results) else HEALTHY
+
+
+def exits(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command whose UserError is one sentence on standard error and exit code 2, and Ctrl-C exit code 130."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            print(f"trainingdoctor: {error}", file=sys.stderr)  # noqa: T201
+            raise typer.Exit(USAGE) from None
+        except KeyboardInterrupt:
+            print("trainingdoctor: interrupted", file=sys.stderr)  # noqa: T201
+            raise typer.Exit(INTERRUPTED) from None
+
+    return wrapped

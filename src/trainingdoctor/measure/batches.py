@@ -1,0 +1,227 @@
+"""Real batches of the user's loaders, and how a batch goes through the user's model and criterion."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.calling import user_code
+
+TARGET_KEYS = ("labels", "label", "targets", "target", "y", "fine_label", "coarse_label")
+OUTPUT_KEYS = ("logits", "out", "output", "outputs", "pred", "preds", "predictions", "scores")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch. inputs: a tensor, or what the model takes (dict, tuple).  targets: None when there are none."""
+
+    inputs: Any
+    targets: Any
+
+    @property
+    def size(self) -> int:
+        """Number of samples: the first dimension of the first tensor."""
+        return next((len(t) for t in tensors(self.inputs) if t.ndim), 0)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on `device`."""
+        return Batch(moved(self.inputs, device), moved(self.targets, device))
+
+    def first(self, count: int) -> "Batch":
+        """The first `count` samples."""
+        size = self.size
+        return Batch(_rows(self.inputs, size, count), _rows(self.targets, size, count))
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """All tensors in nested tuples, lists, mappings and `dataclass`-like outputs."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from tensors(item)
+
+
+def mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """`value` with `function` applied to every tensor in it."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, Mapping):
+        return {key: mapped(item, function) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mapped(item, function) for item in value]
+    return value
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """`value` with every tensor on `device`."""
+    return mapped(value, lambda t: t.to(device))
+
+
+def _rows(value: Any, size: int, count: int) -> Any:
+    return mapped(value, lambda t: t[:count] if t.ndim and len(t) == size else t)
+
+
+def split_batch(raw: Any) -> Batch:
+    """Tell inputs from targets: (x, ..., y) tuples, dicts with a usual target key, anything else is all input."""
+    if isinstance(raw, Mapping):
+        key = next((k for k in TARGET_KEYS if k in raw), None)
+        return Batch({k: v for k, v in raw.items() if k != key}, raw[key] if key else None)
+    if isinstance(raw, list | tuple):
+        if len(raw) == 1:
+            return Batch(raw[0], None)
+        return Batch(raw[0] if len(raw) == 2 else tuple(raw[:-1]), raw[-1])
+    return Batch(raw, None)
+
+
+def is_one_shot(loader: Iterable[Any]) -> bool:
+    """Whether `loader` is its own iterator, so that looking at it would use it up."""
+    return isinstance(loader, Iterator)
+
+
+def draw_batches(loader: Iterable[Any], name: str, count: int, samples: int) -> tuple[Batch, ...]:
+    """Up to `count` batches, fewer once they hold `samples` samples. Leaves no worker processes behind."""
+    if is_one_shot(loader):
+        raise Unavailable(f"{name} is its own iterator, and looking would use it up: give the DataLoader itself")
+    batches: list[Batch] = []
+    with user_code(f"iterating {name}"), without_persistent_workers(loader):
+        for raw in islice(loader, count):
+            batches.append(split_batch(raw))
+            if sum(batch.size for batch in batches) >= samples:
+                break
+    if not batches:
+        raise Unavailable(f"{name} is empty: it gives no batch")
+    return tuple(batches)
+
+
+class without_persistent_workers:  # noqa: N801 - reads as a statement at its call
+    """While looking, a loader must not keep workers (`persistent_workers=True` would leave them running)."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+        self.was = getattr(loader, "persistent_workers", False)
+
+    def __enter__(self) -> None:
+        if self.was:
+            self.iterator, self.loader._iterator = self.loader._iterator, None
+            self.loader.persistent_workers = False
+
+    def __exit__(self, *_: object) -> None:
+        if self.was:
+            self.loader.persistent_workers = True
+            self.loader._iterator = self.iterator
+
+
+@evidence(cost="probe", optional=("augment_on_device",))
+def train_batches(
+    train_loader: Iterable[Any], augment_on_device: Callable[..., Any] | None, *, count: int = 32, samples: int = 512
+) -> tuple[Batch, ...]:
+    """Batches as the model sees them in training: drawn from train_loader and augmented on the device."""
+    batches = draw_batches(train_loader, "train_loader", count, samples)
+    return tuple(augmented(batch, augment_on_device) for batch in batches)
+
+
+@evidence(cost="probe")
+def val_batches(val_loader: Iterable[Any], *, count: int = 32, samples: int = 512) -> tuple[Batch, ...]:
+    """Batches of the evaluation loader."""
+    return draw_batches(val_loader, "val_loader", count, samples)
+
+
+def augmented(batch: Batch, augment: Callable[..., Any] | None) -> Batch:
+    """`batch` after the user's augment_on_device: called with the inputs, or with inputs and targets if it takes two."""
+    if augment is None:
+        return batch
+    with user_code("augment_on_device"):
+        if _required(augment) >= 2:
+            inputs, targets = augment(batch.inputs, batch.targets)
+            return Batch(inputs, targets)
+        return replace(batch, inputs=augment(batch.inputs))
+
+
+def _required(function: Callable[..., Any]) -> int:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 1
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in positional and p.default is p.empty for p in parameters)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's first parameter or buffer lives; the CPU if it has none."""
+    tensor = next(model.parameters(), None)
+    tensor = next(model.buffers(), None) if tensor is None else tensor
+    return torch.device("cpu") if tensor is None else tensor.device
+
+
+def forward(model: nn.Module, batch: Batch) -> Any:
+    """The model's raw output on a batch, given as the model takes it: a tensor, keyword arguments, or several inputs."""
+    batch = batch.to(device_of(model))
+    inputs = batch.inputs
+    with user_code("the model's forward"):
+        if isinstance(inputs, Mapping):
+            return _forward_mapping(model, inputs)
+        if isinstance(inputs, list | tuple):
+            return model(*inputs)
+        return model(inputs)
+
+
+def _forward_mapping(model: nn.Module, inputs: Mapping[str, Any]) -> Any:
+    parameters = inspect.signature(model.forward).parameters
+    if any(key in parameters for key in inputs):
+        variadic = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        return model(**{k: v for k, v in inputs.items() if variadic or k in parameters})
+    only = [value for value in inputs.values() if isinstance(value, Tensor)]
+    if len(only) == 1 and len(parameters) == 1:
+        return model(only[0])
+    return model(dict(inputs))
+
+
+def prediction(output: Any) -> Tensor:
+    """The tensor of an output that holds the prediction: itself, the first of a tuple, or `logits` of a mapping.
+
+    Raises Unavailable where there is none.
+    """
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        key = next((k for k in OUTPUT_KEYS if k in output), None)
+        found = [output[key]] if key else [v for v in output.values() if isinstance(v, Tensor) and v.ndim >= 2]
+    elif isinstance(output, list | tuple):
+        found = [item for item in output if isinstance(item, Tensor)]
+    else:
+        found = [getattr(output, k) for k in OUTPUT_KEYS if isinstance(getattr(output, k, None), Tensor)]
+    if not found:
+        raise Unavailable(f"the model returns a {type(output).__name__} in which no prediction tensor can be told")
+    return cast(Tensor, found[0])
+
+
+def loss_of(criterion: Callable[..., Any], output: Any, batch: Batch) -> Tensor:
+    """The criterion on an output: PyTorch's losses get the prediction tensor, a user's function the raw output.
+
+    Raises UserCodeError when the criterion raises.
+    """
+    raw_is_tensor = isinstance(output, Tensor)
+    targets = moved(batch.targets, next(tensors(output), torch.zeros(())).device)
+    if not raw_is_tensor and _tensor_only(criterion):
+        output = prediction(output)
+    with user_code("the criterion"):
+        loss = criterion(output) if targets is None else criterion(output, targets)
+    if not isinstance(loss, Tensor):
+        raise Unavailable(f"the criterion returns a {type(loss).__name__}, not a tensor")
+    return loss
+
+
+def _tensor_only(criterion: Callable[..., Any]) -> bool:
+    """PyTorch's own losses take tensors; a user's function gets what the model returned."""
+    module = type(criterion).__module__ if isinstance(criterion, nn.Module) else getattr(criterion, "__module__", "")
+    return str(module).startswith("torch.")

@@ -1,0 +1,1 @@
+"""Report -> text. Renderers draw; they decide nothing."""

@@ -1,0 +1,230 @@
+"""The runner decides: what is measured, in which order, for how long, and what becomes of it."""
+
+from __future__ import annotations
+
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from trainingdoctor.check import Check, Cost
+from trainingdoctor.deadline import TimeUp, limited
+from trainingdoctor.errors import Reason, Unavailable, UserCodeError
+from trainingdoctor.evidence import Evidence
+from trainingdoctor.finding import Finding, Note
+from trainingdoctor.registry import Registry, load_registry
+from trainingdoctor.report import Outcome, Report, Result
+from trainingdoctor.settings import Settings
+from trainingdoctor.training import Training
+
+Progress = Callable[[int, int, str], None]
+
+# A single measurement that takes longer than this hangs, whatever the whole diagnosis may take. Seconds; the dearest
+# measurement of a ResNet-110 on two CPU cores takes about a fifth of it.
+HANGS = {Cost.INSPECT: 20.0, Cost.PROBE: 60.0, Cost.TRAIN: 150.0}
+
+# What to add to a config to get the checks that need a field.
+ADD = {
+    "model": "model = ...",
+    "train_loader": "train_loader = DataLoader(...)",
+    "val_loader": "val_loader = DataLoader(...)",
+    "criterion": "criterion = nn.CrossEntropyLoss()",
+    "optimizer": "optimizer = torch.optim.SGD(model.parameters(), lr=...)",
+    "scheduler": "scheduler = torch.optim.lr_scheduler....",
+    "epochs": "epochs = <number of passes over train_loader>",
+    "num_classes": "num_classes = ...",
+    "grad_clip": "grad_clip = <the norm you clip gradients to>",
+    "augment_on_device": "augment_on_device = <what you apply to a batch in training>",
+}
+
+
+def diagnose(
+    training: Training,
+    *,
+    settings: Settings | None = None,
+    device: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    registry: Registry | None = None,
+) -> Report:
+    """Run the checks on a training and report what was found.
+
+    settings: selection, thresholds, `quick` and `time_limit` (default: all checks, 600 s).  device: where to measure
+    (default: where the model is).  seed: of every measurement.  The training comes back bit for bit as it was.
+    """
+    started = time.perf_counter()
+    registry = registry or load_registry()
+    settings = settings or Settings()
+    with _quiet(), _placed(training, device):
+        diagnosis = Diagnosis(training, registry, settings, seed, started)
+        results = diagnosis.run(progress or (lambda *_: None))
+        environment, summary = diagnosis.about()
+    order = {code: i for i, code in enumerate(registry.checks)}
+    return Report(
+        target=training.name,
+        results=tuple(sorted(results, key=lambda r: order[r.code])),
+        training=summary,
+        environment=environment,
+        seconds=time.perf_counter() - started,
+        broken=tuple(registry.broken),
+    )
+
+
+@dataclass
+class Diagnosis:
+    """One diagnosis under way: evidence is measured at most once, lazily, and shared."""
+
+    training: Training
+    registry: Registry
+    settings: Settings
+    seed: int
+    started: float
+    known: dict[str, Any] = field(default_factory=dict)
+    failures: list[UserCodeError] = field(default_factory=list)
+
+    def run(self, progress: Progress) -> list[Result]:
+        """All checks: cheap ones first, and last the one that reports what the user's code raised on the way."""
+        checks = sorted(self.registry.checks.values(), key=lambda c: ("failures" in c.needs, c.cost.rank))
+        results = []
+        for i, check in enumerate(checks):
+            progress(i, len(checks), check.code)
+            results.append(self.result(check))
+        progress(len(checks), len(checks), "")
+        return results
+
+    def result(self, check: Check) -> Result:
+        """One check's outcome, whatever happens in it."""
+        began = time.perf_counter()
+        result = self._judged(check)
+        return replace(result, seconds=time.perf_counter() - began)
+
+    def _judged(self, check: Check) -> Result:
+        if (why_not := self.settings.excludes(check)) is not None:
+            return Result(check.code, Outcome.SKIPPED, check.cost, why_not, Reason.NOT_APPLICABLE)
+        try:
+            evidence = [self.value(name) for name in check.needs]
+            said = check(*evidence, **self.settings.thresholds.get(check.code, {}))
+        except Unavailable as unavailable:
+            return Result(check.code, Outcome.SKIPPED, check.cost, str(unavailable), unavailable.reason)
+        except UserCodeError as error:
+            return Result(check.code, Outcome.SKIPPED, check.cost, str(error), Reason.FAILED)
+        except Exception as error:  # noqa: BLE001 - a crashed check is one line in the report, never the end of it
+            reason = f"{type(error).__name__}: {error}"
+            return Result(check.code, Outcome.CRASHED, check.cost, reason, traceback=traceback.format_exc())
+        return _told(check, said)
+
+    def value(self, name: str) -> Any:
+        """A field of the training, or evidence. Raises what its measurement raised, each time it is asked for."""
+        if name == "failures":
+            return tuple(self.failures)
+        if name not in self.known:
+            try:
+                self.known[name] = self._field(name) if name in Training.field_names() else self._measured(name)
+            except UserCodeError as error:
+                self.failures.append(error)
+                self.known[name] = error
+            except Exception as error:  # noqa: BLE001 - kept, and raised for each check that asks
+                self.known[name] = error
+        value = self.known[name]
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def _field(self, name: str) -> Any:
+        value = getattr(self.training, name)
+        if value is None:
+            raise Unavailable(f"needs {name}: add `{ADD.get(name, f'{name} = ...')}`", Reason.MISSING)
+        return value
+
+    def _measured(self, name: str) -> Any:
+        evidence = self.registry.evidence(name)
+        if evidence is None:
+            raise LookupError(f"there is neither a field of Training nor evidence named {name!r}")
+        if evidence.cost is Cost.TRAIN and self.settings.quick:
+            raise Unavailable("--quick leaves out what trains", Reason.QUICK)
+        arguments = [self._argument(evidence, need) for need in evidence.needs]
+        limit = min(HANGS[evidence.cost], self._time_left())
+        if limit <= 0:
+            raise Unavailable(f"time: the limit of {self.settings.time_limit:.0f} s was used up", Reason.TIME)
+        return self._under_guard(evidence, arguments, limit)
+
+    def _argument(self, evidence: Evidence, need: str) -> Any:
+        try:
+            return self.value(need)
+        except Unavailable as unavailable:
+            if need in evidence.optional and unavailable.reason in (Reason.MISSING, Reason.NOT_APPLICABLE):
+                return None
+            raise
+
+    def _under_guard(self, evidence: Evidence, arguments: list[Any], limit: float) -> Any:
+        thresholds = self.settings.thresholds.get(evidence.name, {})
+        try:
+            with _nothing_changes(self.training, self.seed), limited(limit):
+                return evidence(*arguments, **thresholds)
+        except TimeUp:
+            raise Unavailable(
+                f"time: measuring {evidence.name} did not end within {limit:.0f} s", Reason.TIME
+            ) from None
+
+    def _time_left(self) -> float:
+        return self.settings.time_limit - (time.perf_counter() - self.started)
+
+    def about(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Where it ran and what was examined; empty where even that cannot be read."""
+        facts = []
+        for name in ("environment_facts", "training_summary"):
+            try:
+                facts.append(self.value(name))
+            except Exception:  # noqa: BLE001 - a report without its header is better than none
+                facts.append({})
+        return facts[0], facts[1]
+
+
+def _told(check: Check, said: list[Finding | Note]) -> Result:
+    findings = tuple(
+        replace(f, code=check.code, explains=check.explains, references=f.references or check.references)
+        for f in said
+        if isinstance(f, Finding)
+    )
+    notes = tuple(n for n in said if isinstance(n, Note))
+    return Result(
+        check.code, Outcome.UNWELL if findings else Outcome.HEALTHY, check.cost, findings=findings, notes=notes
+    )
+
+
+def _is_empty(training: Training) -> bool:
+    return all(
+        getattr(training, name) is None for name in ("model", "train_loader", "val_loader", "optimizer", "criterion")
+    )
+
+
+@contextmanager
+def _nothing_changes(training: Training, seed: int) -> Iterator[None]:
+    """Around every measurement. An empty training needs no torch, which may be what is broken."""
+    if _is_empty(training):
+        yield
+        return
+    from trainingdoctor.measure.restore import restored, seed_everything
+
+    with restored(training):
+        seed_everything(seed)
+        yield
+
+
+def _placed(training: Training, device: str | None) -> AbstractContextManager[None]:
+    if device is None or training.model is None:
+        return nullcontext()
+    from trainingdoctor.measure.place import placed
+
+    return placed(training, device)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Warnings that torch prints about the user's code while it is being examined belong to no one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
