@@ -1,6 +1,7 @@
 """CIFAR-10 for the examples: the real one where it can be found, generated images (saying so) where it cannot."""
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,11 @@ class Cifar10(CIFAR10):
 
     def _check_integrity(self) -> bool:
         return (Path(self.root) / FOLDER / "data_batch_1").is_file()
+
+    def _load_meta(self) -> None:
+        with (Path(self.root) / FOLDER / "batches.meta").open("rb") as file:
+            self.classes = pickle.load(file)["label_names"]
+        self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
 
 
 class GeneratedImages(Dataset):

@@ -5,6 +5,23 @@ from importlib import import_module
 from trainingdoctor import Check
 
 # In the order in which a report lists them.
-AREAS = ("training",)
+AREAS = (
+    "training",
+    "augmentation",
+    "normalization",
+    "data",
+    "labels",
+    "loader",
+    "learning_rate",
+    "learning",
+    "schedule",
+    "optimizer",
+    "weight_decay",
+    "batchnorm",
+    "regularization",
+    "loss",
+    "model",
+    "initialization",
+)
 
 CHECKS: tuple[Check, ...] = tuple(check for area in AREAS for check in import_module(f"{__name__}.{area}").CHECKS)

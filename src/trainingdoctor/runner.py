@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from types import TracebackType
 from typing import Any
 
 from trainingdoctor.check import Check, Cost
@@ -84,6 +85,7 @@ class Diagnosis:
     started: float
     known: dict[str, Any] = field(default_factory=dict)
     failures: list[UserCodeError] = field(default_factory=list)
+    tracebacks: dict[str, TracebackType | None] = field(default_factory=dict)
 
     def run(self, progress: Progress) -> list[Result]:
         """All checks: cheap ones first, and last the one that reports what the user's code raised on the way."""
@@ -124,14 +126,19 @@ class Diagnosis:
             try:
                 self.known[name] = self._field(name) if name in Training.field_names() else self._measured(name)
             except UserCodeError as error:
-                self.failures.append(error)
-                self.known[name] = error
+                if error not in self.failures:
+                    self.failures.append(error)
+                self._keep(name, error)
             except Exception as error:  # noqa: BLE001 - kept, and raised for each check that asks
-                self.known[name] = error
+                self._keep(name, error)
         value = self.known[name]
         if isinstance(value, Exception):
-            raise value
+            # Raised many times over: without this its traceback would grow each time.
+            raise value.with_traceback(self.tracebacks[name])
         return value
+
+    def _keep(self, name: str, error: Exception) -> None:
+        self.known[name], self.tracebacks[name] = error, error.__traceback__
 
     def _field(self, name: str) -> Any:
         value = getattr(self.training, name)

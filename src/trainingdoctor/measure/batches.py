@@ -35,8 +35,12 @@ class Batch:
 
     def first(self, count: int) -> "Batch":
         """The first `count` samples."""
+        return self.rows(0, count)
+
+    def rows(self, start: int, count: int) -> "Batch":
+        """`count` samples from `start` on."""
         size = self.size
-        return Batch(_rows(self.inputs, size, count), _rows(self.targets, size, count))
+        return Batch(_rows(self.inputs, size, start, count), _rows(self.targets, size, start, count))
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -67,8 +71,8 @@ def moved(value: Any, device: torch.device) -> Any:
     return mapped(value, lambda t: t.to(device))
 
 
-def _rows(value: Any, size: int, count: int) -> Any:
-    return mapped(value, lambda t: t[:count] if t.ndim and len(t) == size else t)
+def _rows(value: Any, size: int, start: int, count: int) -> Any:
+    return mapped(value, lambda t: t[start : start + count] if t.ndim and len(t) == size else t)
 
 
 def split_batch(raw: Any) -> Batch:
@@ -134,6 +138,21 @@ def train_batches(
 def val_batches(val_loader: Iterable[Any], *, count: int = 32, samples: int = 512) -> tuple[Batch, ...]:
     """Batches of the evaluation loader."""
     return draw_batches(val_loader, "val_loader", count, samples)
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """Samples in a training batch, as drawn; devices that share it (DataParallel)."""
+
+    samples: int
+    devices: int = 1
+
+
+@evidence(cost="probe")
+def batch_size(train_batches: tuple[Batch, ...], model: nn.Module) -> BatchSize:
+    """Samples per batch and device."""
+    devices = len(model.device_ids) if isinstance(model, nn.DataParallel) and model.device_ids else 1
+    return BatchSize(train_batches[0].size // devices, devices)
 
 
 def augmented(batch: Batch, augment: Callable[..., Any] | None) -> Batch:

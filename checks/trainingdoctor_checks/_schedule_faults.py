@@ -1,0 +1,71 @@
+"""One schedule, at most one fault: the most specific description of a simulated schedule."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.schedule import ScheduleTrace
+
+
+class Fault(StrEnum):
+    """What is wrong with a schedule, most specific first."""
+
+    NONE = "none"
+    STEP_UNIT = "step_unit"
+    MISSING = "missing"
+    WARMUP_STUCK = "warmup_stuck"
+    NEVER_DECAYS = "never_decays"
+    RESTARTS_AT_END = "restarts_at_end"
+    ENDS_HIGH = "ends_high"
+    DECAYS_TOO_EARLY = "decays_too_early"
+
+
+def fault_of(trace: ScheduleTrace) -> Fault:
+    """Name the fault of a schedule. An adaptive one (ReduceLROnPlateau) and a run of under three calls have none."""
+    if trace.error is not None or _other_unit(trace):
+        return Fault.STEP_UNIT
+    if trace.adaptive or trace.peak <= 0:
+        return Fault.NONE
+    if trace.scheduler is None:
+        return Fault.MISSING
+    if len(trace.rates) < 3:
+        return Fault.NONE
+    return _shape(trace)
+
+
+def _shape(trace: ScheduleTrace) -> Fault:
+    after = trace.rates[trace.rates.index(trace.peak) :]
+    low = min(after)
+    if not trace.constant and trace.peak_position > 0.95 and trace.initial < 0.9 * trace.final:
+        return Fault.WARMUP_STUCK
+    if trace.final > 0.95 * trace.peak and low > 0.5 * trace.peak:
+        return Fault.NEVER_DECAYS
+    if low < 0.1 * trace.peak and trace.final > max(3 * low, 0.1 * trace.peak):
+        return Fault.RESTARTS_AT_END
+    if trace.final > 0.2 * trace.peak:
+        return Fault.ENDS_HIGH
+    return Fault.DECAYS_TOO_EARLY if trace.share_below(0.01) > 0.3 else Fault.NONE
+
+
+def _other_unit(trace: ScheduleTrace) -> bool:
+    """Whether the scheduler's own end fits the run in the other unit and not in its own."""
+    if trace.horizon is None or trace.steps_per_epoch is None or trace.steps_per_epoch < 5:
+        return False
+    calls = len(trace.rates)
+    if trace.interval == "epoch":
+        in_steps = trace.horizon / (trace.epochs * trace.steps_per_epoch)
+        return trace.horizon > 5 * calls and 1 / 3 < in_steps < 3
+    decays = trace.final < 0.5 * trace.peak or min(trace.rates) < 0.5 * trace.peak
+    return trace.horizon * 5 < calls and 1 / 3 < trace.horizon / trace.epochs < 3 and decays and not _warmup_only(trace)
+
+
+def _warmup_only(trace: ScheduleTrace) -> bool:
+    """A short warm-up after which the rate stays up is no decay that came too early."""
+    return trace.final >= 0.95 * trace.peak and trace.initial < trace.final and trace.rates.count(trace.final) > 0.8 * len(trace.rates)
+
+
+def span(trace: ScheduleTrace) -> str:
+    """The run's length for people."""
+    return f"{trace.epochs} epochs" if trace.interval == "epoch" else f"{len(trace.rates)} steps ({trace.epochs} epochs)"

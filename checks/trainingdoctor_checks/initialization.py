@@ -1,0 +1,234 @@
+"""Initialization: compared with the same architecture under its standard initialization, not with fixed bands.
+
+A healthy ResNet-110 starts at a loss of 6 to 7 and its early gradients are ten times the late ones; a fixed band would
+call that a fault.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from trainingdoctor import Note, Verdicts, check, critical, warning
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.layers import Architecture
+    from trainingdoctor.measure.one_step import OneStep, ParameterStep
+    from trainingdoctor.measure.reference_init import ReferenceInit
+
+HE = "He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852"
+GLOROT = "Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural networks"
+STARTS_BADLY = ("lr.*", "loss.not_learning", "loss.diverges", "loss.nonfinite", "model.ignores_input")
+RESET = "for m in model.modules():\n    if isinstance(m, (nn.Conv2d, nn.Linear)):\n        nn.init.kaiming_normal_(m.weight)"
+
+
+@check("init.constant", cost="probe", explains=("init.*", *STARTS_BADLY), references=(GLOROT,))
+def constant(one_step: OneStep) -> Verdicts:
+    """All weights of a layer are equal.
+
+    What it does: looks for trainable matrices and kernels with a single value.
+    Why it costs accuracy: the units of such a layer compute the same and get the same gradient: the layer has one unit.
+    Remedy: nn.init.kaiming_normal_(weight).
+    Thresholds: exact equality; zeros are init.zero's.
+    Measured: no measurement yet.
+    """
+    found = [p for p in one_step.weights if p.constant and p.weight > 0]
+    if found:
+        yield critical(
+            f"{len(found)} of {len(one_step.weights)} weight tensors hold a single value each: their units cannot become different.",
+            RESET,
+            where=tuple(p.name for p in found),
+            tensors=len(found),
+        )
+
+
+@check("init.zero", cost="probe", explains=("init.*", *STARTS_BADLY), references=(GLOROT,))
+def zero(one_step: OneStep) -> Verdicts:
+    """Weights are zero and get no gradient either.
+
+    What it does: looks for zero matrices and kernels whose gradient in a real step is zero too.
+    Why it costs accuracy: they can never leave zero. A zero layer that does get a gradient (the last of a residual branch, a zero
+    head, LoRA) is a known good start and left out.
+    Remedy: nn.init.kaiming_normal_(weight).
+    Thresholds: exact zeros on both sides.
+    Measured: no measurement yet.
+    """
+    stuck = [p for p in one_step.weights if p.weight == 0 and not p.gradient]
+    if stuck:
+        yield critical(
+            f"{len(stuck)} of {len(one_step.weights)} weight tensors are zero and their gradient is zero: they will stay so.",
+            RESET,
+            where=tuple(p.name for p in stuck),
+            tensors=len(stuck),
+        )
+
+
+@check("init.identical_units", cost="probe", explains=STARTS_BADLY, references=(GLOROT,))
+def identical_units(one_step: OneStep, *, most: float = 0.3) -> Verdicts:
+    """Units of a layer are copies of each other, in weight and in gradient.
+
+    What it does: counts the rows of each weight that repeat an earlier row, gradient included.
+    Why it costs accuracy: copies stay copies; the layer is narrower than it looks.
+    Remedy: initialize with random numbers; do not tile or repeat weights.
+    Thresholds: 30 % of the rows; dead units, whose gradients are all zero, have different weights and do not count.
+    Measured: no measurement yet.
+    """
+    found = [p for p in one_step.weights if p.duplicate_rows > most and not p.constant]
+    if found:
+        worst = max(found, key=lambda p: p.duplicate_rows)
+        yield warning(
+            f"In {len(found)} layers units repeat each other, in {worst.name} {worst.duplicate_rows:.0%} of them.",
+            RESET,
+            where=tuple(p.name for p in found),
+            share=worst.duplicate_rows,
+        )
+
+
+@check("init.scale", cost="probe", explains=("init.gradient_flow", "init.logits_scale", "init.dead_relu", *STARTS_BADLY), references=(HE,))
+def scale(
+    reference_init: ReferenceInit, architecture: Architecture, *, typical: float = 8.0, extreme: float = 30.0, share: float = 0.2
+) -> Verdicts:
+    """The signal is far larger or smaller than this architecture's standard initialization makes it.
+
+    What it does: one forward pass of the model and of a copy initialized anew; compares the standard deviation of each
+    convolution's and linear layer's output.
+    Why it costs accuracy: without normalization the signal explodes or vanishes with depth; with it, weights n times too large learn at
+    a rate n squared times too small.
+    Remedy: nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu").
+    Thresholds: a median ratio above 8, or a fifth of the layers off by more than 30 times. Kaiming, Xavier and truncated normal
+    initializations lie within 0.2 to 2.6 of PyTorch's default by their formulas; N(0, 1) is at about 40.
+    Measured: no measurement yet.
+    """
+    ratios = reference_init.scale_ratios()
+    if len(ratios) < 2:
+        return
+    high = [n for n, r in ratios.items() if r > extreme]
+    low = [n for n, r in ratios.items() if r < 1 / extreme]
+    middle = median(ratios.values())
+    if middle > typical or len(high) > share * len(ratios):
+        broken = not reference_init.own.first_nonfinite and not architecture.normalizations and len(high) > len(ratios) / 2
+        say = critical if broken or reference_init.own.first_nonfinite else warning
+        yield say(
+            f"Layer outputs are {middle:.3g} times as large as under the standard initialization (median of {len(ratios)} layers, up to "
+            f"{max(ratios.values()):.3g} times).",
+            RESET,
+            where=tuple(high) or max(ratios, key=ratios.__getitem__),
+            median=middle,
+            largest=max(ratios.values()),
+        )
+    elif len(low) > share * len(ratios) and not architecture.normalizations:
+        yield warning(
+            f"The signal vanishes: {len(low)} of {len(ratios)} layers put out less than 1/{extreme:.0f} of what they do under the standard "
+            f"initialization (down to {min(ratios.values()):.1e}).",
+            RESET,
+            where=tuple(low),
+            median=middle,
+            smallest=min(ratios.values()),
+        )
+    else:
+        yield Note(f"outputs {middle:.2g} times the standard initialization's")
+
+
+def _slope(step: OneStep) -> float | None:
+    """Relative gradient of the first quarter of the weights over that of the last; None for shallow or silent nets."""
+    relative = [(p.gradient or 0.0) / p.weight for p in step.weights if p.weight > 0 and p.gradient is not None]
+    moving = [r for r in relative if r > 0]
+    if len(relative) < 6 or len(moving) < len(relative) / 2:
+        return None
+    quarter = max(2, len(moving) // 4)
+    return median(moving[:quarter]) / median(moving[-quarter:])
+
+
+@check("init.gradient_flow", cost="probe", explains=STARTS_BADLY, references=(GLOROT, HE))
+def gradient_flow(reference_init: ReferenceInit, *, factor: float = 1e3, absolute: float = 1e-4) -> Verdicts:
+    """Gradients vanish or explode on their way to the first layers.
+
+    What it does: compares the gradient relative to the weight in the first quarter of the layers with the last quarter, and with the same
+    architecture under its standard initialization.
+    Why it costs accuracy: the first layers do not learn, or their steps are noise.
+    Remedy: normalization, residual connections, ReLU in place of sigmoid, Kaiming initialization.
+    Thresholds: a thousand times away from the reference, or below 1e-4 whatever the reference does (ten sigmoid layers). A healthy
+    ResNet-110 has ten times larger gradients early: that is normal.
+    Measured: no measurement yet.
+    """
+    own, reference = _slope(reference_init.own), _slope(reference_init.reference)
+    if own is None:
+        return
+    compared = own / reference if reference else None
+    off = compared is not None and not 1 / factor <= compared <= factor
+    if own < absolute or off:
+        word = "vanish" if own < 1 else "explode"
+        than = f"; under the standard initialization it is {reference:.2g}" if reference else ""
+        yield warning(
+            f"Gradients {word} with depth: relative to the weights the first layers get {own:.1e} of what the last ones get{than}.",
+            f"{RESET}\nand ReLU with BatchNorm (or residual connections) in place of stacked sigmoid or tanh layers",
+            where=tuple(p.name for p in reference_init.own.weights[:2]),
+            ratio=own,
+            reference=reference,
+        )
+    else:
+        yield Note(f"early over late gradients: {own:.2g}")
+
+
+@check("init.dead_relu", cost="probe", explains=STARTS_BADLY, references=("Lu et al. 2019, Dying ReLU and Initialization, arXiv:1903.06733",))
+def dead_relu(reference_init: ReferenceInit, *, most: float = 0.5) -> Verdicts:
+    """More than half of the units of a layer fire for no sample.
+
+    What it does: counts the units whose weights get a gradient of exactly zero from 16 samples, and compares with the same
+    architecture under its standard initialization.
+    Why it costs accuracy: a unit that never fires gets no gradient and stays dead.
+    Remedy: zero biases, Kaiming initialization, a lower rate if it happens during training.
+    Thresholds: half of a layer's units (the line most tools draw), and twice the reference's share.
+    Measured: no measurement yet.
+    """
+    reference = {p.name: p.zero_rows for p in reference_init.reference.weights}
+    if reference_init.own.logits_constant and not any(p.gradient for p in reference_init.own.weights[:-1]):
+        return
+    dead = [p for p in reference_init.own.weights[:-1] if _dead(p, reference.get(p.name, 0.0), most)]
+    if dead:
+        worst = max(dead, key=lambda p: p.zero_rows)
+        yield warning(
+            f"{len(dead)} layers have mostly dead units: in {worst.name} {worst.zero_rows:.0%} get no gradient from any of "
+            f"{reference_init.own.batch_size} samples.",
+            f"{RESET}\n        nn.init.zeros_(m.bias)",
+            where=tuple(p.name for p in dead),
+            share=worst.zero_rows,
+        )
+
+
+def _dead(parameter: ParameterStep, reference: float, most: float) -> bool:
+    """A layer with a zero weight behind it gets no gradient at the first step, and is not dead."""
+    partly = parameter.zero_rows < 1 or (parameter.weight > 0 and reference < 0.5)
+    return parameter.zero_rows > max(most, 2 * reference) and partly and parameter.gradient is not None
+
+
+@check("init.logits_scale", cost="probe", explains=STARTS_BADLY)
+def logits_scale(reference_init: ReferenceInit, *, times: float = 10.0, loss: float = 3.0) -> Verdicts:
+    """The outputs are so large at the start that the softmax is saturated.
+
+    What it does: compares the standard deviation of the logits, and the loss, with the same architecture under its standard
+    initialization.
+    Why it costs accuracy: saturated samples give gradients of one size whatever the error; the first epochs unlearn the start.
+    Remedy: no factor on the logits; a smaller initialization of the last layer.
+    Thresholds: logits 10 times and a loss 3 times the reference's. There is no fixed band: a healthy ResNet-110 starts at a loss of 6 to
+    7, not at ln 10.
+    Measured: no measurement yet.
+    """
+    own, reference = reference_init.own, reference_init.reference
+    if own.logits_std is None or not reference.logits_std:
+        return
+    ratio = own.logits_std / reference.logits_std
+    if ratio > times and own.loss > loss * reference.loss:
+        yield warning(
+            f"The logits spread by {own.logits_std:.3g} at the start, {ratio:.0f} times the standard initialization's, and the loss is {own.loss:.3g} "
+            f"instead of {reference.loss:.3g}.",
+            "Remove the factor on the logits, or shrink the last layer: model.fc.weight.data.div_(10)",
+            where="model",
+            ratio=ratio,
+            loss=own.loss,
+        )
+    else:
+        yield Note(f"loss {own.loss:.3g} at the start, {reference.loss:.3g} under the standard initialization")
+
+
+CHECKS = (constant, zero, identical_units, scale, gradient_flow, dead_relu, logits_scale)

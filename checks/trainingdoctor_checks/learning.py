@@ -1,0 +1,108 @@
+"""Symptoms of a training that does not learn; other checks name the cause."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.one_step import OneStep
+    from trainingdoctor.measure.overfit import Overfit
+    from trainingdoctor.measure.trials import RateTrials
+
+KARPATHY = "Karpathy 2019, A Recipe for Training Neural Networks: overfit a single batch"
+
+
+@check("loss.not_learning", cost="train", references=(KARPATHY,))
+def not_learning(overfit: Overfit, *, least: float = 0.1, right: float = 0.5) -> Verdicts:
+    """The model cannot learn one small batch by heart.
+
+    What it does: trains on 32 fixed samples with Adam at 1e-3, whatever the user's optimizer.
+    Why it costs accuracy: what cannot learn 32 samples cannot learn 50,000: a cut graph, dead units, a loss that does not see the outputs.
+    Remedy: the root cause that the report names; without one, look for .detach(), argmax, or a wrong variable between model and loss.
+    Thresholds: under 10 % of the loss gone and under half of the samples right.
+    Measured: no measurement yet.
+    """
+    o = overfit
+    poor = o.accuracy is None or o.accuracy < right
+    if o.progress < least and poor:
+        said = "" if o.accuracy is None else f", {o.accuracy:.0%} of them right"
+        yield critical(
+            f"{len(o.losses)} steps on {o.samples} samples take the loss from {o.losses[0]:.3g} to {o.best:.3g}{said}: the model cannot learn even these.",
+            "Follow the loss back to the weights: print grad norms after backward(); look for detach(), argmax(), frozen or dead layers.",
+            where="model",
+            losses=o.losses[:: max(1, len(o.losses) // 20)],
+        )
+    else:
+        said = "" if o.accuracy is None else f", {o.accuracy:.0%} right"
+        yield Note(f"{o.samples} samples: loss {o.losses[0]:.3g} to {o.best:.3g} in {len(o.losses)} steps{said}")
+
+
+@check("loss.nonfinite", cost="probe")
+def nonfinite(one_step: OneStep) -> Verdicts:
+    """The loss is NaN or infinite at the first step.
+
+    What it does: makes one real step and names the first module whose output is not finite.
+    Why it costs accuracy: after one such step every weight is NaN.
+    Remedy: look at the inputs of the module that is named: a division, a logarithm, a root, half precision.
+    Thresholds: none.
+    Measured: no measurement yet.
+    """
+    if not math.isfinite(one_step.loss) or one_step.first_nonfinite:
+        first = one_step.first_nonfinite
+        yield critical(
+            f"The first loss is {one_step.loss:g}"
+            + (f"; {first} is the first module whose output is not finite." if first else "; all module outputs are finite, so it is the criterion."),
+            "Look at what goes into it: a division by zero, log or sqrt of zero, an overflow of half precision.",
+            where=first or "criterion",
+        )
+    else:
+        yield Note(f"first loss {one_step.loss:.3g}, all outputs finite")
+
+
+@check("loss.diverges", cost="train")
+def diverges(rate_trials: RateTrials) -> Verdicts:
+    """The loss explodes at the user's rate and at far lower ones.
+
+    What it does: short trainings at the peak rate, a tenth and a hundredth of it.
+    Why it costs accuracy: if even a hundredth diverges it is not the rate.
+    Remedy: initialization, input scale, the sign or reduction of the loss.
+    Thresholds: NaN, or a thousand times the first loss, at all three.
+    Measured: no measurement yet.
+    """
+    lower = [t for t in rate_trials.trials if t.factor <= 1]
+    if all(t.diverged for t in lower):
+        yield critical(
+            f"The loss diverges within {len(lower[-1].losses)} steps even at {rate_trials.peak * lower[-1].factor:.2g}, "
+            f"{lower[-1].factor:g} times the peak rate.",
+            "Not the rate: look at the inputs' scale, the initialization, and the sign of the loss.",
+            where="criterion",
+        )
+
+
+@check("clip.too_small", cost="probe", references=("Pascanu et al. 2013, arXiv:1211.5063, section 3.2",))
+def clip_too_small(one_step: OneStep, grad_clip: float, *, most: float = 1000.0, hint: float = 50.0) -> Verdicts:
+    """Gradient clipping cuts every step to a small part.
+
+    What it does: compares the gradient's norm in a real step with the limit.
+    Why it costs accuracy: if nearly every step is cut, the limit is the learning rate.
+    Remedy: a limit of about the usual norm, in the finding.
+    Thresholds: a norm above 50 times the limit informs, above 1000 times warns; the first steps of a healthy net are often above the limit.
+    Measured: no measurement yet.
+    """
+    norm = one_step.gradient_norm
+    if norm > hint * grad_clip:
+        say = warning if norm > most * grad_clip else info
+        yield say(
+            f"The gradient's norm is {norm:.3g} in the first step, {norm / grad_clip:.0f} times the limit {grad_clip:g}.",
+            f"grad_clip={max(1.0, norm / 10):.1g}, or none",
+            where="grad_clip",
+            norm=norm,
+        )
+    else:
+        yield Note(f"norm {norm:.3g}, limit {grad_clip:g}")
+
+
+CHECKS = (not_learning, nonfinite, diverges, clip_too_small)

@@ -1,0 +1,170 @@
+"""The learning rate, judged by short trainings from the initial state, not by its number alone."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.layers import Architecture
+    from trainingdoctor.measure.one_step import OneStep
+    from trainingdoctor.measure.trials import RateTrials, Trial
+
+GOYAL = "Goyal et al. 2017, arXiv:1706.02677, section 2.1 (linear scaling)"
+SMITH = "Smith & Topin 2018, Super-Convergence, arXiv:1708.07120"
+
+
+@check("lr.too_high", cost="train", explains=("loss.diverges", "loss.nonfinite", "lr.update_ratio"), references=(GOYAL, SMITH))
+def too_high(
+    rate_trials: RateTrials,
+    architecture: Architecture,
+    *,
+    stuck: float = 0.95,
+    learns: float = 0.88,
+    spike: float = 4.0,
+    published: float = 1.0,
+) -> Verdicts:
+    """The learning rate is beyond what this model can follow.
+
+    What it does: trains some dozens of steps from the initial state at the schedule's peak rate (with a warm-up if there is one), and at a tenth of it,
+    with the user's optimizer on real batches. The rate is scaled to the smaller batch of the trial, so that the gradient noise is that of the run.
+    Why it costs accuracy: the loss stays where it was, climbs, or becomes NaN, while a tenth of the rate learns.
+    Remedy: the rate in the finding, or a warm-up.
+    Thresholds: diverged (NaN, or a thousand times the start) is critical. Else: still at 95 % of the chance level or above where a tenth of the rate is
+    below 88 %; or a loss that shot up to four times the start where a tenth stays under twice. Measured: ResNet-20 on CIFAR-10, 60 steps of 32, loss at
+    the end (chance is 2.30): rate 0.1 gives 1.80, 0.2 2.09, 0.5 2.24, 1.0 2.27, 3.0 2.35; ResNet-110, 32 steps, highest loss on the way (11 at the
+    start): 0.1 gives 11, 0.5 52, 1.0 113. Short trials overstate the usable rate, so a rate above every published recipe for BatchNorm nets (1.0 at batch
+    128 with momentum 0.9; super-convergence uses 0.4) warns too.
+    Measured: no measurement on the reference run yet.
+    """
+    t = rate_trials
+    own, tenth = t.own, t.at(0.1)
+    if tenth is None:
+        return
+    usable = _usable(t)
+    remedy = f"lr={usable:.2g}" + ("" if t.warmup else ", or a warm-up of some hundred steps: LinearLR(optimizer, 0.1, total_iters=...)")
+    place = "optimizer.param_groups[0].lr"
+    if own.diverged and usable < t.peak:
+        yield critical(
+            f"At the peak rate {t.peak:g} the loss goes from {t.initial:.3g} to {own.losses[-1]:.3g} within {len(own.losses)} steps; at {usable:.2g} it does not.",
+            remedy,
+            where=place,
+            **_numbers(t),
+        )
+    elif own.diverged:
+        return
+    elif t.chance is not None and own.end > stuck * t.chance and tenth.end < learns * t.chance:
+        yield warning(
+            f"After {t.steps} steps at the peak rate {t.peak:g} the loss is {own.end:.3g} (chance is {t.chance:.3g}), at a tenth of it {tenth.end:.3g}.",
+            remedy,
+            where=place,
+            **_numbers(t),
+        )
+    elif t.chance is None and own.end > t.initial and tenth.end < 0.7 * t.initial:
+        yield warning(
+            f"After {t.steps} steps at the peak rate {t.peak:g} the loss went from {t.initial:.3g} up to {own.end:.3g}, at a tenth of it down to {tenth.end:.3g}.",
+            remedy,
+            where=place,
+            **_numbers(t),
+        )
+    elif own.worst > spike * t.initial > 0 and tenth.worst < 2 * t.initial:
+        yield warning(
+            f"At the peak rate {t.peak:g} the loss shoots from {t.initial:.3g} up to {own.worst:.3g} within {t.steps} steps; at a tenth of it the highest is {tenth.worst:.3g}.",
+            remedy,
+            where=place,
+            confidence=0.75,
+            **_numbers(t),
+        )
+    elif _scaled(t) > published and not t.adaptive and architecture.batchnorms and architecture.is_deep_convolutional:
+        yield warning(
+            f"The peak rate {t.peak:g} with momentum {t.momentum:g} at batch {t.user_batch_size} is {_scaled(t) / 0.1:.0f} times the classic 0.1 at 128, above every "
+            "published recipe for such nets.",
+            "lr=0.1 at batch 128, in proportion to the batch",
+            where=place,
+            confidence=0.7,
+            **_numbers(t),
+        )
+    else:
+        yield Note(f"peak rate {t.peak:g}: loss {own.end:.3g} after {t.steps} steps, {tenth.end:.3g} at a tenth of it")
+
+
+def _scaled(trials: RateTrials) -> float:
+    """The rate as it would be with momentum 0.9 at batch 128."""
+    return trials.peak / max(1 - trials.momentum, 1e-3) / 10 * 128 / trials.user_batch_size
+
+
+def _usable(trials: RateTrials) -> float:
+    """The highest rate tried below the user's that did not diverge, in the user's units."""
+    below = [t for t in trials.trials if t.factor < 1 and not t.diverged]
+    return trials.peak * max((t.factor for t in below), default=1.0)
+
+
+def _numbers(trials: RateTrials) -> dict[str, object]:
+    return {
+        "peak": trials.peak,
+        "initial": trials.initial,
+        "chance": trials.chance,
+        "steps": trials.steps,
+        "loss_by_factor": {f"{t.factor:g}": t.end for t in trials.trials},
+    }
+
+
+@check("lr.too_low", cost="train", references=("Smith 2017, Cyclical Learning Rates, arXiv:1506.01186, section 3.3",))
+def too_low(rate_trials: RateTrials, *, share: float = 0.5, nothing: float = 0.1) -> Verdicts:
+    """The learning rate is far below the useful range.
+
+    What it does: trains some dozens of steps from the initial state at the schedule's peak rate, and at 10, 100 and 1000 times it while these do better.
+    Why it costs accuracy: the run ends before the net has learned what it could.
+    Remedy: the rate in the finding.
+    Thresholds: a rate a hundred times higher makes twice the progress (warning) or ten times the progress (critical) in the same steps. Ten times
+    higher is often faster at the start of healthy, careful recipes, and silent.
+    Measured: no measurement yet.
+    """
+    t = rate_trials
+    higher = [x for x in t.trials if x.factor >= 100 and not x.diverged]
+    if t.own.diverged or not higher:
+        return
+    best = min(higher, key=lambda x: x.end)
+    gained, possible = _progress(t.own, t), _progress(best, t)
+    if possible > 0.1 * abs(t.initial) and gained < share * possible:
+        say = critical if gained < nothing * possible else warning
+        yield say(
+            f"{t.steps} steps at the peak rate {t.peak:g} take the loss from {t.initial:.3g} to {t.own.end:.3g}; at {t.peak * best.factor:.2g} they take it to {best.end:.3g}.",
+            f"lr={t.peak * best.factor:.2g}",
+            where="optimizer.param_groups[0].lr",
+            **_numbers(t),
+        )
+
+
+def _progress(trial: Trial, trials: RateTrials) -> float:
+    return max(0.0, trials.initial - trial.end)
+
+
+@check("lr.update_ratio", cost="probe", references=("Karpathy, CS231n notes, Neural Networks Part 3: updates of about 1e-3 of the weights",))
+def update_ratio(one_step: OneStep, *, most: float = 0.3, least: float = 1e-7) -> Verdicts:
+    """One step changes the weights by an unusual share.
+
+    What it does: compares each weight's change in one real step with its size.
+    Why it costs accuracy: a step that replaces a good part of the weights forgets; one that changes nothing does not learn.
+    Remedy: see lr.too_high and lr.too_low, which measure the effect.
+    Thresholds: a median above 0.3 or below 1e-7; an info only, because the first step of a warm-up or of a normalized net is no steady state.
+    Measured: no measurement yet.
+    """
+    ratios = [p.update for p in one_step.weights if p.update is not None and p.gradient]
+    if not ratios:
+        return
+    middle = median(ratios)
+    if not least <= middle <= most:
+        yield info(
+            f"The first step changes the weights by {middle:.1e} of their size (median of {len(ratios)} tensors).",
+            "A lower rate or a warm-up." if middle > most else "A higher rate.",
+            where="optimizer.param_groups[0].lr",
+            median=middle,
+        )
+    else:
+        yield Note(f"the first step changes the weights by {middle:.1e} of their size")
+
+
+CHECKS = (too_high, too_low, update_ratio)

@@ -1,0 +1,106 @@
+"""The loaders: last batches, workers, speed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainingdoctor import Note, Verdicts, check, info, warning
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.lengths import LoaderLengths
+    from trainingdoctor.measure.loading_speed import LoadingSpeed
+
+
+@check("loader.batch_size_one", explains=("batchnorm.small_batch",))
+def batch_size_one(loader_lengths: LoaderLengths) -> Verdicts:
+    """The training loader gives single samples.
+
+    What it does: reads the batch size.
+    Why it costs accuracy: BatchNorm has nothing to average over, and the gradient of one sample is noise.
+    Remedy: batch_size=32 or more.
+    Thresholds: 1, on more than 1,000 samples; on few samples it is a choice.
+    Measured: no measurement yet.
+    """
+    n = loader_lengths
+    if n.train_batch_size == 1 and (n.train_samples or 0) > 1_000:
+        yield warning(
+            f"train_loader gives one sample at a time, {n.train_samples:,} steps an epoch.",
+            "DataLoader(..., batch_size=128)",
+            where="train_loader.batch_size",
+        )
+
+
+@check("loader.last_batch", references=("PyTorch documentation, torch.utils.data.DataLoader, drop_last",))
+def last_batch(loader_lengths: LoaderLengths, *, lost: float = 0.1) -> Verdicts:
+    """The last batch holds one sample, or dropping it discards data that is needed.
+
+    What it does: divides the number of samples by the batch size.
+    Why it costs accuracy: BatchNorm stops with an error on a last training batch of one sample (after a whole epoch); drop_last on evaluation data
+    measures the accuracy of a part of it.
+    Remedy: drop_last=True for training, False for evaluation.
+    Thresholds: a remainder of exactly 1 with BatchNorm; more than 10 % of the training samples dropped, any evaluation samples dropped.
+    Measured: no measurement yet.
+    """
+    n = loader_lengths
+    if n.train_remainder == 1 and not n.train_drop_last and n.has_batchnorm:
+        yield warning(
+            f"{n.train_samples:,} samples in batches of {n.train_batch_size} leave a last batch of one, on which BatchNorm fails or takes its statistics.",
+            "DataLoader(train_set, ..., drop_last=True)",
+            where="train_loader.drop_last",
+        )
+    if n.train_drop_last and n.train_samples and n.train_remainder and n.train_remainder > lost * n.train_samples:
+        yield warning(
+            f"drop_last discards {n.train_remainder:,} of {n.train_samples:,} training samples every epoch.",
+            "a smaller batch_size, or drop_last=False",
+            where="train_loader.drop_last",
+            dropped=n.train_remainder,
+        )
+    if n.val_drop_last and n.val_remainder:
+        yield info(
+            f"drop_last leaves {n.val_remainder:,} of {n.val_samples:,} evaluation samples out of the accuracy.",
+            "DataLoader(val_set, ..., drop_last=False)",
+            where="val_loader.drop_last",
+            dropped=n.val_remainder,
+        )
+
+
+@check("loader.bottleneck", cost="probe")
+def bottleneck(loading_speed: LoadingSpeed, *, most: float = 1.5) -> Verdicts:
+    """Loading a batch takes longer than training on it.
+
+    What it does: times the data set and collate function alone, and a training step alone.
+    Why it costs accuracy: it costs time, not accuracy: the device waits for data.
+    Remedy: the number of workers in the finding, data kept in memory, or augmentation on the device.
+    Thresholds: loading over 1.5 times the step, divided by the workers that there are; an info only.
+    Measured: no measurement yet.
+    """
+    s = loading_speed
+    ratio = s.load / s.train / max(s.workers, 1)
+    if ratio > most:
+        yield info(
+            f"Loading takes {1000 * s.load:.2g} ms a sample in one process, a training step {1000 * s.train:.2g} ms, and the loader has {s.workers} workers.",
+            f"DataLoader(..., num_workers={min(s.enough_workers, max(s.cores - 1, 1))}, persistent_workers=True) ({s.cores} cores here)",
+            where="train_loader.num_workers",
+            ratio=ratio,
+            enough_workers=s.enough_workers,
+        )
+    else:
+        yield Note(f"loading {1000 * s.load:.2g} ms a sample, training {1000 * s.train:.2g} ms, {s.workers} workers")
+
+
+@check("loader.workers", cost="probe")
+def workers(loading_speed: LoadingSpeed, *, most: int = 2) -> Verdicts:
+    """More worker processes than the machine has cores.
+
+    What it does: compares num_workers with the cores.
+    Why it costs accuracy: it costs time and memory, not accuracy.
+    Remedy: the number of cores at most.
+    Thresholds: twice the cores; an info only.
+    Measured: no measurement yet.
+    """
+    s = loading_speed
+    if s.workers > most * s.cores:
+        yield info(f"{s.workers} workers on {s.cores} cores.", f"num_workers={s.cores}", where="train_loader.num_workers")
+
+
+CHECKS = (batch_size_one, last_batch, bottleneck, workers)

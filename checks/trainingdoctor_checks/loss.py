@@ -1,0 +1,161 @@
+"""The criterion: does it fit the outputs, the targets, and the direction?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.criterion import CriterionKind
+    from trainingdoctor.measure.optimizers import Group
+    from trainingdoctor.measure.outputs import Outputs
+    from trainingdoctor.measure.targets import Targets
+
+DOCS = "PyTorch documentation, torch.nn.CrossEntropyLoss: the input is expected to contain the unnormalized logits"
+SLOW = ("loss.not_learning", "lr.too_low", "init.*", "model.ignores_input")
+HARM = ("loss.*", "lr.*", "training.raises")
+
+
+@check("loss.softmax_before_cross_entropy", cost="probe", explains=(*SLOW, "lr.too_high"), references=(DOCS,))
+def softmax_before_cross_entropy(outputs: Outputs, criterion_kind: CriterionKind) -> Verdicts:
+    """The model's outputs are on another scale than the criterion expects.
+
+    What it does: looks at the outputs on real samples (rows that sum to one, all in 0..1, logarithms of a distribution) and
+    at what the criterion does with synthetic ones.
+    Why it costs accuracy: softmax twice leaves a loss between ln k - 1 and ln k for k classes, with gradients that vanish
+    where they are needed; logits in NLLLoss have no lower bound.
+    Remedy: logits into CrossEntropyLoss, log_softmax into NLLLoss, logits into BCEWithLogitsLoss.
+    Thresholds: rows that sum to 1 within 1e-3. log_softmax before CrossEntropyLoss is idempotent and healthy.
+    Measured: no measurement yet.
+    """
+    o, kind = outputs, criterion_kind.kind
+    takes_logits = kind in ("cross_entropy", "bce_with_logits")
+    if takes_logits and o.are_probabilities and o.std > 0:
+        yield critical(
+            f"The model returns probabilities ({o.minimum:.2g} to {o.maximum:.2g}, every row sums to 1), and {criterion_kind.name} applies "
+            "its own softmax to them.",
+            "Remove the softmax at the end of the model; take it only where you read probabilities.",
+            where="model",
+            minimum=o.minimum,
+            maximum=o.maximum,
+        )
+    elif takes_logits and o.are_unit_range and o.std > 0 and o.width != 1:
+        yield warning(
+            f"The model's outputs all lie in {o.minimum:.2g} to {o.maximum:.2g}, as after a sigmoid, and {criterion_kind.name} expects logits.",
+            "Remove the sigmoid at the end of the model.",
+            where="model",
+            confidence=0.75,
+        )
+    elif kind == "nll" and not o.are_log_probabilities:
+        what = "probabilities" if o.are_probabilities else "logits"
+        yield critical(
+            f"The model returns {what} ({o.minimum:.2g} to {o.maximum:.2g}), and {criterion_kind.name} expects log-probabilities.",
+            "criterion = nn.CrossEntropyLoss() on logits, or log_softmax(dim=1) at the end of the model",
+            where="criterion",
+        )
+    else:
+        yield Note(f"{criterion_kind.name} is a {kind} and the outputs go from {o.minimum:.2g} to {o.maximum:.2g}")
+
+
+@check("loss.wrong_for_task", cost="probe", explains=("loss.target_format", "training.raises"), references=("Hui & Belkin 2021, arXiv:2006.07322",))
+def wrong_for_task(criterion_kind: CriterionKind, targets: Targets, outputs: Outputs) -> Verdicts:
+    """A regression loss on class numbers.
+
+    What it does: compares the form of the targets with what the criterion does.
+    Why it costs accuracy: class 3 is not three times class 1.
+    Remedy: nn.CrossEntropyLoss() with class indices.
+    Thresholds: squared error on one-hot targets is known to work (Hui & Belkin 2021): info.
+    Measured: no measurement yet.
+    """
+    many = len(targets.counts) > 2
+    if criterion_kind.kind == "regression" and targets.kind == "indices" and many and targets.complete:
+        yield critical(
+            f"{criterion_kind.name} regresses the class number ({len(targets.counts)} classes).",
+            "criterion = nn.CrossEntropyLoss()",
+            where="criterion",
+            classes=len(targets.counts),
+        )
+    elif criterion_kind.kind == "regression" and targets.kind == "soft":
+        yield info(f"{criterion_kind.name} on one-hot targets.", "nn.CrossEntropyLoss() is the usual choice", where="criterion")
+
+
+@check("loss.sign", cost="probe", explains=HARM)
+def sign(criterion_kind: CriterionKind) -> Verdicts:
+    """The loss falls when the predictions get worse.
+
+    What it does: raises the right class's score on synthetic predictions and looks which way the loss goes.
+    Why it costs accuracy: training descends it, away from the targets.
+    Remedy: remove the minus sign (or add the one that is missing, for a log-likelihood).
+    Thresholds: none; the sign.
+    Measured: no measurement yet.
+    """
+    if not criterion_kind.descends and criterion_kind.kind != "nll":
+        yield critical(
+            f"{criterion_kind.name} rises when the right class's score rises: training moves away from the targets.",
+            "Negate the loss.",
+            where="criterion",
+        )
+
+
+@check("loss.reduction", cost="probe", explains=("lr.*", "loss.diverges", "loss.nonfinite", "training.raises"))
+def reduction(
+    criterion_kind: CriterionKind, targets: Targets, parameter_groups: tuple[Group, ...], *, most: float = 3.0
+) -> Verdicts:
+    """The loss is summed over the batch, or not reduced at all.
+
+    What it does: calls the criterion on a synthetic batch, once and doubled.
+    Why it costs accuracy: a sum multiplies the gradient, and with it SGD's rate, by the batch size.
+    Remedy: reduction="mean".
+    Thresholds: SGD's rate times the batch size above 3; recipes that sum on purpose divide the rate by the batch.
+    Measured: no measurement yet.
+    """
+    kind, group = criterion_kind, parameter_groups[0]
+    if kind.reduction == "none":
+        yield critical(
+            f"{kind.name} returns one loss per sample: backward() needs a single number.", 'reduction="mean"', where="criterion.reduction"
+        )
+    elif kind.reduction == "sum":
+        size = targets.shape[0]
+        product = group.lr * size
+        say = warning if product > most and not group.adaptive else info
+        yield say(
+            f"{kind.name} sums over the batch: with {size} samples a rate of {group.lr:g} acts as {product:g}.",
+            f'reduction="mean", or lr={group.lr / size:.1g}',
+            where="criterion.reduction",
+            effective_rate=product,
+        )
+
+
+@check("loss.target_format", cost="probe", explains=("loss.*", "training.raises", "lr.*"))
+def target_format(outputs: Outputs, targets: Targets, criterion_kind: CriterionKind) -> Verdicts:
+    """Targets and outputs have shapes or types that do not belong together.
+
+    What it does: compares the shapes of a real batch.
+    Why it costs accuracy: (N, 1) against (N,) broadcasts to N x N differences, so that every sample is pulled to the mean of all;
+    one-hot integers stop with an error.
+    Remedy: outputs.squeeze(1), or targets.unsqueeze(1); class indices as int64 of shape (N,).
+    Thresholds: none; shapes.
+    Measured: no measurement yet.
+    """
+    dense = criterion_kind.kind in ("regression", "bce", "bce_with_logits")
+    n = targets.shape[0]
+    one_column = outputs.shape[1:] == (1,) and len(targets.shape) == 1
+    other_column = targets.shape[1:] == (1,) and len(outputs.shape) == 1
+    if dense and n > 1 and (one_column or other_column):
+        yield critical(
+            f"Outputs of shape (N, {outputs.width or ''}) meet targets of shape {('N', *targets.shape[1:])}: {criterion_kind.name} broadcasts "
+            f"them to N x N differences.",
+            "criterion(outputs.squeeze(1), targets)" if one_column else "criterion(outputs.unsqueeze(1), targets)",
+            where="criterion",
+        )
+    elif criterion_kind.kind in ("cross_entropy", "nll") and targets.kind == "dense" and len(outputs.shape) == 2:
+        one_hot = targets.width == outputs.width
+        yield critical(
+            f"Targets are {targets.dtype} of shape {('N', *targets.shape[1:])}, where {criterion_kind.name} takes class indices.",
+            "targets = targets.argmax(1)" if one_hot else "targets = targets.long().flatten()",
+            where="train_loader",
+        )
+
+
+CHECKS = (softmax_before_cross_entropy, wrong_for_task, sign, reduction, target_format)

@@ -1,0 +1,126 @@
+"""Dropout and the length of the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.layers import Architecture, DropoutLayer
+    from trainingdoctor.measure.one_step import OneStep
+    from trainingdoctor.measure.run_length import RunLength
+
+SHIFT = "Li et al. 2019, Understanding the Disharmony between Dropout and Batch Normalization, arXiv:1801.05134"
+SRIVASTAVA = "Srivastava et al. 2014, JMLR 15, section A.4: p of 0.5 in hidden layers, 0.2 at the input"
+
+
+@check("dropout.too_high", explains=("loss.not_learning", "init.*"), references=(SRIVASTAVA,))
+def too_high(dropout_layers: tuple[DropoutLayer, ...], *, most: float = 0.7, kills: float = 0.95) -> Verdicts:
+    """Dropout removes most of the signal.
+
+    What it does: reads p, which in PyTorch is the share that is REMOVED (some papers and frameworks give the share kept).
+    Why it costs accuracy: too little is left to learn from in the length of the run.
+    Remedy: p=0.5 before the classifier, 0.1 to 0.3 elsewhere.
+    Thresholds: above 0.7 warns, from 0.95 on critical; published nets use up to 0.5, few 0.6 to 0.7.
+    Measured: no measurement yet.
+    """
+    high = [x for x in dropout_layers if x.p > most]
+    if high:
+        p = max(x.p for x in high)
+        say = critical if p >= kills else warning
+        yield say(
+            f"{len(high)} dropout layers remove up to {p:.0%} of their input.",
+            f"p={min(0.5, round(1 - p, 2)):g} (p is the share that is removed)",
+            where=tuple(x.name for x in high),
+            p=p,
+        )
+    else:
+        yield Note(f"dropout up to {max(x.p for x in dropout_layers):g}")
+
+
+@check("dropout.before_batchnorm", cost="probe", references=(SHIFT,))
+def before_batchnorm(one_step: OneStep, dropout_layers: tuple[DropoutLayer, ...], *, most: float = 0.5) -> Verdicts:
+    """Dropout before BatchNorm shifts the variance between training and evaluation.
+
+    What it does: follows the order in which modules ran; a dropout layer with a BatchNorm layer after it.
+    Why it costs accuracy: dropout raises the variance that BatchNorm remembers, and is gone at evaluation.
+    Remedy: dropout after the last BatchNorm layer, before the classifier.
+    Thresholds: p of 0.5 and more warns. WideResNet has 0.3 inside its blocks and is healthy: info.
+    Measured: no measurement yet.
+    """
+    p = {x.name: x.p for x in dropout_layers}
+    order = one_step.activations
+    last_norm = max((i for i, a in enumerate(order) if "BatchNorm" in a.kind), default=-1)
+    early = [a.name for i, a in enumerate(order) if i < last_norm and a.name in p]
+    if early:
+        highest = max(p[name] for name in early)
+        say = warning if highest >= most else info
+        yield say(
+            f"{len(early)} dropout layers (p up to {highest:g}) stand before BatchNorm layers, which remember the variance with "
+            "dropout and apply it without.",
+            "Move dropout behind the last BatchNorm layer, directly before the classifier.",
+            where=tuple(early),
+            confidence=0.75,
+            p=highest,
+        )
+
+
+@check("dropout.in_eval", explains=("model.mode_dependent",))
+def in_eval(dropout_layers: tuple[DropoutLayer, ...]) -> Verdicts:
+    """Dropout stays active in evaluation mode.
+
+    What it does: calls model.eval() and reads the modes of the dropout layers.
+    Why it costs accuracy: evaluation is made on a thinned net, and differs from call to call.
+    Remedy: do not override train() or eval() without passing the mode on.
+    Thresholds: none.
+    Measured: no measurement yet.
+    """
+    active = [x for x in dropout_layers if x.active_in_eval]
+    if active:
+        yield warning(
+            f"{len(active)} of {len(dropout_layers)} dropout layers are still active after model.eval().",
+            "Let train(mode) and eval() reach all submodules: call super().train(mode) in an override.",
+            where=tuple(x.name for x in active),
+        )
+
+
+@check("epochs.too_few", references=("He et al. 2015, arXiv:1512.03385, section 4.2: 164 epochs",))
+def too_few(run_length: RunLength, architecture: Architecture, *, least: int = 5, hint: int = 15) -> Verdicts:
+    """The run is too short to train a deep net from scratch.
+
+    What it does: counts the epochs on a small data set for a deep convolutional net.
+    Why it costs accuracy: the published recipes run 160 to 300 epochs; the fastest tuned ones need about 10.
+    Remedy: 30 epochs with a one-cycle schedule, or 160 with the classic one.
+    Thresholds: under 5 epochs on 20,000 to 200,000 samples warns, under 15 informs. Large data sets need fewer epochs.
+    Measured: no measurement yet.
+    """
+    epochs, samples = run_length.epochs, run_length.samples
+    if epochs is None or samples is None or not architecture.is_deep_convolutional or not 1_000 <= samples <= 200_000:
+        return
+    if epochs < hint:
+        say = warning if epochs < least else info
+        yield say(
+            f"{epochs} epochs of {samples:,} samples for a net of {architecture.convolutions} convolutions.",
+            "epochs = 30 with OneCycleLR, or 160 with the rate divided by 10 at 80 and 120",
+            where="epochs",
+            confidence=0.7,
+            epochs=epochs,
+        )
+
+
+@check("epochs.too_many")
+def too_many(run_length: RunLength, *, most: int = 1000) -> Verdicts:
+    """Far more epochs than any published recipe uses.
+
+    What it does: counts the epochs.
+    Why it costs accuracy: it costs time rather than accuracy.
+    Remedy: 160 to 300 epochs.
+    Thresholds: more than 1000; an info only.
+    Measured: no measurement yet.
+    """
+    if run_length.epochs is not None and run_length.epochs > most:
+        yield info(f"{run_length.epochs} epochs.", "epochs = 300 is more than most recipes need", where="epochs")
+
+
+CHECKS = (too_high, before_batchnorm, in_eval, too_few, too_many)

@@ -1,0 +1,325 @@
+"""The learning-rate schedule, judged by simulating every step of the whole run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
+from trainingdoctor_checks._schedule_faults import Fault, fault_of, span
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.optimizers import Group, SchedulerBinding
+    from trainingdoctor.measure.schedule import ScheduleTrace
+
+HE = "He et al. 2015, arXiv:1512.03385, section 4.2 and figure 6"
+SGDR = "Loshchilov & Hutter 2017, arXiv:1608.03983"
+
+
+@check("schedule.missing", references=(HE,))
+def missing(
+    schedule_trace: ScheduleTrace, parameter_groups: tuple[Group, ...], *, long_run: int = 30
+) -> Verdicts:
+    """The learning rate stays the same to the end.
+
+    What it does: simulates the run and finds no scheduler and one constant rate.
+    Why it costs accuracy: at a constant rate SGD keeps bouncing at the height that the rate's noise sets; the drop of
+    the rate is where the published CIFAR curves gain most of their last ten points (He et al. 2015, figure 6).
+    Remedy: a schedule that ends near zero, such as CosineAnnealingLR(optimizer, T_max=epochs).
+    Thresholds: long_run (30 epochs): shorter and adaptive trainings (tutorials with Adam) are often healthy at a
+    constant rate and get an info.
+    Measured: no measurement yet.
+    """
+    trace = schedule_trace
+    if fault_of(trace) is not Fault.MISSING:
+        yield Note(f"the rate goes from {trace.initial:g} over {trace.peak:g} to {trace.final:g}")
+        return
+    say = info if parameter_groups[0].adaptive or trace.epochs < long_run else warning
+    yield say(
+        f"The learning rate is {trace.peak:g} in all {trace.epochs} epochs: there is no scheduler.",
+        f"scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max={trace.epochs})  "
+        "# and scheduler.step() once per epoch",
+        where="scheduler",
+        confidence=0.9,
+        rate=trace.peak,
+        epochs=trace.epochs,
+    )
+
+
+@check("schedule.never_decays", explains=("schedule.ends_high",), references=(HE,))
+def never_decays(schedule_trace: ScheduleTrace) -> Verdicts:
+    """There is a scheduler, but the rate never comes down within the run.
+
+    What it does: simulates the run; the rate in the last interval is still the peak although a scheduler is there,
+    because its milestones or its step size lie beyond the last epoch.
+    Why it costs accuracy: as no schedule at all.
+    Remedy: milestones at about 50 % and 75 % of the epochs, or T_max equal to the epochs.
+    Thresholds: the rate at the end within 5 % of the peak.
+    Measured: no measurement yet.
+    """
+    trace = schedule_trace
+    if fault_of(trace) is Fault.NEVER_DECAYS:
+        beyond = f"; its end lies at {trace.horizon}" if trace.horizon and trace.horizon > len(trace.rates) else ""
+        yield warning(
+            f"{trace.scheduler} leaves the rate at {trace.final:g} to the end: it makes {span(trace)}{beyond}.",
+            _milestones(trace),
+            where="scheduler",
+            peak=trace.peak,
+            final=trace.final,
+            horizon=trace.horizon,
+        )
+
+
+@check("schedule.decays_too_early", references=(SGDR,))
+def decays_too_early(schedule_trace: ScheduleTrace, *, most: float = 0.6, hint: float = 0.45) -> Verdicts:
+    """For most of the run the learning rate is too small to learn anything.
+
+    What it does: simulates the run and counts the share of it that lies after the peak and below 1 % of the peak.
+    Why it costs accuracy: the training stands still long before it ends.
+    Remedy: move the milestones, or set gamma so that the end of the run reaches about 1 % of the peak.
+    Thresholds: shares of the run below 1 % of the peak. Cosine and one-cycle schedules spend 6 % there, three drops
+    by ten at a quarter each 25 %, EfficientNet's 0.97 per 2.4 epochs 0 %; `most` warns, `hint` informs.
+    Measured: no measurement yet.
+    """
+    trace = schedule_trace
+    if fault_of(trace) is not Fault.DECAYS_TOO_EARLY:
+        return
+    share = trace.share_below(0.01)
+    if share <= hint:
+        return
+    say = warning if share > most else info
+    gone = 1 - share
+    yield say(
+        f"The rate is below 1 % of its peak {trace.peak:g} for {share:.0%} of the run: after {gone:.0%} of it "
+        f"({_place(trace, gone)}) hardly anything is learned.",
+        _milestones(trace),
+        where="scheduler",
+        share_below_one_percent=share,
+        final=trace.final,
+    )
+
+
+@check("schedule.ends_high", references=(SGDR,))
+def ends_high(schedule_trace: ScheduleTrace, *, most: float = 0.5, hint: float = 0.2) -> Verdicts:
+    """The last epochs run at a high learning rate.
+
+    What it does: simulates the run and compares the last rate with the peak.
+    Why it costs accuracy: the gain of a schedule comes in its low end; a cosine that is cut off never gets there.
+    Remedy: let the schedule end with the run: T_max or total_steps equal to the run's length.
+    Thresholds: final over peak. 0.5 warns, 0.2 informs (one drop by ten ends at 0.1, an inverse square root at about
+    0.2); a cosine or linear decay that is cut short warns from 0.2, because it was built to reach its end.
+    Measured: no measurement yet.
+    """
+    trace = schedule_trace
+    if fault_of(trace) is not Fault.ENDS_HIGH:
+        return
+    share = trace.final / trace.peak
+    cut = trace.horizon is not None and trace.horizon > 1.1 * len(trace.rates)
+    if share > hint:
+        say = warning if share > most or cut else info
+        ending = f", and is cut off: it is built for {trace.horizon}" if cut else ""
+        yield say(
+            f"{trace.scheduler} ends at {trace.final:g}, {share:.0%} of the peak {trace.peak:g}, after {span(trace)}{ending}.",
+            f"Make it end with the run: T_max={len(trace.rates)} for a cosine, or another drop at "
+            f"{int(0.8 * len(trace.rates))}.",
+            where="scheduler",
+            final_over_peak=share,
+        )
+
+
+@check("schedule.restarts_at_end", references=(SGDR,))
+def restarts_at_end(schedule_trace: ScheduleTrace) -> Verdicts:
+    """The rate has come down and climbs again when the run ends.
+
+    What it does: simulates the run; after a minimum below a tenth of the peak the rate rises to more than three times
+    that minimum and more than a tenth of the peak at the last step (a cosine called beyond T_max, a restart too late).
+    Why it costs accuracy: the weights that are kept are those of a high rate.
+    Remedy: T_max equal to the number of calls, or restarts whose last cycle ends with the run.
+    Thresholds: a tenth of the peak, as the usual last drop.
+    Measured: no measurement yet.
+    """
+    trace = schedule_trace
+    if fault_of(trace) is Fault.RESTARTS_AT_END:
+        low = min(trace.rates[trace.rates.index(trace.peak) :])
+        yield warning(
+            f"The rate has fallen to {low:g} and is back at {trace.final:g} ({trace.final / trace.peak:.0%} of the peak) "
+            f"when the run ends after {span(trace)}.",
+            f"T_max={len(trace.rates)} (now {trace.horizon}), so that the schedule ends with the run.",
+            where="scheduler",
+            lowest=low,
+            final=trace.final,
+            horizon=trace.horizon,
+        )
+
+
+@check("schedule.warmup_stuck", explains=("schedule.never_decays", "schedule.ends_high", "lr.too_low"))
+def warmup_stuck(schedule_trace: ScheduleTrace, *, low: float = 0.5) -> Verdicts:
+    """The warm-up never ends.
+
+    What it does: simulates the run; the rate is still rising, or only then at its peak, when the run ends.
+    Why it costs accuracy: the training never gets the rate that it was given, and never a decay.
+    Remedy: end the warm-up after about 5 % of the run and let a decay follow (SequentialLR).
+    Thresholds: the first rate below half of the last one, and the peak in the last 5 % of the run.
+    Measured: no measurement yet.
+    """
+    trace = schedule_trace
+    if fault_of(trace) is Fault.WARMUP_STUCK and trace.initial < low * trace.final:
+        yield warning(
+            f"The rate rises from {trace.initial:g} to {trace.final:g} and the run is over ({span(trace)}): "
+            "the warm-up never ends.",
+            f"Warm up for {max(1, len(trace.rates) // 20)} calls, then decay: SequentialLR(optimizer, [LinearLR(...), "
+            f"CosineAnnealingLR(optimizer, T_max={len(trace.rates) - max(1, len(trace.rates) // 20)})], milestones=[...]).",
+            where="scheduler",
+            initial=trace.initial,
+            final=trace.final,
+        )
+
+
+@check(
+    "schedule.overridden",
+    explains=("schedule.warmup_stuck", "schedule.never_decays", "schedule.ends_high", "lr.too_low", "lr.too_high"),
+)
+def overridden(scheduler_bindings: tuple[SchedulerBinding, ...], schedule_trace: ScheduleTrace) -> Verdicts:
+    """The rate was set by hand after the scheduler was built, and stays there.
+
+    What it does: compares the rate that the scheduler last set with the rate that the optimizer has.
+    Why it costs accuracy: schedulers such as MultiStepLR multiply the rate they find. One line such as
+    `group["lr"] = 0.01` after building them, meant as a warm-up, keeps the whole run at a tenth of the rate.
+    Remedy: set the rate before the scheduler is built, or warm up with LinearLR inside a SequentialLR.
+    Thresholds: 1 % between the two rates, and a simulated peak that misses the scheduler's base rate by as much.
+    Measured: no measurement yet.
+    """
+    for binding in scheduler_bindings:
+        if not binding.bound or binding.expected is None or binding.actual is None:
+            continue
+        off = abs(binding.actual - binding.expected) > 0.01 * abs(binding.expected)
+        base = binding.base or binding.expected
+        if off and abs(schedule_trace.peak - base) > 0.01 * base:
+            yield warning(
+                f"{binding.scheduler} was built for a rate of {base:g}, but the optimizer's was set to {binding.actual:g} "
+                f"by hand afterwards; the scheduler multiplies what it finds, so the run peaks at {schedule_trace.peak:g}.",
+                "Warm up in the schedule itself: SequentialLR(optimizer, [LinearLR(optimizer, start_factor=0.1, "
+                "total_iters=1), <your scheduler>], milestones=[1]).",
+                where=("optimizer.param_groups[0].lr", "scheduler"),
+                base=base,
+                actual=binding.actual,
+            )
+
+
+@check("schedule.wrong_optimizer", explains=("schedule.*",))
+def wrong_optimizer(scheduler_bindings: tuple[SchedulerBinding, ...]) -> Verdicts:
+    """The scheduler drives another optimizer than the one that trains.
+
+    What it does: compares the scheduler's optimizer with the training's, by identity.
+    Why it costs accuracy: the training's rate never changes. It happens when the optimizer is created anew after the
+    scheduler (a loaded checkpoint, unfrozen layers).
+    Remedy: build the scheduler after, and with, the final optimizer.
+    Thresholds: none; identity.
+    Measured: no measurement yet.
+    """
+    for binding in scheduler_bindings:
+        if not binding.bound:
+            yield critical(
+                f"{binding.scheduler} is bound to another optimizer than the training's: the training's rate never changes.",
+                "Build the scheduler after the optimizer, and with it: scheduler = "
+                f"{binding.scheduler}(optimizer, ...).",
+                where="scheduler.optimizer",
+            )
+        else:
+            yield Note(f"{binding.scheduler} drives the training's optimizer")
+
+
+@check(
+    "schedule.step_unit",
+    explains=(
+        "schedule.never_decays",
+        "schedule.decays_too_early",
+        "schedule.ends_high",
+        "schedule.restarts_at_end",
+        "schedule.warmup_stuck",
+    ),
+)
+def step_unit(schedule_trace: ScheduleTrace) -> Verdicts:
+    """The schedule counts epochs where it is called per step, or the reverse.
+
+    What it does: compares the end that the scheduler was built for (T_max, total_steps, the last milestone) with the
+    number of times it will be called, and finds that the two agree in the other unit; or the scheduler raises
+    because it is called more often than it was built for.
+    Why it costs accuracy: the rate never decays, or has decayed within the first epochs.
+    Remedy: the right number for this run, given in the finding.
+    Thresholds: a factor of 5 between end and calls, and agreement within a factor of 3 in the other unit.
+    Measured: no measurement yet.
+    """
+    trace = schedule_trace
+    if fault_of(trace) is not Fault.STEP_UNIT:
+        return
+    if trace.error is not None:
+        yield critical(
+            f"{trace.error.rstrip('.')}, at call {trace.failed_at} of a run that needs {_calls(trace)}.",
+            f"Build it for the run: {_calls(trace)} calls, that is epochs * len(train_loader) when called per step.",
+            where="scheduler",
+            failed_at=trace.failed_at,
+        )
+        return
+    unit, other = ("epoch", "steps") if trace.interval == "epoch" else ("step", "epochs")
+    yield warning(
+        f"{trace.scheduler} ends at {trace.horizon}, which counts {other}, but it is called once per {unit}: "
+        f"{len(trace.rates)} calls in the run. The rate goes from {trace.initial:g} to {trace.final:g}.",
+        f"Use {len(trace.rates)} where it says {trace.horizon} (calls per {unit}), or call scheduler.step() once per "
+        f'{"step" if unit == "epoch" else "epoch"} and set scheduler_interval = "{"step" if unit == "epoch" else "epoch"}".',
+        where="scheduler",
+        horizon=trace.horizon,
+        calls=len(trace.rates),
+    )
+
+
+@check("schedule.zero_rate", explains=("lr.too_low", "schedule.*", "loss.not_learning"))
+def zero_rate(schedule_trace: ScheduleTrace, *, most: float = 0.3) -> Verdicts:
+    """The learning rate is zero or negative for part of the run.
+
+    What it does: simulates the run and counts intervals without a positive rate.
+    Why it costs accuracy: a rate of zero learns nothing; a negative one climbs.
+    Remedy: a positive rate; let a decay end at the run's end.
+    Thresholds: more than 30 % of the run at zero (a schedule that ends at zero, or starts from it, has one interval).
+    Measured: no measurement yet.
+    """
+    rates = schedule_trace.rates
+    zero, negative = sum(r == 0 for r in rates), sum(r < 0 for r in rates)
+    if negative or zero > most * len(rates) or schedule_trace.peak <= 0:
+        word = "negative" if negative else "zero"
+        yield critical(
+            f"The learning rate is {word} in {negative or zero} of {len(rates)} {schedule_trace.interval}s of the run.",
+            "Give the optimizer a positive lr and let the schedule end no earlier than the run.",
+            where=("optimizer.param_groups[0].lr", "scheduler"),
+            zero=zero,
+            negative=negative,
+        )
+
+
+def _calls(trace: ScheduleTrace) -> int:
+    return trace.epochs * (trace.steps_per_epoch or 1) if trace.interval == "step" else trace.epochs
+
+
+def _place(trace: ScheduleTrace, share: float) -> str:
+    return f"epoch {int(share * trace.epochs)} of {trace.epochs}"
+
+
+def _milestones(trace: ScheduleTrace) -> str:
+    calls = len(trace.rates)
+    return (
+        f"milestones=[{calls // 2}, {calls * 3 // 4}] for MultiStepLR, or CosineAnnealingLR(optimizer, T_max={calls}); "
+        f"it is called once per {trace.interval}."
+    )
+
+
+CHECKS = (
+    missing,
+    never_decays,
+    decays_too_early,
+    ends_high,
+    restarts_at_end,
+    warmup_stuck,
+    overridden,
+    wrong_optimizer,
+    step_unit,
+    zero_rate,
+)

@@ -1,0 +1,125 @@
+"""Weight decay: none, too much, too little, in the wrong place. Judged by products, not by the number alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.decay import Decay
+    from trainingdoctor.measure.layers import Architecture
+    from trainingdoctor.measure.optimizers import Group
+
+HE = "He et al. 2015, arXiv:1512.03385, section 4.2: weight decay 1e-4"
+BAGS = "He et al. 2019, Bag of Tricks, arXiv:1812.01187, section 3.1"
+
+
+@check("decay.missing", references=(HE,))
+def missing(decay: Decay, architecture: Architecture, *, long_run: int = 30, many: int = 200_000) -> Verdicts:
+    """No weight decay, and no other regularization, on a small data set.
+
+    What it does: reads weight_decay of every group; looks for dropout and label smoothing as substitutes.
+    Why it costs accuracy: a net with more parameters than samples memorizes them; decay also keeps the effective rate of
+    normalized layers from dying as their weights grow.
+    Remedy: weight_decay=1e-4 to 5e-4 with SGD, 0.01 to 0.1 with AdamW.
+    Thresholds: warns for deep convolutional nets (10 convolutions or more) trained for 30 epochs and more on up to 200,000
+    samples; everything else is healthy in some tutorial and gets an info.
+    Measured: no measurement yet.
+    """
+    d = decay
+    if d.strongest > 0:
+        yield Note(f"weight decay {d.strongest:g}")
+        return
+    small = d.samples is None or d.samples <= many
+    known_long = d.epochs is not None and d.epochs >= long_run
+    alone = d.dropouts == 0 and d.label_smoothing == 0
+    say = warning if architecture.is_deep_convolutional and small and known_long and alone else info
+    value = "0.05" if d.decoupled else "5e-4" if d.optimizer == "SGD" else "1e-4"
+    samples = f"{d.samples:,} samples" if d.samples else "the training set"
+    yield say(
+        f"No parameter group has weight decay; {architecture.parameters:,} parameters see {samples}"
+        + (f" for {d.epochs} epochs." if d.epochs else "."),
+        f"weight_decay={value} in the optimizer",
+        where="optimizer.param_groups[0].weight_decay",
+        samples=d.samples,
+        epochs=d.epochs,
+    )
+
+
+@check("decay.too_strong", explains=("loss.not_learning", "lr.too_high"), references=("van Laarhoven 2017, arXiv:1706.05350",))
+def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0) -> Verdicts:
+    """The weights are forgotten faster than the data is seen.
+
+    What it does: computes the time in which decay alone shrinks a weight by e: 1 / (rate x weight decay), the rate at the
+    schedule's peak and multiplied by 1 / (1 - momentum) for SGD, against the length of an epoch.
+    Why it costs accuracy: a net that forgets within half an epoch averages over less than the data set.
+    Remedy: the weight decay that forgets over about 5 epochs, given in the finding.
+    Thresholds: under 0.6 epochs and under 1000 steps. The recipe of He et al. forgets in 10,000 steps (25 epochs), decay
+    5e-4 in 2,000 (5 epochs), ViT's 0.3 in about 1,100 (3.6 epochs); a tuned ten-epoch recipe in 75 steps (1.5 epochs).
+    Measured: no measurement yet.
+    """
+    d = decay
+    if d.forgets_in_steps is None or d.steps_per_epoch is None:
+        return
+    in_epochs = d.forgets_in_steps / d.steps_per_epoch
+    if in_epochs < epochs and d.forgets_in_steps < steps:
+        better = d.strongest * in_epochs / 5
+        say = critical if in_epochs < epochs / 5 else warning
+        yield say(
+            f"Weight decay {d.strongest:g} at a rate of {d.rate:g} shrinks the weights by e in {d.forgets_in_steps:.0f} steps, "
+            f"{in_epochs:.2g} epochs: they forget the data before they have seen it.",
+            f"weight_decay={better:.1g} (forgets over about 5 epochs)",
+            where=d.place,
+            forgets_in_epochs=in_epochs,
+        )
+    else:
+        yield Note(f"decay forgets in {d.forgets_in_steps:.0f} steps, {in_epochs:.2g} epochs")
+
+
+@check("decay.too_weak", references=(HE,))
+def too_weak(decay: Decay, architecture: Architecture, *, least: float = 0.1, long_run: int = 30) -> Verdicts:
+    """A weight decay that does nothing over the whole run.
+
+    What it does: sums rate x weight decay over the simulated run (SGD's rate multiplied by 1 / (1 - momentum)).
+    Why it costs accuracy: as no weight decay at all.
+    Remedy: weight_decay=1e-4 to 5e-4 with SGD.
+    Thresholds: a sum below 0.1 (weights lose under a tenth); the recipe of He et al. reaches 3.6. Warns for deep
+    convolutional nets on SGD over 30 epochs and more; fine-tuning with AdamW is often below and healthy: info.
+    Measured: no measurement yet.
+    """
+    d = decay
+    if d.total is None or d.strongest == 0 or d.total >= least:
+        return
+    from_scratch = d.optimizer == "SGD" and architecture.is_deep_convolutional and (d.epochs or 0) >= long_run
+    say = warning if from_scratch else info
+    yield say(
+        f"Weight decay {d.strongest:g} takes {d.total:.1%} off the weights over the whole run: it does nothing.",
+        f"weight_decay={min(d.strongest / max(d.total, 1e-9) * 3.6, 5e-4):.1g}",
+        where=d.place,
+        total=d.total,
+    )
+
+
+@check("decay.on_norm_and_bias", references=(BAGS,))
+def on_norm_and_bias(parameter_groups: tuple[Group, ...]) -> Verdicts:
+    """Weight decay also pulls on biases and on the scale and shift of normalization layers.
+
+    What it does: counts the one-dimensional parameters in groups with weight decay.
+    Why it costs accuracy: a little at most, in large-batch trainings (He et al. 2019, section 3.1).
+    Remedy: two parameter groups, without decay for parameters of one dimension.
+    Thresholds: an info only; the original recipes decay everything.
+    Measured: no measurement yet.
+    """
+    decayed = sum(g.norms_and_biases for g in parameter_groups if g.weight_decay > 0)
+    if decayed:
+        yield info(
+            f"{decayed:,} numbers of biases and normalization layers are decayed along with the weights.",
+            "params = [{'params': [p for p in model.parameters() if p.ndim > 1]}, "
+            "{'params': [p for p in model.parameters() if p.ndim <= 1], 'weight_decay': 0.0}]",
+            where=tuple(g.place for g in parameter_groups if g.weight_decay > 0 and g.norms_and_biases),
+            numbers=decayed,
+        )
+
+
+CHECKS = (missing, too_strong, too_weak, on_norm_and_bias)

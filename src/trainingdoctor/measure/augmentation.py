@@ -1,0 +1,131 @@
+"""Augmentation, seen by drawing the same samples several times through the whole pipeline."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.alignment import kinds_of_change
+from trainingdoctor.measure.batches import Batch, augmented, tensors
+from trainingdoctor.measure.dataset import length, sampler_of
+
+# Larger images are shrunk to this side before draws are compared: shifts and mirrors survive it.
+SIDE = 48
+
+
+@dataclass(frozen=True)
+class AugmentationPairs:
+    """The same samples drawn several times. varies: some draw differs from another.
+
+    kinds: what changed between draws, of mirrored, flipped_vertically, shifted, colour, erased, mixed, other, each with
+    the share of pairs that show it.  uses_randomness: a draw moved a random state or its transforms are random by name.
+    """
+
+    samples: int
+    draws: int
+    varies: bool
+    difference: float
+    kinds: dict[str, float]
+    uses_randomness: bool
+    image: bool
+    channels: int
+    side: int
+    size: int | None
+
+
+@evidence(cost="probe", optional=("augment_on_device", "dataset_facts"))
+def augmentation_pairs(
+    train_loader: Any,
+    augment_on_device: Callable[..., Any] | None,
+    dataset_facts: Any,
+    *,
+    samples: int = 12,
+    draws: int = 6,
+) -> AugmentationPairs:
+    """Draw `samples` training samples `draws` times each: data set, collate function, augment_on_device."""
+    random_names = bool(dataset_facts and dataset_facts.random_transforms)
+    return measure_pairs(train_loader, augment_on_device, samples, draws, random_names)
+
+
+@evidence(cost="probe")
+def evaluation_pairs(val_loader: Any, *, samples: int = 12, draws: int = 3) -> AugmentationPairs:
+    """The same for the evaluation loader."""
+    return measure_pairs(val_loader, None, samples, draws, False)
+
+
+def measure_pairs(
+    loader: Any, augment: Callable[..., Any] | None, samples: int = 12, draws: int = 6, random_names: bool = False
+) -> AugmentationPairs:
+    """Draw the same indices of `loader` several times and describe how the draws differ.
+
+    Raises Unavailable for loaders whose samples cannot be drawn twice, and for inputs without a float or image tensor.
+    """
+    draw = sampler_of(loader)
+    size = length(loader.dataset)
+    indices = [int(i) for i in np.linspace(0, (size or samples) - 1, min(samples, size or samples))]
+    with noticing_randomness() as used:
+        batches = [augmented(draw(indices), augment) for _ in range(draws)]
+    stack = torch.stack([_input(b) for b in batches])
+    image = stack.ndim == 5 and stack.shape[2] in (1, 3, 4)
+    difference = float((stack[1:] - stack[:1]).abs().mean() / (stack.std() + 1e-12))
+    varies = bool((stack[1:] != stack[:1]).any())
+    kinds = kinds_of_change(_small(stack)) if image and varies else {"other": 1.0} if varies else {}
+    if varies and _targets_differ(batches):
+        kinds["mixed"] = 1.0
+    return AugmentationPairs(
+        samples=len(indices),
+        draws=draws,
+        varies=varies,
+        difference=difference,
+        kinds=kinds,
+        uses_randomness=bool(used) or random_names,
+        image=image,
+        channels=int(stack.shape[2]) if image else 0,
+        side=int(max(stack.shape[3:])) if image else 0,
+        size=size,
+    )
+
+
+def _input(batch: Batch) -> Tensor:
+    found = [t for t in tensors(batch.inputs) if t.ndim >= 2]
+    image = next((t for t in found if t.ndim == 4), found[0] if found else None)
+    if image is None:
+        raise Unavailable("the samples hold no tensor that could be compared between draws")
+    return image.detach().float().cpu()
+
+
+def _small(stack: Tensor) -> Tensor:
+    draws, samples = stack.shape[:2]
+    if max(stack.shape[3:]) <= SIDE:
+        return stack
+    return functional.interpolate(stack.flatten(0, 1), size=(SIDE, SIDE), mode="area").unflatten(0, (draws, samples))
+
+
+def _targets_differ(batches: list[Batch]) -> bool:
+    first = batches[0].targets
+    return isinstance(first, Tensor) and any(
+        isinstance(b.targets, Tensor) and (b.targets.shape != first.shape or bool((b.targets != first).any())) for b in batches
+    )
+
+
+@contextmanager
+def noticing_randomness() -> Iterator[list[str]]:
+    """Names of the global random states that the block moved, filled in when it ends."""
+    moved: list[str] = []
+    before = random.getstate(), np.random.get_state()[1:3], torch.get_rng_state()  # noqa: NPY002
+    yield moved
+    after = np.random.get_state()[1:3]  # noqa: NPY002
+    if random.getstate() != before[0]:
+        moved.append("random")
+    if after[1] != before[1][1] or not np.array_equal(after[0], before[1][0]):
+        moved.append("numpy")
+    if not torch.equal(torch.get_rng_state(), before[2]):
+        moved.append("torch")

@@ -1,0 +1,104 @@
+"""What a criterion does, seen by calling it on small synthetic predictions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trainingdoctor.errors import Unavailable, UserCodeError
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.targets import Targets
+
+
+@dataclass(frozen=True)
+class CriterionKind:
+    """kind: cross_entropy, nll, bce, bce_with_logits, regression or other.  reduction: mean, sum, none or other.
+
+    descends: whether a better prediction lowers it.  name: the class or function.
+    """
+
+    name: str
+    kind: str
+    reduction: str
+    descends: bool
+
+
+@evidence(cost="probe", optional=("num_classes",))
+def criterion_kind(criterion: Callable[..., Any], targets: Targets, num_classes: int | None) -> CriterionKind:
+    """Probe the criterion with targets in the form that the loader gives; Unavailable when it takes neither form."""
+    name = getattr(criterion, "__name__", type(criterion).__name__)
+    width = num_classes or max((targets.maximum or 0) + 1 if targets.kind == "indices" else targets.width or 2, 2)
+    weight = getattr(criterion, "weight", None)
+    width = len(weight) if isinstance(weight, Tensor) and weight.ndim == 1 else int(width)
+    dense = targets.kind != "indices"
+    try:
+        return _probed(criterion, name, width, dense)
+    except UserCodeError:
+        pass
+    try:
+        return _probed(criterion, name, width, not dense)
+    except UserCodeError as error:
+        raise Unavailable(f"the criterion {name} could not be called on synthetic predictions: {error}") from error
+
+
+def _probed(criterion: Callable[..., Any], name: str, width: int, dense: bool) -> CriterionKind:
+    logits = torch.randn(8, width)
+    index = torch.arange(8) % width
+    one_hot = functional.one_hot(index, width).float()
+    goal: Tensor = one_hot if dense else index
+
+    def loss(predictions: Tensor, wanted: Tensor = goal) -> Tensor:
+        with user_code("the criterion"):
+            value = criterion(predictions, wanted)
+        if not isinstance(value, Tensor):
+            raise Unavailable(f"the criterion returns a {type(value).__name__}, not a tensor")
+        return value.detach().float()
+
+    probabilities = logits.softmax(1)
+    kind = _kind(loss, logits, probabilities, one_hot, dense)
+    base = probabilities if kind == "bce" else logits
+    better = (0.9 * one_hot + 0.1 * base) if kind in ("bce", "regression") else base + 3 * one_hot
+    value = loss(base)
+    if value.numel() > 1:
+        return CriterionKind(name, kind, "none", bool(loss(better).mean() < value.mean()))
+    doubled = loss(torch.cat([base, base]), torch.cat([goal, goal]))
+    return CriterionKind(name, kind, _reduction(float(value), float(doubled)), float(loss(better)) < float(value))
+
+
+def _kind(
+    loss: Callable[..., Tensor], logits: Tensor, probabilities: Tensor, one_hot: Tensor, dense: bool
+) -> str:
+    """Tell by invariances: softmax inside ignores a shift per row; NLL is linear in it; a regression is 0 at its target."""
+    value, shifted = loss(probabilities).mean(), loss(probabilities + 1.0) if not dense else None
+    if shifted is not None:
+        if torch.isclose(shifted.mean(), value, rtol=1e-3, atol=1e-5):
+            return "cross_entropy"
+        if torch.isclose(loss(2 * probabilities).mean(), 2 * value, rtol=1e-3, atol=1e-5):
+            return "nll"
+        return "other"
+    if abs(float(loss(one_hot).mean())) < 1e-6:
+        return _exact_at_target(loss, one_hot)
+    if _accepts(loss, logits + 5.0) and torch.isclose(loss(logits + 5.0).mean(), loss(logits).mean(), rtol=1e-3):
+        return "cross_entropy"
+    return "bce_with_logits" if _accepts(loss, logits) else "bce"
+
+
+def _exact_at_target(loss: Callable[..., Tensor], one_hot: Tensor) -> str:
+    return "regression" if _accepts(loss, one_hot + 5.0) and _accepts(loss, one_hot - 5.0) else "bce"
+
+
+def _accepts(loss: Callable[..., Tensor], predictions: Tensor) -> bool:
+    try:
+        return bool(torch.isfinite(loss(predictions)).all())
+    except UserCodeError:
+        return False
+
+
+def _reduction(once: float, twice: float) -> str:
+    if abs(twice - once) <= 0.01 * abs(once):
+        return "mean"
+    return "sum" if abs(twice - 2 * once) <= 0.02 * abs(once) else "other"

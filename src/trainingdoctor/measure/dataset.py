@@ -1,0 +1,114 @@
+"""The data set behind a loader: its name, size and transforms, and samples drawn from it as the loader would."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.data import ConcatDataset, IterableDataset, Subset, default_collate
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.batches import Batch, split_batch
+from trainingdoctor.measure.calling import user_code
+
+# Where data sets keep what they apply to a sample.
+TRANSFORMS = ("transform", "transforms", "target_transform", "augment", "augmentation", "aug", "preprocess")
+# Names of random transforms in torchvision, albumentations and kornia begin or end like this.
+RANDOM_NAMES = ("Random", "Rand", "ColorJitter", "AutoAugment", "TrivialAugment", "AugMix", "Erasing", "Cutout", "CoarseDropout")
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """name: class of the innermost data set.  size: samples that the loader draws from.  transforms: their class names."""
+
+    name: str
+    size: int | None
+    full_size: int | None
+    classes: tuple[str, ...]
+    transforms: tuple[str, ...]
+    random_transforms: tuple[str, ...]
+    iterable: bool
+
+
+def innermost(dataset: Any) -> Any:
+    """The data set inside Subset, ConcatDataset and home-made wrappers with a `dataset` attribute."""
+    seen = 0
+    while seen < 10:
+        seen += 1
+        if isinstance(dataset, ConcatDataset):
+            dataset = dataset.datasets[0]
+        elif isinstance(dataset, Subset) or hasattr(dataset, "dataset"):
+            dataset = dataset.dataset
+        else:
+            break
+    return dataset
+
+
+def length(dataset: Any) -> int | None:
+    """len(dataset), or None where it has none."""
+    if not hasattr(type(dataset), "__len__"):
+        return None
+    with user_code("len(dataset)"):
+        return len(dataset)
+
+
+def transform_names(dataset: Any) -> Iterator[str]:
+    """Class names of the transforms of a data set and of what it wraps, containers opened."""
+    stack, seen = [dataset], set()
+    while stack and len(seen) < 500:
+        value = stack.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, list | tuple):
+            stack += [v for v in value if hasattr(v, "__dict__")][:50]
+            continue
+        if value is not dataset and not hasattr(value, "__len__") and not isinstance(value, type):
+            yield type(value).__name__ if not hasattr(value, "__name__") else value.__name__
+        attributes = getattr(value, "__dict__", {})
+        names = (*TRANSFORMS, "dataset", "datasets", "transforms", "_transforms") if value is dataset else tuple(attributes)
+        stack += [attributes[n] for n in names if n in attributes and attributes[n] is not None and not _plain(attributes[n])]
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | bytes | int | float | dict | type)
+
+
+@evidence()
+def dataset_facts(train_loader: Any) -> DatasetFacts:
+    """Name, size and transforms of the training data set."""
+    dataset = getattr(train_loader, "dataset", None)
+    if dataset is None:
+        raise Unavailable("train_loader has no data set that could be looked at")
+    inner = innermost(dataset)
+    names = tuple(dict.fromkeys(transform_names(dataset)))
+    classes = getattr(inner, "classes", ())
+    return DatasetFacts(
+        name=type(inner).__name__,
+        size=length(dataset),
+        full_size=length(inner),
+        classes=tuple(map(str, classes)) if isinstance(classes, Sequence) else (),
+        transforms=names,
+        random_transforms=tuple(n for n in names if n.startswith(RANDOM_NAMES) or n.endswith(("Jitter", "Erasing"))),
+        iterable=isinstance(dataset, IterableDataset),
+    )
+
+
+def sampler_of(loader: Any) -> Callable[[Sequence[int]], Batch]:
+    """A function that draws given indices as the loader does: through the data set and the collate function.
+
+    Raises Unavailable for loaders without an indexable data set.
+    """
+    dataset = getattr(loader, "dataset", None)
+    if dataset is None or isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__"):
+        raise Unavailable("the loader has no data set in which one sample could be drawn twice")
+    collate = getattr(loader, "collate_fn", None) or default_collate
+
+    def draw(indices: Sequence[int]) -> Batch:
+        with user_code("the data set"):
+            many = getattr(dataset, "__getitems__", None)
+            samples = many(list(indices)) if callable(many) else [dataset[i] for i in indices]
+        with user_code("the collate function"):
+            return split_batch(collate(samples))
+
+    return draw

@@ -1,0 +1,74 @@
+"""What weight decay does over this run: how fast weights are forgotten, and how much in all."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.optimizers import Group
+from trainingdoctor.measure.schedule import ScheduleTrace
+
+
+@dataclass(frozen=True)
+class Decay:
+    """Weight decay of the group that decays most. rate: its peak learning rate, without momentum.
+
+    forgets_in_steps: steps in which decay alone shrinks a weight by e, at the peak rate; None without decay.
+    total: the sum over the run of effective rate times decay; None when the run's length is unknown.
+    """
+
+    optimizer: str
+    decoupled: bool
+    place: str
+    strongest: float
+    rate: float
+    forgets_in_steps: float | None
+    total: float | None
+    steps_per_epoch: int | None
+    epochs: int | None
+    samples: int | None
+    dropouts: int
+    label_smoothing: float
+
+
+@evidence(optional=("schedule_trace", "train_loader", "epochs", "criterion", "dropout_layers"))
+def decay(
+    parameter_groups: tuple[Group, ...],
+    schedule_trace: ScheduleTrace | None,
+    train_loader: Any,
+    epochs: int | None,
+    criterion: Any,
+    dropout_layers: tuple[Any, ...] | None,
+) -> Decay:
+    """Put rate, momentum, decay and the run's length together."""
+    holding = [g for g in parameter_groups if g.weights]
+    if not holding:
+        raise Unavailable("no parameter group holds a weight matrix")
+    group = max(holding, key=lambda g: g.weight_decay)
+    # The schedule is that of group 0; the other groups keep their ratio to it.
+    ratio = group.lr / parameter_groups[0].lr if parameter_groups[0].lr else 1.0
+    peak = schedule_trace.peak * ratio if schedule_trace else group.lr
+    boost = 1 / (1 - group.momentum) if group.momentum and group.momentum < 1 else 1.0
+    per_step = peak * boost * group.weight_decay
+    steps = schedule_trace.steps if schedule_trace else None
+    mean = schedule_trace.mean_over_peak if schedule_trace else 1.0
+    dataset = getattr(train_loader, "dataset", None)
+    return Decay(
+        optimizer=group.optimizer,
+        decoupled=group.decoupled,
+        place=f"{group.place}.weight_decay",
+        strongest=group.weight_decay,
+        rate=peak,
+        forgets_in_steps=1 / per_step if per_step > 0 and not _coupled_adaptive(group) else None,
+        total=per_step * steps * mean if steps is not None else None,
+        steps_per_epoch=schedule_trace.steps_per_epoch if schedule_trace else None,
+        epochs=None if epochs is None else int(epochs),
+        samples=len(dataset) if hasattr(type(dataset), "__len__") else None,
+        dropouts=len(dropout_layers or ()),
+        label_smoothing=float(getattr(criterion, "label_smoothing", 0.0) or 0.0),
+    )
+
+
+def _coupled_adaptive(group: Group) -> bool:
+    """In Adam with L2 the decay is divided by the gradient's size: its product with the rate means nothing."""
+    return group.adaptive and not group.decoupled

@@ -1,0 +1,111 @@
+"""Image batches: what values the channels have, in training and in evaluation."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.batches import Batch, tensors
+
+
+@dataclass(frozen=True)
+class ChannelStatistics:
+    """Per channel, over real batches: mean, std, and the 0.2 % and 99.8 % quantiles (low, high).
+
+    Black and white map to the extremes whatever the augmentation does, so that the extremes tell the normalization apart
+    from crops, erasing and colour. samples: how many images.  constant: images whose pixels are all equal.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    samples: int
+    side: int
+    constant: int
+    integer_values: bool
+
+    @property
+    def channels(self) -> int:
+        """3 for RGB."""
+        return len(self.mean)
+
+    @property
+    def span(self) -> tuple[float, ...]:
+        """Distance of the extremes per channel."""
+        return tuple(h - low for h, low in zip(self.high, self.low, strict=True))
+
+
+def image_tensor(batches: tuple[Batch, ...]) -> Tensor:
+    """The images of some batches as one float tensor (N, C, H, W). Raises Unavailable where inputs are no images."""
+    images = [_image(b) for b in batches]
+    shape = images[0].shape[1:]
+    return torch.cat([i.float().cpu() for i in images if i.shape[1:] == shape])
+
+
+def _image(batch: Batch) -> Tensor:
+    image = next((t for t in tensors(batch.inputs) if t.ndim == 4 and t.shape[1] in (1, 3, 4)), None)
+    if image is None:
+        raise Unavailable("the inputs are no images (no tensor of shape N, C, H, W with 1, 3 or 4 channels)")
+    return image
+
+
+def statistics(images: Tensor) -> ChannelStatistics:
+    """Channel statistics of images (N, C, H, W)."""
+    flat = images.transpose(0, 1).flatten(1)
+    # torch.quantile is limited in size; every k-th value of a million is as good.
+    thinned = flat[:, :: max(1, flat.shape[1] // 200_000)]
+    low, high = torch.quantile(thinned, torch.tensor([0.002, 0.998]), dim=1)
+    return ChannelStatistics(
+        mean=tuple(flat.mean(1).tolist()),
+        std=tuple(flat.std(1).tolist()),
+        low=tuple(low.tolist()),
+        high=tuple(high.tolist()),
+        samples=len(images),
+        side=max(images.shape[2:]),
+        constant=int((images.flatten(1).std(1) == 0).sum()),
+        integer_values=bool((thinned == thinned.round()).all()) and float(high.max()) > 1,
+    )
+
+
+@evidence(cost="probe")
+def train_images(train_batches: tuple[Batch, ...]) -> ChannelStatistics:
+    """Channel statistics of the images that the model trains on."""
+    return statistics(image_tensor(train_batches))
+
+
+@evidence(cost="probe")
+def val_images(val_batches: tuple[Batch, ...]) -> ChannelStatistics:
+    """Channel statistics of the images that the model is evaluated on."""
+    return statistics(image_tensor(val_batches))
+
+
+@dataclass(frozen=True)
+class InputHealth:
+    """One batch's inputs: dtypes, NaN or infinite values, and inputs without any variation."""
+
+    dtypes: tuple[str, ...]
+    shape: tuple[int, ...]
+    nonfinite: int
+    constant_share: float
+    dictionary: bool
+
+
+@evidence(cost="probe")
+def input_health(train_batches: tuple[Batch, ...]) -> InputHealth:
+    """Look at the input tensors of the drawn batches."""
+    found = [t for b in train_batches for t in tensors(b.inputs)]
+    if not found:
+        raise Unavailable("the batches hold no input tensor")
+    floats = [t for t in found if t.is_floating_point()]
+    rows = [t.flatten(1).float() for t in floats if t.ndim >= 2 and t[0].numel() > 1]
+    flat = sum(int((r == r[:, :1]).all(1).sum()) for r in rows)
+    return InputHealth(
+        dtypes=tuple(dict.fromkeys(str(t.dtype).removeprefix("torch.") for t in found)),
+        shape=tuple(found[0].shape),
+        nonfinite=sum(int((~torch.isfinite(t)).sum()) for t in floats),
+        constant_share=flat / max(sum(len(r) for r in rows), 1),
+        dictionary=isinstance(train_batches[0].inputs, dict),
+    )

@@ -1,0 +1,81 @@
+"""What the model is made of: kinds of layers, counted; dropout layers and their modes."""
+
+from dataclasses import dataclass
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.dropout import _DropoutNd
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.calling import user_code
+
+NORMALIZATIONS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Counts of layers and parameters."""
+
+    name: str
+    convolutions: int
+    linear: int
+    attention: int
+    recurrent: int
+    batchnorms: int
+    normalizations: int
+    dropouts: int
+    parameters: int
+
+    @property
+    def is_deep_convolutional(self) -> bool:
+        """Whether the published CIFAR and ImageNet recipes (SGD with momentum, weight decay) are made for its like."""
+        return self.convolutions >= 10 and self.attention == 0
+
+    @property
+    def has_batchnorm(self) -> bool:
+        """Whether any layer is BatchNorm."""
+        return self.batchnorms > 0
+
+
+def _is_attention(module: nn.Module) -> bool:
+    return isinstance(module, nn.MultiheadAttention) or "attention" in type(module).__name__.lower()
+
+
+@evidence()
+def architecture(model: nn.Module) -> Architecture:
+    """Count what the model is made of."""
+    modules = list(model.modules())
+    return Architecture(
+        name=type(model).__name__,
+        convolutions=sum(isinstance(m, _ConvNd) for m in modules),
+        linear=sum(isinstance(m, nn.Linear) for m in modules),
+        attention=sum(_is_attention(m) for m in modules),
+        recurrent=sum(isinstance(m, nn.RNNBase) for m in modules),
+        batchnorms=sum(isinstance(m, _BatchNorm) for m in modules),
+        normalizations=sum(isinstance(m, NORMALIZATIONS) or "norm" in type(m).__name__.lower() for m in modules),
+        dropouts=sum(isinstance(m, _DropoutNd) and m.p > 0 for m in modules),
+        parameters=sum(p.numel() for p in model.parameters()),
+    )
+
+
+@dataclass(frozen=True)
+class DropoutLayer:
+    """One dropout layer. p: share of values set to zero.  active_in_eval: its mode after `model.eval()`."""
+
+    name: str
+    kind: str
+    p: float
+    active_in_eval: bool
+
+
+@evidence()
+def dropout_layers(model: nn.Module) -> tuple[DropoutLayer, ...]:
+    """The model's dropout layers with a probability above 0."""
+    layers = {n: m for n, m in model.named_modules() if isinstance(m, _DropoutNd) and m.p > 0}
+    if not layers:
+        raise Unavailable("the model has no dropout layer")
+    with user_code("model.eval()"):
+        model.eval()
+    return tuple(DropoutLayer(n, type(m).__name__, float(m.p), m.training) for n, m in layers.items())

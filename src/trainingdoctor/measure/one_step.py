@@ -1,0 +1,205 @@
+"""One real training step, and everything that can be read off it: activations, gradients, updates."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.batches import Batch, prediction, tensors
+from trainingdoctor.measure.steps import backward, compute_loss, training_step
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Output of one leaf module. spatial: (height, width) of a 4-D output.  std: over all its numbers."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    mean: float
+    std: float
+    finite: bool
+
+    @property
+    def spatial(self) -> tuple[int, int] | None:
+        """Height and width of a 4-D output."""
+        return (self.shape[2], self.shape[3]) if len(self.shape) == 4 else None
+
+
+@dataclass(frozen=True)
+class ParameterStep:
+    """One parameter in the step. gradient: its norm, None when it got none.  update: |change| / |weight|.
+
+    zero_rows: share of its rows (output units) whose gradient is exactly zero.  kind: of the module that owns it.
+    constant: all its values are equal.  duplicate_rows: share of rows that equal an earlier row, in weight and gradient.
+    """
+
+    name: str
+    kind: str
+    numel: int
+    ndim: int
+    trainable: bool
+    weight: float
+    gradient: float | None
+    update: float | None
+    zero_rows: float
+    constant: bool
+    duplicate_rows: float
+
+
+@dataclass(frozen=True)
+class OneStep:
+    """A training step on `batch_size` samples. activations: in the order they ran.  seconds: of a second step.
+    input_side: the longer side of image inputs.
+    """
+
+    loss: float
+    batch_size: int
+    activations: tuple[Activation, ...]
+    parameters: tuple[ParameterStep, ...]
+    logits_std: float | None
+    logits_constant: bool
+    seconds: float | None
+    input_side: int | None = None
+
+    @property
+    def gradient_norm(self) -> float:
+        """Norm over all parameters."""
+        return sum((p.gradient or 0.0) ** 2 for p in self.parameters) ** 0.5
+
+    @property
+    def first_nonfinite(self) -> str | None:
+        """The first module whose output held NaN or infinity."""
+        return next((a.name for a in self.activations if not a.finite), None)
+
+    @property
+    def weights(self) -> tuple[ParameterStep, ...]:
+        """Trainable matrices and kernels, in the model's order; embeddings excluded."""
+        return tuple(p for p in self.parameters if p.ndim >= 2 and p.trainable and "Embedding" not in p.kind)
+
+
+@evidence(cost="probe", optional=("optimizers", "amp", "grad_clip"))
+def one_step(
+    model: nn.Module,
+    train_batches: tuple[Batch, ...],
+    criterion: Callable[..., Any],
+    optimizers: tuple[Any, ...] | None,
+    amp: Any,
+    grad_clip: float | None,
+    *,
+    samples: int = 32,
+) -> OneStep:
+    """Make one step of the user's training on real samples, and a second one to time it."""
+    batch = train_batches[0].first(samples)
+    model.train()
+    step = measure_step(model, batch, criterion, amp, list(optimizers or ()))
+    if optimizers is None:
+        return step
+    started = time.perf_counter()
+    training_step(model, batch, criterion, optimizers, amp, grad_clip)
+    return OneStep(**{**vars(step), "seconds": time.perf_counter() - started})
+
+
+def measure_step(
+    model: nn.Module, batch: Batch, criterion: Callable[..., Any], amp: Any = None, optimizers: list[Any] | None = None
+) -> OneStep:
+    """Forward, backward and (with optimizers) a step of `model` on `batch`, watched. Changes the model."""
+    model.zero_grad(set_to_none=True)
+    with watched(model) as activations:
+        output, loss = compute_loss(model, batch, criterion, amp)
+    if loss.numel() != 1:
+        raise Unavailable(f"the criterion returns {tuple(loss.shape)} numbers, not one: there is nothing to descend")
+    backward(loss)
+    before = {n: p.detach().clone() for n, p in model.named_parameters()} if optimizers else {}
+    for optimizer in optimizers or ():
+        optimizer.step()
+    logits = _prediction_or_none(output)
+    return OneStep(
+        loss=float(loss.detach()),
+        batch_size=batch.size,
+        activations=tuple(activations),
+        parameters=tuple(_parameters(model, before)),
+        logits_std=None if logits is None else float(logits.std()),
+        logits_constant=logits is not None and bool((logits == logits[:1]).all()),
+        seconds=None,
+        input_side=_side(batch),
+    )
+
+
+def _side(batch: Batch) -> int | None:
+    image = next((t for t in tensors(batch.inputs) if t.ndim == 4), None)
+    return None if image is None else max(image.shape[2:])
+
+
+def _prediction_or_none(output: Any) -> Tensor | None:
+    try:
+        return prediction(output).detach().float()
+    except Unavailable:
+        return None
+
+
+@contextmanager
+def watched(model: nn.Module) -> Iterator[list[Activation]]:
+    """Record the output of every leaf module that runs in the block."""
+    records: list[Activation] = []
+    handles = []
+    for name, module in model.named_modules():
+        if not any(True for _ in module.children()):
+            handles.append(module.register_forward_hook(_recorder(name or type(module).__name__, records)))
+    try:
+        yield records
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _recorder(name: str, records: list[Activation]) -> Callable[[nn.Module, Any, Any], None]:
+    def record(module: nn.Module, _inputs: Any, output: Any) -> None:
+        value = next((t for t in tensors(output) if t.is_floating_point() and t.numel() > 1), None)
+        if value is None:
+            return
+        with torch.no_grad():
+            std, mean = torch.std_mean(value.detach().float())
+        # A sum that is not finite has a term that is not: one pass over the output tells both.
+        finite = bool(torch.isfinite(mean) & torch.isfinite(std))
+        records.append(Activation(name, type(module).__name__, tuple(value.shape), float(mean), float(std), finite))
+
+    return record
+
+
+def _parameters(model: nn.Module, before: dict[str, Tensor]) -> Iterator[ParameterStep]:
+    kinds = {n: type(m).__name__ for n, m in model.named_modules()}
+    for name, parameter in model.named_parameters():
+        value, gradient = before.get(name, parameter.detach()), parameter.grad
+        norm = float(value.norm()) if value.numel() else 0.0
+        moved = float((parameter.detach() - value).norm()) / norm if name in before and norm > 0 else None
+        rows = None if gradient is None or parameter.ndim < 2 else gradient.detach().reshape(len(gradient), -1)
+        yield ParameterStep(
+            name=name,
+            kind=kinds.get(name.rpartition(".")[0], ""),
+            numel=value.numel(),
+            ndim=value.ndim,
+            trainable=parameter.requires_grad,
+            weight=norm,
+            gradient=None if gradient is None else float(gradient.detach().float().norm()),
+            update=moved,
+            zero_rows=0.0 if rows is None else float((rows == 0).all(1).float().mean()),
+            constant=value.numel() > 1 and bool((value == value.flatten()[0]).all()),
+            duplicate_rows=0.0 if rows is None else _duplicates(value.reshape(len(value), -1), rows),
+        )
+
+
+def _duplicates(weights: Tensor, gradients: Tensor) -> float:
+    """Share of rows that repeat an earlier row in weight and gradient: units that can never become different."""
+    if len(weights) < 2 or bool((weights[0] != weights[1]).any()) and len(weights) > 4096:
+        return 0.0
+    # Rows that differ almost surely differ in two random projections; comparing those is fast.
+    probe = torch.linspace(1, 2, weights.shape[1], dtype=torch.float64, device=weights.device)
+    keys = torch.stack([weights.double() @ probe, gradients.double() @ probe.flip(0)], 1).float()
+    return 1 - len(torch.unique(keys, dim=0)) / len(weights)

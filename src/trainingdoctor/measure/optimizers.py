@@ -1,0 +1,185 @@
+"""The training's optimizers and schedulers, and which parameters they hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+
+
+def several(value: Any) -> tuple[Any, ...]:
+    """One, a list or a dict of several, as a tuple."""
+    if isinstance(value, Mapping):
+        return tuple(value.values())
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+@evidence()
+def optimizers(optimizer: Any) -> tuple[Any, ...]:
+    """All optimizers of the training; Unavailable for objects without param_groups."""
+    found = several(optimizer)
+    if not found or not all(hasattr(o, "param_groups") for o in found):
+        raise Unavailable("the optimizer has no param_groups that could be read")
+    return found
+
+
+@evidence()
+def schedulers(scheduler: Any) -> tuple[Any, ...]:
+    """All schedulers of the training."""
+    return several(scheduler)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One parameter group's numbers. place: as written in Python, for `where`."""
+
+    place: str
+    optimizer: str
+    lr: float
+    weight_decay: float
+    momentum: float | None
+    nesterov: bool
+    betas: tuple[float, float] | None
+    eps: float | None
+    weights: int
+    norms_and_biases: int
+    names: tuple[str, ...] = field(repr=False, default=())
+
+    @property
+    def decoupled(self) -> bool:
+        """Whether weight decay is applied beside the gradient, as in AdamW (Loshchilov & Hutter 2019)."""
+        return self.optimizer in ("AdamW", "NAdamW", "Lion", "Lamb", "LAMB", "Muon", "MuonAdamW")
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether the step is divided by a running size of the gradient."""
+        return self.betas is not None or self.optimizer in ("RMSprop", "Adagrad", "Adadelta", "Rprop")
+
+
+@evidence(optional=("model",))
+def parameter_groups(optimizers: tuple[Any, ...], model: nn.Module | None) -> tuple[Group, ...]:
+    """Every parameter group of every optimizer, in order."""
+    names = {} if model is None else {id(p): n for n, p in model.named_parameters()}
+    groups = []
+    for i, optimizer in enumerate(optimizers):
+        prefix = "optimizer" if len(optimizers) == 1 else f"optimizer[{i}]"
+        for j, group in enumerate(optimizer.param_groups):
+            groups.append(_group(f"{prefix}.param_groups[{j}]", type(optimizer).__name__, group, names))
+    return tuple(groups)
+
+
+def _group(place: str, optimizer: str, group: Mapping[str, Any], names: Mapping[int, str]) -> Group:
+    parameters = list(group["params"])
+    betas = group.get("betas")
+    return Group(
+        place=place,
+        optimizer=optimizer,
+        lr=float(group.get("lr", float("nan"))),
+        weight_decay=float(group.get("weight_decay") or 0.0),
+        momentum=None if group.get("momentum") is None else float(group["momentum"]),
+        nesterov=bool(group.get("nesterov", False)),
+        betas=None if betas is None else (float(betas[0]), float(betas[1])),
+        eps=None if group.get("eps") is None else _number(group["eps"]),
+        weights=sum(p.numel() for p in parameters if p.ndim > 1),
+        norms_and_biases=sum(p.numel() for p in parameters if p.ndim <= 1),
+        names=tuple(names[id(p)] for p in parameters if id(p) in names),
+    )
+
+
+def _number(value: Any) -> float:
+    return float(value[-1] if isinstance(value, tuple | list) else value)
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Which parameters the optimizers hold, by identity. Counts are numbers of scalars.
+
+    missing: trainable parameters that no optimizer holds.  foreign: held, and neither the model's nor the criterion's.
+    duplicated: held more than once.  frozen: held though requires_grad is False.
+    """
+
+    trainable: int
+    held: int
+    missing: tuple[str, ...]
+    missing_count: int
+    foreign: int
+    foreign_tensors: int
+    duplicated: tuple[str, ...]
+    frozen: tuple[str, ...]
+    frozen_count: int
+    empty_optimizer: bool
+
+
+@evidence(optional=("criterion",))
+def ownership(model: nn.Module, optimizers: tuple[Any, ...], criterion: Any) -> Ownership:
+    """Compare the model's parameters with the optimizers', by identity."""
+    named = dict(model.named_parameters())
+    held: dict[int, Tensor] = {}
+    counts: dict[int, int] = {}
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                held[id(parameter)] = parameter
+                counts[id(parameter)] = counts.get(id(parameter), 0) + 1
+    own = {id(p) for p in named.values()}
+    own |= {id(p) for p in criterion.parameters()} if isinstance(criterion, nn.Module) else set()
+    foreign = [p for key, p in held.items() if key not in own]
+    missing = [n for n, p in named.items() if p.requires_grad and id(p) not in held]
+    frozen = [n for n, p in named.items() if not p.requires_grad and id(p) in held]
+    return Ownership(
+        trainable=sum(p.numel() for p in named.values() if p.requires_grad),
+        held=sum(p.numel() for p in held.values()),
+        missing=tuple(missing),
+        missing_count=sum(named[n].numel() for n in missing),
+        foreign=sum(p.numel() for p in foreign),
+        foreign_tensors=len(foreign),
+        duplicated=tuple(n for n, p in named.items() if counts.get(id(p), 0) > 1),
+        frozen=tuple(frozen),
+        frozen_count=sum(named[n].numel() for n in frozen),
+        empty_optimizer=not held,
+    )
+
+
+@dataclass(frozen=True)
+class SchedulerBinding:
+    """Whether a scheduler drives one of the training's optimizers.
+
+    expected: the rate the scheduler last set, and actual: the rate the optimizer has now (None when unknown).
+    """
+
+    scheduler: str
+    bound: bool
+    base: float | None
+    expected: float | None
+    actual: float | None
+    started: bool
+
+
+@evidence()
+def scheduler_bindings(optimizers: tuple[Any, ...], schedulers: tuple[Any, ...]) -> tuple[SchedulerBinding, ...]:
+    """For each scheduler: the optimizer it is bound to, and the rate it believes that one has."""
+    found = []
+    for scheduler in schedulers:
+        bound_to = getattr(scheduler, "optimizer", None)
+        if bound_to is None:
+            continue
+        base = getattr(scheduler, "base_lrs", None)
+        last = getattr(scheduler, "_last_lr", None)
+        found.append(
+            SchedulerBinding(
+                scheduler=type(scheduler).__name__,
+                bound=any(bound_to is o for o in optimizers),
+                base=float(base[0]) if base else None,
+                expected=float(last[0]) if last else None,
+                actual=float(bound_to.param_groups[0]["lr"]),
+                started=int(getattr(scheduler, "last_epoch", 0) or 0) > 0,
+            )
+        )
+    if not found:
+        raise Unavailable("no scheduler says which optimizer it drives")
+    return tuple(found)
+
+

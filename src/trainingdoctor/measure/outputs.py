@@ -1,0 +1,98 @@
+"""What the model gives back on real samples: its range, and what it depends on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.batches import Batch, forward, mapped, prediction
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The prediction on a batch in train mode, and how it differs in eval mode.
+
+    shape: with the batch first.  width: size of dimension 1 (the classes), None for one-dimensional predictions.
+    row_sum_error: largest |sum over dimension 1 - 1|.  log_sum_error: largest |logsumexp over dimension 1|.
+    Differences are relative to the prediction's standard deviation over everything: repeat (two eval passes), mixing
+    (a sample alone against the same in a batch, eval mode), input (against zeroed input).
+    """
+
+    shape: tuple[int, ...]
+    width: int | None
+    minimum: float
+    maximum: float
+    std: float
+    row_sum_error: float
+    log_sum_error: float
+    across_samples: float
+    repeat: float
+    mixing: float
+    input: float
+    head_is_zero: bool
+    finite: bool
+
+    @property
+    def are_probabilities(self) -> bool:
+        """Whether every row is a distribution over at least two classes."""
+        wide = self.width is not None and self.width >= 2
+        return wide and self.minimum >= 0 and self.maximum <= 1 + 1e-4 and self.row_sum_error < 1e-3
+
+    @property
+    def are_log_probabilities(self) -> bool:
+        """Whether every row is the logarithm of a distribution."""
+        return self.width is not None and self.width >= 2 and self.maximum <= 1e-4 and self.log_sum_error < 1e-3
+
+    @property
+    def are_unit_range(self) -> bool:
+        """Whether all values lie in 0..1 and spread in it, as after a sigmoid."""
+        return self.minimum >= 0 and self.maximum <= 1 and not self.are_probabilities
+
+
+@evidence(cost="probe")
+def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int = 16) -> Outputs:
+    """Predictions on the first training samples, in train and in eval mode."""
+    batch = train_batches[0].first(samples)
+    few = max(1, batch.size // 2)
+    model.train()
+    train = _predicted(model, batch)
+    model.eval()
+    whole, again, part = _predicted(model, batch), _predicted(model, batch), _predicted(model, batch.first(few))
+    zeroed = _predicted(model, Batch(mapped(batch.inputs, _zeroed), batch.targets))
+    scale = float(whole.std()) or 1e-12
+    width = train.shape[1] if train.ndim >= 2 else None
+    return Outputs(
+        shape=tuple(train.shape),
+        width=width,
+        minimum=float(train.min()),
+        maximum=float(train.max()),
+        std=float(train.std()),
+        row_sum_error=float((train.sum(1) - 1).abs().max()) if width else float("inf"),
+        log_sum_error=float(train.logsumexp(1).abs().max()) if width else float("inf"),
+        across_samples=float(train.std(0).max()) if len(train) > 1 else float("nan"),
+        repeat=float((whole - again).abs().max()) / scale,
+        mixing=_difference(whole, part, few) / scale,
+        input=float((whole - zeroed).abs().max()) / scale,
+        head_is_zero=_head_is_zero(model),
+        finite=bool(torch.isfinite(train).all()),
+    )
+
+
+@torch.no_grad()
+def _predicted(model: nn.Module, batch: Batch) -> Tensor:
+    return prediction(forward(model, batch)).detach().float().cpu()
+
+
+def _zeroed(tensor: Tensor) -> Tensor:
+    return torch.zeros_like(tensor) if tensor.is_floating_point() else tensor
+
+
+def _difference(whole: Tensor, part: Tensor, few: int) -> float:
+    return float((whole[:few] - part).abs().max()) if part.shape == whole[:few].shape else 0.0
+
+
+def _head_is_zero(model: nn.Module) -> bool:
+    heads: list[Any] = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    return bool(heads) and not bool(heads[-1].weight.detach().any())

@@ -1,0 +1,104 @@
+"""Can the model, with its criterion, learn one small batch by heart?"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.batches import Batch, prediction
+from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.steps import backward, compute_loss
+from trainingdoctor.measure.trials import chance_loss, faster
+
+
+@dataclass(frozen=True)
+class Overfit:
+    """Losses of training on one batch with Adam. accuracy: share of it predicted right at the end, in train mode.
+
+    """
+
+    losses: tuple[float, ...]
+    accuracy: float | None
+    samples: int
+    rate: float
+    chance: float | None
+    learned: bool
+
+    @property
+    def best(self) -> float:
+        """Lowest loss reached; infinity when none was finite."""
+        return min((v for v in self.losses if math.isfinite(v)), default=math.inf)
+
+    @property
+    def progress(self) -> float:
+        """Share of the initial loss that is gone, 0 when it went up."""
+        start = self.losses[0]
+        return max(0.0, (start - self.best) / abs(start)) if math.isfinite(start) and start else 0.0
+
+
+@evidence(cost="train", optional=("amp",))
+def overfit(
+    model: nn.Module,
+    criterion: Callable[..., Any],
+    train_batches: tuple[Batch, ...],
+    amp: Any,
+    *,
+    samples: int = 32,
+    rate: float = 1e-3,
+    seconds: float = 12.0,
+    most_steps: int = 150,
+) -> Overfit:
+    """Train on the first `samples` samples with Adam, whatever the user's optimizer, until they are learned.
+
+    This separates "model, loss and data path cannot learn" from "the recipe cannot". Stops as soon as the loss has lost
+    three quarters, or 90 % of the samples are predicted right and a third of the loss is gone.
+    """
+    batch = train_batches[0].first(samples)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise Unavailable("no parameter is trainable")
+    model.train()
+    optimizer = torch.optim.Adam(parameters, lr=rate)
+    started = time.perf_counter()
+    losses: list[float] = []
+    accuracy: float | None = None
+    with faster(model):
+        while len(losses) < most_steps and (len(losses) < 10 or time.perf_counter() - started < seconds):
+            loss, accuracy = _step(model, batch, criterion, optimizer, amp)
+            losses.append(loss)
+            if not math.isfinite(loss) or _learned(losses, accuracy):
+                break
+    return Overfit(tuple(losses), accuracy, batch.size, rate, chance_loss((batch,)), _learned(losses, accuracy))
+
+
+def _step(
+    model: nn.Module, batch: Batch, criterion: Callable[..., Any], optimizer: torch.optim.Optimizer, amp: Any
+) -> tuple[float, float | None]:
+    optimizer.zero_grad(set_to_none=True)
+    output, loss = compute_loss(model, batch, criterion, amp)
+    backward(loss)
+    with user_code("Adam's step"):
+        optimizer.step()
+    return float(loss.detach()), _accuracy(output, batch)
+
+
+def _accuracy(output: Any, batch: Batch) -> float | None:
+    if not isinstance(batch.targets, Tensor) or batch.targets.ndim != 1 or batch.targets.is_floating_point():
+        return None
+    try:
+        guess = prediction(output)
+    except Unavailable:
+        return None
+    return float((guess.argmax(1).cpu() == batch.targets.cpu()).float().mean()) if guess.ndim == 2 else None
+
+
+def _learned(losses: list[float], accuracy: float | None) -> bool:
+    start, now = losses[0], losses[-1]
+    fallen = (start - now) / abs(start) if start else 0.0
+    return fallen > 0.75 or (accuracy is not None and accuracy >= 0.9 and fallen > 0.3)

@@ -1,0 +1,69 @@
+"""Worker processes: do their random states differ, and from epoch to epoch?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.augmentation import AugmentationPairs
+from trainingdoctor.measure.batches import tensors
+from trainingdoctor.measure.calling import user_code
+
+
+@dataclass(frozen=True)
+class WorkerDraws:
+    """The same sample drawn by two workers in two epochs. same_across: both workers drew the same sequence.
+
+    same_epochs: the second epoch repeated the first.
+    """
+
+    draws: int
+    varies: bool
+    same_across: bool
+    same_epochs: bool
+
+
+@evidence(cost="probe")
+def worker_draws(train_loader: Any, augmentation_pairs: AugmentationPairs, *, draws: int = 6) -> WorkerDraws:
+    """Draw one sample repeatedly through two workers, as the user's loader starts them, in two epochs."""
+    if not isinstance(train_loader, DataLoader) or not train_loader.num_workers:
+        raise Unavailable("the loader uses no worker processes")
+    if isinstance(train_loader.dataset, IterableDataset):
+        raise Unavailable("an iterable data set shards itself: one sample cannot be drawn by two workers")
+    if not augmentation_pairs.varies:
+        raise Unavailable("the samples do not vary: there is nothing that workers could share")
+    loader = _probe_loader(train_loader, draws)
+    first, second = _epoch(loader), _epoch(loader)
+    left, right = first[0::2], first[1::2]
+    return WorkerDraws(
+        draws=draws,
+        varies=any(not torch.equal(first[0], d) for d in first[1:]),
+        same_across=_equal(left, right),
+        same_epochs=_equal(first, second),
+    )
+
+
+def _probe_loader(loader: DataLoader[Any], draws: int) -> DataLoader[Any]:
+    """The user's loader with two workers and one index repeated: batch i goes to worker i % 2."""
+    return DataLoader(
+        loader.dataset,
+        batch_size=1,
+        sampler=[0] * (2 * draws),
+        num_workers=2,
+        collate_fn=loader.collate_fn,
+        worker_init_fn=loader.worker_init_fn,
+        multiprocessing_context=loader.multiprocessing_context,
+        timeout=30,
+    )
+
+
+def _epoch(loader: DataLoader[Any]) -> list[torch.Tensor]:
+    with user_code("the data set in a worker process"):
+        return [next(t for t in tensors(batch) if t.ndim >= 2).clone() for batch in loader]
+
+
+def _equal(left: list[torch.Tensor], right: list[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
