@@ -22,6 +22,9 @@ AREAS = (
     "loss",
     "model",
     "initialization",
+    "environment",
+    "environment_gpu",
+    "environment_host",
 )
 
 CHECKS: tuple[Check, ...] = tuple(check for area in AREAS for check in import_module(f"{__name__}.{area}").CHECKS)

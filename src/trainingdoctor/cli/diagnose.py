@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainingdoctor.cli.deliver import write
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _deliver(report: Report, format: str, output: Path | None, verbose: bool) ->
         if output is None:
             sys.stdout.write(text)
         else:
-            _write(output, text)
+            write(output, text)
         if output is None or format == "json":
             return
     _print(report, None if output is not None and output.suffix == ".json" else output, verbose)
@@ -139,11 +140,4 @@ def _print(report: Report, output: Path | None, verbose: bool) -> None:
         return
     buffer = io.StringIO()
     print_report(report, Console(file=buffer, width=100), verbose=verbose)
-    _write(output, buffer.getvalue())
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"--output {path} cannot be written: {error.strerror}") from error
+    write(output, buffer.getvalue())

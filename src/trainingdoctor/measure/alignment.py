@@ -20,7 +20,9 @@ def kinds_of_change(stack: Tensor) -> dict[str, float]:
     for a, b in zip(first[changed], second[changed], strict=True):
         for kind in _kinds(a, b):
             counts[kind] = counts.get(kind, 0) + 1
-    return {kind: count / len(first) for kind, count in sorted(counts.items())}
+    # A pair that aligns badly is now and then taken for something else; what is there shows often.
+    often = {k: c for k, c in counts.items() if c >= 0.1 * int(changed.sum())}
+    return {kind: count / len(first) for kind, count in sorted(often.items())}
 
 
 def _kinds(a: Tensor, b: Tensor) -> set[str]:

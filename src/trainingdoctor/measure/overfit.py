@@ -37,9 +37,8 @@ class Overfit:
 
     @property
     def progress(self) -> float:
-        """Share of the initial loss that is gone, 0 when it went up."""
-        start = self.losses[0]
-        return max(0.0, (start - self.best) / abs(start)) if math.isfinite(start) and start else 0.0
+        """Share of the loss that is gone, of the initial loss or of chance if that is lower; 0 when it went up."""
+        return max(0.0, _fallen(self.losses[0], self.best, self.chance))
 
 
 @evidence(cost="train", optional=("amp",))
@@ -68,13 +67,14 @@ def overfit(
     started = time.perf_counter()
     losses: list[float] = []
     accuracy: float | None = None
+    chance = chance_loss((batch,))
     with faster(model):
         while len(losses) < most_steps and (len(losses) < 10 or time.perf_counter() - started < seconds):
             loss, accuracy = _step(model, batch, criterion, optimizer, amp)
             losses.append(loss)
-            if not math.isfinite(loss) or _learned(losses, accuracy):
+            if not math.isfinite(loss) or _learned(losses, accuracy, chance):
                 break
-    return Overfit(tuple(losses), accuracy, batch.size, rate, chance_loss((batch,)), _learned(losses, accuracy))
+    return Overfit(tuple(losses), accuracy, batch.size, rate, chance, _learned(losses, accuracy, chance))
 
 
 def _step(
@@ -98,7 +98,12 @@ def _accuracy(output: Any, batch: Batch) -> float | None:
     return float((guess.argmax(1).cpu() == batch.targets.cpu()).float().mean()) if guess.ndim == 2 else None
 
 
-def _learned(losses: list[float], accuracy: float | None) -> bool:
-    start, now = losses[0], losses[-1]
-    fallen = (start - now) / abs(start) if start else 0.0
+def _fallen(start: float, now: float, chance: float | None) -> float:
+    """Share of the loss that is gone. A deep net starts far above chance: coming down to that is not learning yet."""
+    reference = min(start, chance) if chance else start
+    return (reference - now) / abs(reference) if math.isfinite(reference) and reference else 0.0
+
+
+def _learned(losses: list[float], accuracy: float | None, chance: float | None) -> bool:
+    fallen = _fallen(losses[0], losses[-1], chance)
     return fallen > 0.75 or (accuracy is not None and accuracy >= 0.9 and fallen > 0.3)
