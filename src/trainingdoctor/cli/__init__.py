@@ -6,6 +6,7 @@ from trainingdoctor.cli.catalogue import checks, explain
 from trainingdoctor.cli.diagnose import diagnose
 from trainingdoctor.cli.env import env
 from trainingdoctor.cli.exits import exits
+from trainingdoctor.cli.reference_run import reference_run
 
 
 app = typer.Typer(
@@ -35,7 +36,7 @@ def _root(
     pass
 
 
-for command in (diagnose, env, checks, explain):
+for command in (diagnose, env, reference_run, checks, explain):
     app.command(command.__name__.replace("_", "-"))(exits(command))
 
 

@@ -1,0 +1,141 @@
+"""Images for the reference run: CIFAR-10 in the layouts that people have it in, as uint8 tensors."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainingdoctor.errors import UserError
+
+BATCHES = "cifar-10-batches-py"
+# Channel statistics of CIFAR-10's training set in 0..1.
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+
+
+@dataclass(frozen=True)
+class Images:
+    """uint8 images (N, 3, H, W) and int64 labels (N). source: where they come from, for the record."""
+
+    train_x: Tensor
+    train_y: Tensor
+    test_x: Tensor
+    test_y: Tensor
+    classes: int
+    source: str
+
+    def limited(self, train: int | None) -> "Images":
+        """The first `train` training samples only."""
+        if train is None:
+            return self
+        return Images(self.train_x[:train], self.train_y[:train], self.test_x, self.test_y, self.classes, self.source)
+
+    def to(self, device: torch.device) -> "Images":
+        """All of it on `device`."""
+        tensors = (t.to(device) for t in (self.train_x, self.train_y, self.test_x, self.test_y))
+        return Images(*tensors, self.classes, self.source)
+
+
+def load_images(folder: Path | None, download: bool = False) -> Images:
+    """Read CIFAR-10 from torchvision's folder, an .npz, or class folders under train/ and test/.
+
+    Raises UserError when nothing is there and `download` is not given: no network connection is opened unasked.
+    """
+    folder = folder or Path("data")
+    if download and not _batches(folder):
+        from torchvision.datasets import CIFAR10
+
+        CIFAR10(folder, download=True)
+    if (found := _batches(folder)) is not None:
+        return _read_batches(found)
+    if (folder / "cifar10.npz").is_file():
+        return _read_npz(folder / "cifar10.npz")
+    if (folder / "train").is_dir() and (folder / "test").is_dir():
+        return _read_folders(folder)
+    raise UserError(
+        f"no images in {folder}: give --data a folder with {BATCHES}/, cifar10.npz, or train/ and test/ with a folder per class; "
+        "or --download to fetch CIFAR-10"
+    )
+
+
+def _batches(folder: Path) -> Path | None:
+    candidates = (folder / BATCHES, folder)
+    return next((c for c in candidates if (c / "data_batch_1").is_file()), None)
+
+
+def _read_batches(folder: Path) -> Images:
+    def read(name: str) -> tuple[np.ndarray, list[int]]:
+        try:
+            with (folder / name).open("rb") as file:
+                batch = pickle.load(file, encoding="latin1")  # torchvision's own format of CIFAR-10
+        except (OSError, pickle.UnpicklingError, EOFError) as error:
+            raise UserError(f"{folder / name} cannot be read ({type(error).__name__}): unpack CIFAR-10 again") from error
+        return batch["data"].reshape(-1, 3, 32, 32), batch["labels"]
+
+    parts = [read(f"data_batch_{i}") for i in range(1, 6)]
+    test_x, test_y = read("test_batch")
+    train_x = np.concatenate([x for x, _ in parts])
+    train_y = [label for _, labels in parts for label in labels]
+    return _images(train_x, train_y, test_x, test_y, f"CIFAR-10 batches in {folder.name}")
+
+
+def _read_npz(file: Path) -> Images:
+    with np.load(file) as arrays:
+        train_x, test_x = (arrays[k].transpose(0, 3, 1, 2) for k in ("train_x", "test_x"))
+        return _images(train_x, arrays["train_y"], test_x, arrays["test_y"], file.name)
+
+
+def _read_folders(folder: Path) -> Images:
+    from torchvision.datasets import ImageFolder
+
+    arrays = []
+    for split in ("train", "test"):
+        data = ImageFolder(str(folder / split))
+        arrays.append(np.stack([np.asarray(image.resize((32, 32))) for image, _ in data]).transpose(0, 3, 1, 2))
+        arrays.append(np.array(data.targets))
+    return _images(*arrays, f"class folders in {folder.name}")
+
+
+def _images(train_x: np.ndarray, train_y: object, test_x: np.ndarray, test_y: object, source: str) -> Images:
+    labels = torch.as_tensor(np.asarray(train_y)).long(), torch.as_tensor(np.asarray(test_y)).long()
+    pixels = (torch.from_numpy(np.ascontiguousarray(x)) for x in (train_x, test_x))
+    first, second = pixels
+    return Images(first, labels[0], second, labels[1], int(labels[0].max()) + 1, source)
+
+
+def generated_images(train: int = 512, test: int = 256, seed: int = 0) -> Images:
+    """Ten classes of coloured noise around a class colour: for trying the machinery, never for a certificate."""
+    generator = torch.Generator().manual_seed(seed)
+    colours = torch.randint(40, 216, (10, 3, 1, 1), generator=generator)
+
+    def draw(count: int) -> tuple[Tensor, Tensor]:
+        labels = torch.arange(count) % 10
+        noise = torch.randint(-40, 40, (count, 3, 32, 32), generator=generator)
+        return (colours[labels] + noise).clamp(0, 255).to(torch.uint8), labels
+
+    return Images(*draw(train), *draw(test), 10, "generated images")
+
+
+def normalized(images: Tensor) -> Tensor:
+    """uint8 (N, 3, H, W) to float32 with CIFAR-10's mean 0 and deviation 1, channels last."""
+    mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def augmented(images: Tensor, generator: torch.Generator, padding: int = 4) -> Tensor:
+    """Random crops of the zero-padded images, and horizontal flips (He et al. 2015, section 4.2), on their device.
+
+    images: float (N, C, H, W), already normalized; zero is then the mean colour, as in the paper's padding.
+    """
+    count, _, height, width = images.shape
+    device = images.device
+    padded = torch.nn.functional.pad(images, (padding,) * 4)
+    shifts = torch.randint(0, 2 * padding + 1, (2, count), generator=generator).to(device)
+    flips = (torch.rand(count, generator=generator) < 0.5).to(device)
+    rows = shifts[0, :, None] + torch.arange(height, device=device)
+    columns = torch.arange(width, device=device).expand(count, width)
+    columns = shifts[1, :, None] + torch.where(flips[:, None], width - 1 - columns, columns)
+    picked = padded[torch.arange(count, device=device)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    return picked.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
