@@ -21,7 +21,7 @@ from trainingdoctor import Training
 from trainingdoctor.reference.resnet import CifarResNet
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
-from cifar import cifar10  # noqa: E402
+from cifar import cifar10
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 NORMALIZE = T.Normalize(MEAN, STD)
@@ -361,12 +361,18 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "milestones after the end": ("schedule.never_decays", {"scheduler": lambda o: MultiStepLR(o, [200, 300])}),
     "milestones in steps": ("schedule.step_unit", {"scheduler": lambda o: MultiStepLR(o, [32_000, 48_000])}),
     "T_max in steps": ("schedule.step_unit", {"scheduler": lambda o: CosineAnnealingLR(o, 164 * 391)}),
-    "epochs stepped per batch": ("schedule.step_unit", {"scheduler": lambda o: MultiStepLR(o, [80, 121]), "interval": "step"}),
+    "epochs stepped per batch": (
+        "schedule.step_unit",
+        {"scheduler": lambda o: MultiStepLR(o, [80, 121]), "interval": "step"},
+    ),
     "decays in 15 epochs": ("schedule.decays_too_early", {"scheduler": lambda o: MultiStepLR(o, [5, 10, 15])}),
     "cosine cut short": ("schedule.ends_high", {"scheduler": lambda o: CosineAnnealingLR(o, 300)}),
     "cosine climbs again": ("schedule.restarts_at_end", {"scheduler": lambda o: CosineAnnealingLR(o, 100)}),
     "warm-up never ends": ("schedule.warmup_stuck", {"scheduler": lambda o: LinearLR(o, 0.01, 1.0, 400)}),
-    "rate set by hand": ("schedule.overridden", {"scheduler": lambda o: MultiStepLR(o, [80, 121]), "after_scheduler": set_rate(0.01)}),
+    "rate set by hand": (
+        "schedule.overridden",
+        {"scheduler": lambda o: MultiStepLR(o, [80, 121]), "after_scheduler": set_rate(0.01)},
+    ),
     "rate 0": ("schedule.zero_rate", {"after_scheduler": set_rate(0.0), "scheduler": lambda o: None}),
     "scheduler of another optimizer": ("schedule.wrong_optimizer", {"scheduler": other_scheduler}),
     "optimizer holds the head only": ("optimizer.missing_parameters", {"optimizer": head_only}),
@@ -439,7 +445,9 @@ HEALTHY: dict[str, dict[str, Any]] = {
     },
     "drop_last, two workers": {"loader": {"batch_size": 128, "shuffle": True, "drop_last": True, "num_workers": 2}},
     "no warm-up": {"scheduler": lambda o: MultiStepLR(o, [82, 123])},
-    "zero-gamma residuals": {"model": lambda m: [nn.init.zeros_(b.bn2.weight) for s in (m.layer1, m.layer2, m.layer3) for b in s] and None},
+    "zero-gamma residuals": {
+        "model": lambda m: [nn.init.zeros_(b.bn2.weight) for s in (m.layer1, m.layer2, m.layer3) for b in s] and None
+    },
     "log_softmax, cross entropy": {"model": with_tail(nn.LogSoftmax(1))},
     "BatchNorm momentum 0.5": {"model": each_norm(momentum=0.5)},
 }

@@ -1,9 +1,9 @@
 """Inject each fault alone into the cured ResNet, diagnose, and score.
 
-    python benchmarks/faults.py [--only TEXT] [--depth 110] [--output benchmarks/results/faults.json]
+python benchmarks/faults.py [--only TEXT] [--depth 110] [--output benchmarks/results/faults.json]
 
-Prints one line per training (fault, found, root cause, seconds) and writes JSON and a Markdown table. Resumable: what the
-output file already holds for the same depth is not run again (--again runs it all).
+Prints one line per training (fault, found, root cause, seconds) and writes JSON and a Markdown table. Resumable: what
+the output file already holds for the same depth is not run again (--again runs it all).
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ def run(only: str, depth: int, output: Path, again: bool) -> list[dict[str, Any]
         row = done.get(name) or examined(name, expected, changes, depth)
         rows.append(row)
         mark = "ok  " if row["found"] and row["root_first"] else "MISS"
-        print(f"{mark} {row['seconds']:6.1f} s  {name:32} {expected or '(healthy)':34} {row['root_causes']} {row['symptoms']}", flush=True)
+        print(
+            f"{mark} {row['seconds']:6.1f} s  {name:32} {expected or '(healthy)':34} {row['root_causes']} {row['symptoms']}",
+            flush=True,
+        )
         if not only:
             write(rows, depth, output)
     return rows
@@ -83,7 +86,9 @@ def write(rows: list[dict[str, Any]], depth: int, output: Path) -> None:
         "data": "CIFAR-10, images re-encoded as JPEG (quality 75)",
     }
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({"depth": depth, "conditions": conditions, "score": score(rows), "runs": rows}, indent=1) + "\n")
+    output.write_text(
+        json.dumps({"depth": depth, "conditions": conditions, "score": score(rows), "runs": rows}, indent=1) + "\n"
+    )
     s = score(rows)
     lines = [
         f"# Faults injected alone into the cured ResNet-{depth}",
@@ -99,7 +104,9 @@ def write(rows: list[dict[str, Any]], depth: int, output: Path) -> None:
     ]
     for r in rows:
         found = "yes" if r["found"] and r["root_first"] else "not first" if r["found"] else "**no**"
-        lines.append(f"| {r['name']} | {r['expected'] or 'healthy'} | {found} | {', '.join(r['root_causes']) or '-'} | {r['seconds']} |")
+        lines.append(
+            f"| {r['name']} | {r['expected'] or 'healthy'} | {found} | {', '.join(r['root_causes']) or '-'} | {r['seconds']} |"
+        )
     output.with_suffix(".md").write_text("\n".join(lines) + "\n")
 
 

@@ -63,9 +63,15 @@ def _other_unit(trace: ScheduleTrace) -> bool:
 
 def _warmup_only(trace: ScheduleTrace) -> bool:
     """A short warm-up after which the rate stays up is no decay that came too early."""
-    return trace.final >= 0.95 * trace.peak and trace.initial < trace.final and trace.rates.count(trace.final) > 0.8 * len(trace.rates)
+    return (
+        trace.final >= 0.95 * trace.peak
+        and trace.initial < trace.final
+        and trace.rates.count(trace.final) > 0.8 * len(trace.rates)
+    )
 
 
 def span(trace: ScheduleTrace) -> str:
     """The run's length for people."""
-    return f"{trace.epochs} epochs" if trace.interval == "epoch" else f"{len(trace.rates)} steps ({trace.epochs} epochs)"
+    return (
+        f"{trace.epochs} epochs" if trace.interval == "epoch" else f"{len(trace.rates)} steps ({trace.epochs} epochs)"
+    )

@@ -25,16 +25,22 @@ def _recipe(pairs: AugmentationPairs) -> str:
 
 @check("augmentation.missing", cost="probe", references=(HE, CUTOUT))
 def missing(
-    augmentation_pairs: AugmentationPairs, run_length: RunLength, architecture: Architecture, *, many: int = 200_000, long_run: int = 10
+    augmentation_pairs: AugmentationPairs,
+    run_length: RunLength,
+    architecture: Architecture,
+    *,
+    many: int = 200_000,
+    long_run: int = 10,
 ) -> Verdicts:
     """The training images never vary.
 
-    What it does: draws the same training samples several times through data set, collate function and augment_on_device; all draws are equal.
-    Why it costs accuracy: a net that sees each of 50,000 images 160 times learns them by heart. With crop and flip a ResNet-18 goes from
-    10.6 % error on CIFAR-10 to 4.7 % (DeVries & Taylor 2017, table 1: C10 against C10+).
+    What it does: draws the same training samples several times through data set, collate function and
+    augment_on_device; all draws are equal.
+    Why it costs accuracy: a net that sees each of 50,000 images 160 times learns them by heart. With crop and flip a
+    ResNet-18 goes from 10.6 % error on CIFAR-10 to 4.7 % (DeVries & Taylor 2017, table 1: C10 against C10+).
     Remedy: random crop with padding and horizontal flip, in the training pipeline only.
-    Thresholds: colour images of at most 200,000 samples, trained for 10 epochs or more by a net with convolutions or attention, warn. Grey
-    images (digits reach 99 % without), short runs and other data: info, or nothing.
+    Thresholds: colour images of at most 200,000 samples, trained for 10 epochs or more by a net with convolutions or
+    attention, warn. Grey images (digits reach 99 % without), short runs and other data: info, or nothing.
     Measured: no measurement yet.
     """
     p = augmentation_pairs
@@ -63,10 +69,11 @@ def weak(augmentation_pairs: AugmentationPairs, *, many: int = 200_000, least: i
     """The training images vary, but less than the recipes for such data do.
 
     What it does: aligns draws of the same image and tells mirrored, shifted, colour, erased and mixed apart.
-    Why it costs accuracy: shift and mirror carry most of the gain on small natural images; either alone gives part of it.
+    Why it costs accuracy: shift and mirror carry most of the gain on small natural images; either alone gives part of
+    it.
     Remedy: random crop with padding, and horizontal flip.
-    Thresholds: small colour images with mirrors alone, or colour or noise alone: warning. Shift without mirror is right for digits and
-    text: info.
+    Thresholds: small colour images with mirrors alone, or colour or noise alone: warning. Shift without mirror is
+    right for digits and text: info.
     Measured: no measurement yet.
     """
     p = augmentation_pairs
@@ -97,7 +104,8 @@ def on_evaluation(evaluation_pairs: AugmentationPairs) -> Verdicts:
     """The evaluation samples vary.
 
     What it does: draws the same evaluation samples several times.
-    Why it costs accuracy: the measured accuracy is that of cropped, mirrored or noisy images, and changes from evaluation to evaluation.
+    Why it costs accuracy: the measured accuracy is that of cropped, mirrored or noisy images, and changes from
+    evaluation to evaluation.
     Remedy: transforms for evaluation without anything random.
     Thresholds: any difference between draws.
     Measured: no measurement yet.
@@ -118,9 +126,10 @@ def on_evaluation(evaluation_pairs: AugmentationPairs) -> Verdicts:
 def frozen(augmentation_pairs: AugmentationPairs) -> Verdicts:
     """The transforms are random, and yet every epoch shows the same images.
 
-    What it does: draws the same samples several times; the draws are equal although random numbers were drawn or the transforms are random
-    by their names.
-    Why it costs accuracy: as no augmentation at all. It happens when augmented samples are cached, or a seed is set in __getitem__.
+    What it does: draws the same samples several times; the draws are equal although random numbers were drawn or the
+    transforms are random by their names.
+    Why it costs accuracy: as no augmentation at all. It happens when augmented samples are cached, or a seed is set
+    in __getitem__.
     Remedy: cache before, not after the random transforms; do not seed per sample.
     Thresholds: exact equality of all draws of all samples.
     Measured: no measurement yet.
@@ -135,16 +144,21 @@ def frozen(augmentation_pairs: AugmentationPairs) -> Verdicts:
         )
 
 
-@check("augmentation.same_in_workers", cost="probe", references=("PyTorch documentation, torch.utils.data, Randomness in multi-process data loading",))
+@check(
+    "augmentation.same_in_workers",
+    cost="probe",
+    references=("PyTorch documentation, torch.utils.data, Randomness in multi-process data loading",),
+)
 def same_in_workers(worker_draws: WorkerDraws) -> Verdicts:
     """Worker processes share a random state.
 
     What it does: lets two workers draw the same sample repeatedly, in two epochs, with the user's worker_init_fn.
-    Why it costs accuracy: all workers make the same random choices, or every epoch repeats those of the first: less augmentation than it
-    looks.
-    Remedy: np.random.default_rng(torch.initial_seed() % 2**32) made inside the worker; no constant seed in worker_init_fn.
-    Thresholds: exact equality of whole sequences. torch seeds Python, NumPy and torch per worker itself; what it cannot seed is a
-    generator that the data set owns.
+    Why it costs accuracy: all workers make the same random choices, or every epoch repeats those of the first: less
+    augmentation than it looks.
+    Remedy: np.random.default_rng(torch.initial_seed() % 2**32) made inside the worker; no constant seed in
+    worker_init_fn.
+    Thresholds: exact equality of whole sequences. torch seeds Python, NumPy and torch per worker itself; what it
+    cannot seed is a generator that the data set owns.
     Measured: no measurement yet.
     """
     w = worker_draws

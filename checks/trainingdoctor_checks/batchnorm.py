@@ -24,8 +24,8 @@ def eval_in_training(batchnorm_layers: BatchNormLayers) -> Verdicts:
     """BatchNorm layers are in evaluation mode while the model trains.
 
     What it does: reads the modes as the config leaves them, and again after model.train().
-    Why it costs accuracy: the layer divides by running statistics that are never updated: for a fresh layer by one, which
-    is no normalization at all.
+    Why it costs accuracy: the layer divides by running statistics that are never updated: for a fresh layer by one,
+    which is no normalization at all.
     Remedy: model.train() before every training epoch, and no eval() on single layers of a fresh model.
     Thresholds: layers that have seen data (num_batches_tracked > 0) or whose scale is frozen are kept in eval mode by
     intent when fine-tuning: info.
@@ -46,7 +46,11 @@ def eval_in_training(batchnorm_layers: BatchNormLayers) -> Verdicts:
             layers=len(stuck),
         )
     elif set_apart:
-        some = "the model is handed over in eval mode" if not b.model_training else f"{len(set_apart)} of {len(b.layers)} are in eval mode"
+        some = (
+            "the model is handed over in eval mode"
+            if not b.model_training
+            else f"{len(set_apart)} of {len(b.layers)} are in eval mode"
+        )
         say = warning if fresh and not frozen else info
         yield say(
             f"BatchNorm: {some}, though it has not seen any data yet.",
@@ -61,18 +65,24 @@ def eval_in_training(batchnorm_layers: BatchNormLayers) -> Verdicts:
 
 @check("batchnorm.momentum", explains=("batchnorm.statistics_stale",), references=(IOFFE,))
 def momentum(
-    batchnorm_layers: BatchNormLayers, run_length: RunLength, *, most: float = 0.9, hint: float = 0.65, left: float = 0.05
+    batchnorm_layers: BatchNormLayers,
+    run_length: RunLength,
+    *,
+    most: float = 0.9,
+    hint: float = 0.65,
+    left: float = 0.05,
 ) -> Verdicts:
     """The running statistics follow the data too fast, too slowly, or not at all.
 
-    What it does: turns the momentum into a horizon of 1 / momentum steps, and into the share of the initial statistics
-    that is left at the end of the run. In PyTorch the momentum is the share of the NEW batch: 0.1 here is 0.9 in
-    TensorFlow and Keras.
-    Why it costs accuracy: at 0.99 evaluation uses the statistics of the last batch alone, noise that differs from what
-    training saw; near 0 it uses those of the initial weights.
+    What it does: turns the momentum into a horizon of 1 / momentum steps, and into the share of the initial
+    statistics that is left at the end of the run. In PyTorch the momentum is the share of the NEW batch: 0.1 here is
+    0.9 in TensorFlow and Keras.
+    Why it costs accuracy: at 0.99 evaluation uses the statistics of the last batch alone, noise that differs from
+    what training saw; near 0 it uses those of the initial weights.
     Remedy: momentum=0.1.
-    Thresholds: from 0.9 on it warns (a horizon of one batch); healthy short recipes use 0.4 to 0.6, so 0.65 informs; too
-    slow when more than 5 % of the initial statistics are left at the end of the run (0.01, TensorFlow's 0.99, is fine).
+    Thresholds: from 0.9 on it warns (a horizon of one batch); healthy short recipes use 0.4 to 0.6, so 0.65 informs;
+    too slow when more than 5 % of the initial statistics are left at the end of the run (0.01, TensorFlow's 0.99, is
+    fine).
     Measured: no measurement yet.
     """
     layers = [x for x in batchnorm_layers.layers if x.tracked and x.momentum is not None]
@@ -116,10 +126,10 @@ def statistics_stale(running_statistics: RunningStatistics, *, ratio: float = 1.
     afresh on training batches.
     Why it costs accuracy: evaluation normalizes with other numbers than training did; measured afresh, the lost
     accuracy comes back without any training.
-    Remedy: torch.optim.swa_utils.update_bn(train_loader, model); then look for the cause (momentum, eval mode, averaged
-    weights, other preprocessing).
-    Thresholds: the loss falls by a factor of 1.25 and the accuracy rises by 3 points or more (256 samples: 3 points is one
-    standard error at 50 %, and the loss must agree).
+    Remedy: torch.optim.swa_utils.update_bn(train_loader, model); then look for the cause (momentum, eval mode,
+    averaged weights, other preprocessing).
+    Thresholds: the loss falls by a factor of 1.25 and the accuracy rises by 3 points or more (256 samples: 3 points
+    is one standard error at 50 %, and the loss must agree).
     Measured: no measurement yet.
     """
     r = running_statistics
@@ -181,12 +191,14 @@ def frozen_affine(batchnorm_layers: BatchNormLayers) -> Verdicts:
 
 
 @check("batchnorm.small_batch", cost="probe", references=(WU,))
-def small_batch(batchnorm_layers: BatchNormLayers, batch_size: BatchSize, *, least: int = 8, hint: int = 16) -> Verdicts:
+def small_batch(
+    batchnorm_layers: BatchNormLayers, batch_size: BatchSize, *, least: int = 8, hint: int = 16
+) -> Verdicts:
     """Too few samples in a batch for BatchNorm.
 
     What it does: compares the training batch with the layers that take their statistics from it.
-    Why it costs accuracy: statistics of a few samples are noise; ImageNet error rises from 23.6 % at 32 samples to 27.3 % at 4
-    and 34.7 % at 2 (Wu & He 2018, figure 1).
+    Why it costs accuracy: statistics of a few samples are noise; ImageNet error rises from 23.6 % at 32 samples to
+    27.3 % at 4 and 34.7 % at 2 (Wu & He 2018, figure 1).
     Remedy: a larger batch, GroupNorm, or SyncBatchNorm over several devices. Gradient accumulation does not help.
     Thresholds: under 8 warns, under 16 informs, after that figure.
     Measured: no measurement yet.

@@ -53,7 +53,8 @@ def constant(input_health: InputHealth, *, most: float = 0.05) -> Verdicts:
     """Many inputs have no content.
 
     What it does: counts samples in which all values are equal.
-    Why it costs accuracy: such a sample has a label and nothing to learn it from: an image that failed to load, a scale of zero.
+    Why it costs accuracy: such a sample has a label and nothing to learn it from: an image that failed to load, a
+    scale of zero.
     Remedy: look at the files, and at what the loader does with a broken one.
     Thresholds: more than 5 % of the drawn samples.
     Measured: no measurement yet.
@@ -69,7 +70,11 @@ def constant(input_health: InputHealth, *, most: float = 0.05) -> Verdicts:
         )
 
 
-@check("data.nonfinite", cost="probe", explains=("loss.nonfinite", "loss.diverges", "loss.not_learning", "lr.*", "init.*", "normalization.*"))
+@check(
+    "data.nonfinite",
+    cost="probe",
+    explains=("loss.nonfinite", "loss.diverges", "loss.not_learning", "lr.*", "init.*", "normalization.*"),
+)
 def nonfinite(input_health: InputHealth) -> Verdicts:
     """Inputs hold NaN or infinity.
 
@@ -93,11 +98,11 @@ def not_shuffled(sample_order: Order, *, sorted_share: float = 0.5) -> Verdicts:
     """The training samples come in a fixed order, or sorted by class.
 
     What it does: reads the sampler's order of two epochs, and counts the classes in the drawn batches.
-    Why it costs accuracy: batches of one class pull the net from class to class, and BatchNorm sees statistics that no evaluation has; a fixed
-    mixed order costs less.
+    Why it costs accuracy: batches of one class pull the net from class to class, and BatchNorm sees statistics that
+    no evaluation has; a fixed mixed order costs less.
     Remedy: DataLoader(..., shuffle=True).
-    Thresholds: under half of the classes that a random batch would hold means sorted: critical. Two identical epochs in the data set's own order:
-    warning.
+    Thresholds: under half of the classes that a random batch would hold means sorted: critical. Two identical epochs
+    in the data set's own order: warning.
     Measured: no measurement yet.
     """
     o = sample_order
@@ -119,10 +124,14 @@ def not_shuffled(sample_order: Order, *, sorted_share: float = 0.5) -> Verdicts:
         )
     elif o.same_twice:
         yield info(
-            "Two epochs begin with the same samples: the order is fixed.", "DataLoader(..., shuffle=True)", where="train_loader.sampler"
+            "Two epochs begin with the same samples: the order is fixed.",
+            "DataLoader(..., shuffle=True)",
+            where="train_loader.sampler",
         )
     else:
-        yield Note("two epochs begin with different samples" if o.known_indices else "the drawn batches mix the classes")
+        yield Note(
+            "two epochs begin with different samples" if o.known_indices else "the drawn batches mix the classes"
+        )
 
 
 @check("data.imbalance", cost="probe", references=(BUDA,))
@@ -132,7 +141,8 @@ def imbalance(balance: Balance, *, most: float = 10.0, hint: float = 3.0) -> Ver
     What it does: counts the targets of the whole data set; looks for class weights and a weighted sampler.
     Why it costs accuracy: the net learns to leave rare classes out.
     Remedy: WeightedRandomSampler, or class weights in the criterion.
-    Thresholds: 10 to 1 between the most and the least frequent class warns (Buda et al. 2018 see effects from there on), 3 to 1 informs.
+    Thresholds: 10 to 1 between the most and the least frequent class warns (Buda et al. 2018 see effects from there
+    on), 3 to 1 informs.
     Measured: no measurement yet.
     """
     b = balance

@@ -65,7 +65,9 @@ def torchvision_mismatch(environment: Environment) -> Verdicts:
     base = (installed or "").partition("+")[0]
     if needed and base and needed.group(1).rstrip(".") != base:
         yield critical(
-            f"torchvision {vision} is built for torch {needed.group(1)}, and torch {installed} is installed.", REINSTALL, where="torchvision"
+            f"torchvision {vision} is built for torch {needed.group(1)}, and torch {installed} is installed.",
+            REINSTALL,
+            where="torchvision",
         )
     elif p.torchvision_error:
         yield critical(f"torchvision {vision}: {p.torchvision_error}.", REINSTALL, where="torchvision")
@@ -86,10 +88,16 @@ def numpy_abi(environment: Environment) -> Verdicts:
     e = environment
     version = e.packages.installed.get("numpy")
     if e.packages.numpy_error or version is None:
-        yield critical(f"NumPy cannot be imported: {e.packages.numpy_error or 'it is not installed'}.", "pip install --upgrade numpy", where="numpy")
+        yield critical(
+            f"NumPy cannot be imported: {e.packages.numpy_error or 'it is not installed'}.",
+            "pip install --upgrade numpy",
+            where="numpy",
+        )
     elif e.torch is not None and not e.torch.numpy_works:
         yield critical(
-            f"torch {e.torch.version} cannot use NumPy {version}: it was built for another major version.", 'pip install "numpy<2"', where="numpy"
+            f"torch {e.torch.version} cannot use NumPy {version}: it was built for another major version.",
+            'pip install "numpy<2"',
+            where="numpy",
         )
     else:
         yield Note(f"NumPy {version} works with torch")
@@ -99,7 +107,8 @@ def numpy_abi(environment: Environment) -> Verdicts:
 def cudnn(environment: Environment) -> Verdicts:
     """cuDNN is disabled, missing, or another one than the installed was loaded.
 
-    What it does: compares the version that torch loaded with the installed wheel, and looks for CUDA libraries from elsewhere.
+    What it does: compares the version that torch loaded with the installed wheel, and looks for CUDA libraries from
+    elsewhere.
     Why it costs accuracy: without it convolutions are many times slower; a foreign one gives errors or wrong speed.
     Remedy: torch.backends.cudnn.enabled = True; no foreign libraries in LD_LIBRARY_PATH.
     Thresholds: none.
@@ -111,7 +120,9 @@ def cudnn(environment: Environment) -> Verdicts:
         return
     wheel = next((f"{n} {v}" for n, v in environment.packages.nvidia.items() if n.startswith("nvidia-cudnn")), None)
     if not t.cudnn_enabled:
-        yield warning("cuDNN is switched off.", "torch.backends.cudnn.enabled = True", where="torch.backends.cudnn.enabled")
+        yield warning(
+            "cuDNN is switched off.", "torch.backends.cudnn.enabled = True", where="torch.backends.cudnn.enabled"
+        )
     elif t.loaded_libraries:
         yield warning(
             f"CUDA libraries from outside torch's wheels are loaded: {', '.join(t.loaded_libraries[:3])}; installed: {wheel or 'no wheel'}.",
@@ -159,7 +170,9 @@ def tf32(environment: Environment) -> Verdicts:
         yield Note("TF32 plays no role here")
     elif environment.variables.get("NVIDIA_TF32_OVERRIDE") == "0" or t.tf32_matmul == "highest":
         yield info(
-            "Matrix products in float32 run without TF32.", 'torch.set_float32_matmul_precision("high")', where="torch.backends.cuda.matmul"
+            "Matrix products in float32 run without TF32.",
+            'torch.set_float32_matmul_precision("high")',
+            where="torch.backends.cuda.matmul",
         )
     else:
         yield Note(f"float32 matmul precision {t.tf32_matmul}")
@@ -176,7 +189,12 @@ def deterministic(environment: Environment) -> Verdicts:
     Measured: no measurement yet.
     """
     t = environment.torch
-    if t is not None and t.deterministic and t.cuda_available and "CUBLAS_WORKSPACE_CONFIG" not in environment.variables:
+    if (
+        t is not None
+        and t.deterministic
+        and t.cuda_available
+        and "CUBLAS_WORKSPACE_CONFIG" not in environment.variables
+    ):
         yield warning(
             "Deterministic algorithms are on, and cuBLAS will raise for want of its variable.",
             "export CUBLAS_WORKSPACE_CONFIG=:4096:8",
@@ -207,7 +225,12 @@ def variables(environment: Environment) -> Verdicts:
     if sick or hidden:
         names = [*sick, *(["CUDA_VISIBLE_DEVICES"] if hidden else [])]
         yield warning(
-            "; ".join(f"{n}={found[n]!r} " + ("hides every GPU" if n == "CUDA_VISIBLE_DEVICES" else "makes every GPU step slow") for n in names) + ".",
+            "; ".join(
+                f"{n}={found[n]!r} "
+                + ("hides every GPU" if n == "CUDA_VISIBLE_DEVICES" else "makes every GPU step slow")
+                for n in names
+            )
+            + ".",
             "unset " + " ".join(names),
             where=tuple(names),
         )

@@ -29,7 +29,11 @@ def cpu_build_on_gpu_machine(environment: Environment) -> Verdicts:
     t, gpus = environment.torch, environment.gpus
     if gpus.present and t is not None and t.cuda is None and t.hip is None:
         name = gpus.devices[0].name if gpus.devices else "an NVIDIA GPU"
-        yield critical(f"{name} is here, and torch {t.version} is a CPU build.", "Choose the CUDA build on pytorch.org/get-started", where="torch")
+        yield critical(
+            f"{name} is here, and torch {t.version} is a CPU build.",
+            "Choose the CUDA build on pytorch.org/get-started",
+            where="torch",
+        )
     else:
         yield Note("torch's build fits the machine" if gpus.present else NONE)
 
@@ -47,9 +51,17 @@ def gpu_not_used(environment: Environment, placement: Placement) -> Verdicts:
     t = environment.torch
     usable = t is not None and t.cuda_available
     if usable and placement.device is not None and placement.device.startswith("cpu"):
-        yield warning("A GPU can be used, and the model is on the CPU.", 'model.to("cuda") before the optimizer is created', where="device")
+        yield warning(
+            "A GPU can be used, and the model is on the CPU.",
+            'model.to("cuda") before the optimizer is created',
+            where="device",
+        )
     elif t is not None and t.cuda and environment.gpus.present and not usable and t.cuda_error:
-        yield critical(f"torch cannot use the GPU: {t.cuda_error}.", "See env.driver_too_old and CUDA_VISIBLE_DEVICES.", where="torch.cuda")
+        yield critical(
+            f"torch cannot use the GPU: {t.cuda_error}.",
+            "See env.driver_too_old and CUDA_VISIBLE_DEVICES.",
+            where="torch.cuda",
+        )
     else:
         mps = "; MPS is available" if t is not None and t.mps_available else ""
         yield Note(f"{'the GPU can be used' if usable else NONE}{mps}")
@@ -101,9 +113,15 @@ def nvml_mismatch(environment: Environment) -> Verdicts:
     g = environment.gpus
     mismatch = g.error is not None and "mismatch" in g.error.lower()
     if mismatch or (g.driver and g.kernel_module and g.driver != g.kernel_module):
-        yield critical(f"Kernel module {g.kernel_module}, library {g.driver or g.error}.", "sudo reboot", where="driver")
+        yield critical(
+            f"Kernel module {g.kernel_module}, library {g.driver or g.error}.", "sudo reboot", where="driver"
+        )
     elif g.present and not g.binding:
-        yield info("The GPU's state cannot be read: nvidia-ml-py is not installed.", "pip install nvidia-ml-py", where="nvidia-ml-py")
+        yield info(
+            "The GPU's state cannot be read: nvidia-ml-py is not installed.",
+            "pip install nvidia-ml-py",
+            where="nvidia-ml-py",
+        )
     elif g.present and g.error:
         yield warning(f"NVML cannot be asked: {g.error}.", "nvidia-smi", where="driver")
     else:
@@ -114,8 +132,8 @@ def nvml_mismatch(environment: Environment) -> Verdicts:
 def architecture_unsupported(environment: Environment) -> Verdicts:
     """torch has no code for this GPU.
 
-    What it does: compares the GPU's compute capability with the architectures in the build. Code of the same major version and a lower minor
-    runs; PTX of a lower version is compiled at the first use.
+    What it does: compares the GPU's compute capability with the architectures in the build. Code of the same major
+    version and a lower minor runs; PTX of a lower version is compiled at the first use.
     Why it costs accuracy: kernels fail, or start after minutes.
     Remedy: a torch built for the GPU.
     Thresholds: the rule above.
@@ -142,7 +160,9 @@ def _runs(capability: tuple[int, int], names: tuple[str, ...]) -> bool:
         if not number:
             continue
         built = int(number[:-1]), int(number[-1])
-        if (kind == "sm" and built[0] == capability[0] and built[1] <= capability[1]) or (kind == "compute" and built <= capability):
+        if (kind == "sm" and built[0] == capability[0] and built[1] <= capability[1]) or (
+            kind == "compute" and built <= capability
+        ):
             return True
     return False
 
@@ -160,9 +180,16 @@ def memory(environment: Environment, *, least: float = 2.0) -> Verdicts:
     devices = environment.gpus.devices
     full = [g for g in devices if g.free < least * GIB]
     for g in full:
-        yield warning(f"GPU {g.index} has {g.free / GIB:.1f} of {g.memory / GIB:.0f} GiB free.", "nvidia-smi  # and end what holds it", where=f"cuda:{g.index}")
+        yield warning(
+            f"GPU {g.index} has {g.free / GIB:.1f} of {g.memory / GIB:.0f} GiB free.",
+            "nvidia-smi  # and end what holds it",
+            where=f"cuda:{g.index}",
+        )
     if not full:
-        yield Note(", ".join(f"GPU {g.index} {g.name}: {g.free / GIB:.0f} of {g.memory / GIB:.0f} GiB free" for g in devices) or NONE)
+        yield Note(
+            ", ".join(f"GPU {g.index} {g.name}: {g.free / GIB:.0f} of {g.memory / GIB:.0f} GiB free" for g in devices)
+            or NONE
+        )
 
 
 @check("env.foreign_process")
@@ -181,7 +208,11 @@ def foreign_process(environment: Environment, *, most: float = 1.0) -> Verdicts:
         if held > most * GIB:
             said = True
             names = ", ".join(f"{p.name} (pid {p.pid})" for p in g.processes[:3])
-            yield info(f"GPU {g.index}: {held / GIB:.1f} GiB are held by {names}.", f"CUDA_VISIBLE_DEVICES, or kill {g.processes[0].pid}", where=f"cuda:{g.index}")
+            yield info(
+                f"GPU {g.index}: {held / GIB:.1f} GiB are held by {names}.",
+                f"CUDA_VISIBLE_DEVICES, or kill {g.processes[0].pid}",
+                where=f"cuda:{g.index}",
+            )
     if not said:
         yield Note("no other process" if environment.gpus.devices else NONE)
 
@@ -193,7 +224,8 @@ def throttling(environment: Environment, *, hot: int = 87) -> Verdicts:
     What it does: reads clocks, temperature and the reasons for lower clocks.
     Why it costs accuracy: it costs time.
     Remedy: cooling; a higher power limit.
-    Thresholds: a thermal or hardware reason, or 87 C (where NVIDIA's data-centre cards begin to slow down); a power cap under load is normal.
+    Thresholds: a thermal or hardware reason, or 87 C (where NVIDIA's data-centre cards begin to slow down); a power
+    cap under load is normal.
     Measured: no measurement yet.
     """
     said = False
@@ -207,7 +239,12 @@ def throttling(environment: Environment, *, hot: int = 87) -> Verdicts:
                 where=f"cuda:{g.index}",
             )
     if not said:
-        yield Note(", ".join(f"GPU {g.index}: {g.temperature} C, {g.clock} of {g.clock_max} MHz" for g in environment.gpus.devices) or NONE)
+        yield Note(
+            ", ".join(
+                f"GPU {g.index}: {g.temperature} C, {g.clock} of {g.clock_max} MHz" for g in environment.gpus.devices
+            )
+            or NONE
+        )
 
 
 @check("env.ecc", explains=("env.arithmetic", "loss.nonfinite"))
@@ -222,7 +259,11 @@ def ecc(environment: Environment) -> Verdicts:
     """
     bad = [g for g in environment.gpus.devices if g.ecc_errors]
     for g in bad:
-        yield critical(f"GPU {g.index} counts {g.ecc_errors} uncorrected memory errors since boot.", "nvidia-smi -q -d ECC; exchange the card", where=f"cuda:{g.index}")
+        yield critical(
+            f"GPU {g.index} counts {g.ecc_errors} uncorrected memory errors since boot.",
+            "nvidia-smi -q -d ECC; exchange the card",
+            where=f"cuda:{g.index}",
+        )
     if not bad:
         yield Note("no uncorrected memory error" if environment.gpus.devices else NONE)
 
@@ -241,9 +282,16 @@ def pcie(environment: Environment) -> Verdicts:
     for g in narrow:
         assert g.pcie is not None
         assert g.pcie_max is not None
-        yield info(f"GPU {g.index} runs on {g.pcie[1]} PCIe lanes of {g.pcie_max[1]}.", "Use a full slot", where=f"cuda:{g.index}")
+        yield info(
+            f"GPU {g.index} runs on {g.pcie[1]} PCIe lanes of {g.pcie_max[1]}.",
+            "Use a full slot",
+            where=f"cuda:{g.index}",
+        )
     if not narrow:
-        yield Note(", ".join(f"GPU {g.index}: PCIe {g.pcie[0]} x{g.pcie[1]}" for g in environment.gpus.devices if g.pcie) or NONE)
+        yield Note(
+            ", ".join(f"GPU {g.index}: PCIe {g.pcie[0]} x{g.pcie[1]}" for g in environment.gpus.devices if g.pcie)
+            or NONE
+        )
 
 
 CHECKS = (

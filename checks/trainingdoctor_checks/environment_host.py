@@ -27,7 +27,9 @@ def shm(environment: Environment, placement: Placement, *, least: float = 1.0) -
         yield Note("no /dev/shm on this system")
     elif placement.workers and h.shm_free < least * GIB:
         yield warning(
-            f"{h.shm_free / GIB:.2f} GiB of /dev/shm are free for {placement.workers} workers.", "docker run --shm-size=8g", where="/dev/shm"
+            f"{h.shm_free / GIB:.2f} GiB of /dev/shm are free for {placement.workers} workers.",
+            "docker run --shm-size=8g",
+            where="/dev/shm",
         )
     else:
         yield Note(f"{h.shm_free / GIB:.2g} GiB of /dev/shm free, {placement.workers} workers")
@@ -63,7 +65,11 @@ def ram(environment: Environment, *, least: float = 1.0) -> Verdicts:
     """
     h = environment.host
     if h.ram_available < least * GIB:
-        yield warning(f"{h.ram_available / GIB:.2f} of {h.ram / GIB:.0f} GiB memory are available.", "Fewer workers, or end other processes", where="memory")
+        yield warning(
+            f"{h.ram_available / GIB:.2f} of {h.ram / GIB:.0f} GiB memory are available.",
+            "Fewer workers, or end other processes",
+            where="memory",
+        )
     else:
         yield Note(f"{h.ram_available / GIB:.0f} of {h.ram / GIB:.0f} GiB available")
 
@@ -80,9 +86,17 @@ def threads(environment: Environment, placement: Placement) -> Verdicts:
     """
     cores, t = environment.host.usable_cores, environment.torch
     if t is not None and t.threads > 2 * max(cores, 1) and not t.cuda_available:
-        yield warning(f"torch uses {t.threads} threads on {cores:g} usable cores.", f"export OMP_NUM_THREADS={max(1, int(cores))}", where="OMP_NUM_THREADS")
+        yield warning(
+            f"torch uses {t.threads} threads on {cores:g} usable cores.",
+            f"export OMP_NUM_THREADS={max(1, int(cores))}",
+            where="OMP_NUM_THREADS",
+        )
     elif placement.workers > max(cores, 1):
-        yield info(f"{placement.workers} workers on {cores:g} usable cores.", f"num_workers={max(1, int(cores))}", where="train_loader.num_workers")
+        yield info(
+            f"{placement.workers} workers on {cores:g} usable cores.",
+            f"num_workers={max(1, int(cores))}",
+            where="train_loader.num_workers",
+        )
     else:
         yield Note(f"{t.threads if t else '?'} threads and {placement.workers} workers on {cores:g} usable cores")
 

@@ -47,8 +47,8 @@ def zero(one_step: OneStep) -> Verdicts:
     """Weights are zero and get no gradient either.
 
     What it does: looks for zero matrices and kernels whose gradient in a real step is zero too.
-    Why it costs accuracy: they can never leave zero. A zero layer that does get a gradient (the last of a residual branch, a zero
-    head, LoRA) is a known good start and left out.
+    Why it costs accuracy: they can never leave zero. A zero layer that does get a gradient (the last of a residual
+    branch, a zero head, LoRA) is a known good start and left out.
     Remedy: nn.init.kaiming_normal_(weight).
     Thresholds: exact zeros on both sides.
     Measured: no measurement yet.
@@ -84,19 +84,30 @@ def identical_units(one_step: OneStep, *, most: float = 0.3) -> Verdicts:
         )
 
 
-@check("init.scale", cost="probe", explains=("init.gradient_flow", "init.logits_scale", "init.dead_relu", *STARTS_BADLY), references=(HE,))
+@check(
+    "init.scale",
+    cost="probe",
+    explains=("init.gradient_flow", "init.logits_scale", "init.dead_relu", *STARTS_BADLY),
+    references=(HE,),
+)
 def scale(
-    reference_init: ReferenceInit, architecture: Architecture, *, typical: float = 8.0, extreme: float = 30.0, share: float = 0.2
+    reference_init: ReferenceInit,
+    architecture: Architecture,
+    *,
+    typical: float = 8.0,
+    extreme: float = 30.0,
+    share: float = 0.2,
 ) -> Verdicts:
     """The signal is far larger or smaller than this architecture's standard initialization makes it.
 
-    What it does: one forward pass of the model and of a copy initialized anew; compares the standard deviation of each
-    convolution's and linear layer's output.
-    Why it costs accuracy: without normalization the signal explodes or vanishes with depth; with it, weights n times too large learn at
-    a rate n squared times too small.
+    What it does: one forward pass of the model and of a copy initialized anew; compares the standard deviation of
+    each convolution's and linear layer's output.
+    Why it costs accuracy: without normalization the signal explodes or vanishes with depth; with it, weights n times
+    too large learn at a rate n squared times too small.
     Remedy: nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu").
-    Thresholds: a median ratio above 8, or a fifth of the layers off by more than 30 times. Kaiming, Xavier and truncated normal
-    initializations lie within 0.2 to 2.6 of PyTorch's default by their formulas; N(0, 1) is at about 40.
+    Thresholds: a median ratio above 8, or a fifth of the layers off by more than 30 times. Kaiming, Xavier and
+    truncated normal initializations lie within 0.2 to 2.6 of PyTorch's default by their formulas; N(0, 1) is at about
+    40.
     Measured: no measurement yet.
     """
     ratios = reference_init.scale_ratios()
@@ -106,7 +117,9 @@ def scale(
     low = [n for n, r in ratios.items() if r < 1 / extreme]
     middle = median(ratios.values())
     if middle > typical or len(high) > share * len(ratios):
-        broken = not reference_init.own.first_nonfinite and not architecture.normalizations and len(high) > len(ratios) / 2
+        broken = (
+            not reference_init.own.first_nonfinite and not architecture.normalizations and len(high) > len(ratios) / 2
+        )
         say = critical if broken or reference_init.own.first_nonfinite else warning
         yield say(
             f"Layer outputs are {middle:.3g} times as large as under the standard initialization (median of {len(ratios)} layers, up to "
@@ -143,12 +156,12 @@ def _slope(step: OneStep) -> float | None:
 def gradient_flow(reference_init: ReferenceInit, *, factor: float = 1e3, absolute: float = 1e-4) -> Verdicts:
     """Gradients vanish or explode on their way to the first layers.
 
-    What it does: compares the gradient relative to the weight in the first quarter of the layers with the last quarter, and with the same
-    architecture under its standard initialization.
+    What it does: compares the gradient relative to the weight in the first quarter of the layers with the last
+    quarter, and with the same architecture under its standard initialization.
     Why it costs accuracy: the first layers do not learn, or their steps are noise.
     Remedy: normalization, residual connections, ReLU in place of sigmoid, Kaiming initialization.
-    Thresholds: a thousand times away from the reference, or below 1e-4 whatever the reference does (ten sigmoid layers). A healthy
-    ResNet-110 has ten times larger gradients early: that is normal.
+    Thresholds: a thousand times away from the reference, or below 1e-4 whatever the reference does (ten sigmoid
+    layers). A healthy ResNet-110 has ten times larger gradients early: that is normal.
     Measured: no measurement yet.
     """
     own, reference = _slope(reference_init.own), _slope(reference_init.reference)
@@ -170,21 +183,25 @@ def gradient_flow(reference_init: ReferenceInit, *, factor: float = 1e3, absolut
         yield Note(f"early over late gradients: {own:.2g}")
 
 
-@check("init.dead_relu", cost="probe", explains=STARTS_BADLY, references=("Lu et al. 2019, Dying ReLU and Initialization, arXiv:1903.06733",))
+@check(
+    "init.dead_relu",
+    cost="probe",
+    explains=STARTS_BADLY,
+    references=("Lu et al. 2019, Dying ReLU and Initialization, arXiv:1903.06733",),
+)
 def dead_relu(reference_init: ReferenceInit, *, most: float = 0.5) -> Verdicts:
     """More than half of the units of a layer fire for no sample.
 
-    What it does: counts the units whose weights get a gradient of exactly zero from 16 samples, and compares with the same
-    architecture under its standard initialization.
+    What it does: counts the units whose weights get a gradient of exactly zero from 16 samples, and compares with the
+    same architecture under its standard initialization.
     Why it costs accuracy: a unit that never fires gets no gradient and stays dead.
     Remedy: zero biases, Kaiming initialization, a lower rate if it happens during training.
     Thresholds: half of a layer's units (the line most tools draw), and twice the reference's share.
     Measured: no measurement yet.
     """
     reference = {p.name: p.zero_rows for p in reference_init.reference.weights}
-    if reference_init.own.logits_constant and not any(p.gradient for p in reference_init.own.weights[:-1]):
-        return
-    dead = [p for p in reference_init.own.weights[:-1] if _dead(p, reference.get(p.name, 0.0), most)]
+    own = reference_init.own
+    dead = [p for p in own.weights[:-1] if _dead(p, reference.get(p.name, 0.0), most, _starts_blocked(own))]
     if dead:
         worst = max(dead, key=lambda p: p.zero_rows)
         yield warning(
@@ -196,22 +213,31 @@ def dead_relu(reference_init: ReferenceInit, *, most: float = 0.5) -> Verdicts:
         )
 
 
-def _dead(parameter: ParameterStep, reference: float, most: float) -> bool:
-    """A layer with a zero weight behind it gets no gradient at the first step, and is not dead."""
-    partly = parameter.zero_rows < 1 or (parameter.weight > 0 and reference < 0.5)
-    return parameter.zero_rows > max(most, 2 * reference) and partly and parameter.gradient is not None
+def _starts_blocked(step: OneStep) -> bool:
+    """Whether a scale, a residual branch's last layer or the head starts at zero and learns from there.
+
+    What lies before it gets no gradient in the first step, and is not dead (Goyal et al. 2017, zero gamma; Fixup;
+    ReZero).
+    """
+    return any(p.weight == 0 and p.gradient and not p.name.endswith("bias") for p in step.parameters)
+
+
+def _dead(parameter: ParameterStep, reference: float, most: float, blocked: bool) -> bool:
+    whole = parameter.zero_rows >= 1
+    return parameter.gradient is not None and parameter.zero_rows > max(most, 2 * reference) and not (whole and blocked)
 
 
 @check("init.logits_scale", cost="probe", explains=STARTS_BADLY)
 def logits_scale(reference_init: ReferenceInit, *, times: float = 10.0, loss: float = 3.0) -> Verdicts:
     """The outputs are so large at the start that the softmax is saturated.
 
-    What it does: compares the standard deviation of the logits, and the loss, with the same architecture under its standard
-    initialization.
-    Why it costs accuracy: saturated samples give gradients of one size whatever the error; the first epochs unlearn the start.
+    What it does: compares the standard deviation of the logits, and the loss, with the same architecture under its
+    standard initialization.
+    Why it costs accuracy: saturated samples give gradients of one size whatever the error; the first epochs unlearn
+    the start.
     Remedy: no factor on the logits; a smaller initialization of the last layer.
-    Thresholds: logits 10 times and a loss 3 times the reference's. There is no fixed band: a healthy ResNet-110 starts at a loss of 6 to
-    7, not at ln 10.
+    Thresholds: logits 10 times and a loss 3 times the reference's. There is no fixed band: a healthy ResNet-110
+    starts at a loss of 6 to 7, not at ln 10.
     Measured: no measurement yet.
     """
     own, reference = reference_init.own, reference_init.reference

@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.targets import Targets
 
 
-@check("labels.out_of_range", cost="probe", explains=("training.raises", "model.output_width", "loss.*", "labels.missing_class"))
+@check(
+    "labels.out_of_range",
+    cost="probe",
+    explains=("training.raises", "model.output_width", "loss.*", "labels.missing_class"),
+)
 def out_of_range(targets: Targets, outputs: Outputs) -> Verdicts:
     """Class indices that the model has no output for.
 
     What it does: compares the smallest and largest class index with the number of outputs.
-    Why it costs accuracy: an index beyond the outputs stops with an error (on a GPU with a device assert that names another line); labels from 1 leave one
-    output without a class.
+    Why it costs accuracy: an index beyond the outputs stops with an error (on a GPU with a device assert that names
+    another line); labels from 1 leave one output without a class.
     Remedy: targets - 1, or the right number of outputs.
     Thresholds: none; the range.
     Measured: no measurement yet.
@@ -59,7 +63,8 @@ def missing_class(targets: Targets, outputs: Outputs, *, most: float = 0.5) -> V
     What it does: counts the targets of the whole data set for each output.
     Why it costs accuracy: what is never a target is never predicted.
     Remedy: look for a filter, a wrong mapping, or a subset that is cut from sorted data.
-    Thresholds: warns when up to half of the outputs have no sample; with more, the model is too wide (model.output_width).
+    Thresholds: warns when up to half of the outputs have no sample; with more, the model is too wide
+    (model.output_width).
     Measured: no measurement yet.
     """
     t, width = targets, outputs.width

@@ -20,8 +20,10 @@ def not_learning(overfit: Overfit, *, least: float = 0.1, right: float = 0.5) ->
     """The model cannot learn one small batch by heart.
 
     What it does: trains on 32 fixed samples with Adam at 1e-3, whatever the user's optimizer.
-    Why it costs accuracy: what cannot learn 32 samples cannot learn 50,000: a cut graph, dead units, a loss that does not see the outputs.
-    Remedy: the root cause that the report names; without one, look for .detach(), argmax, or a wrong variable between model and loss.
+    Why it costs accuracy: what cannot learn 32 samples cannot learn 50,000: a cut graph, dead units, a loss that does
+    not see the outputs.
+    Remedy: the root cause that the report names; without one, look for .detach(), argmax, or a wrong variable between
+    model and loss.
     Thresholds: under 10 % of the loss gone and under half of the samples right.
     Measured: no measurement yet.
     """
@@ -54,7 +56,11 @@ def nonfinite(one_step: OneStep) -> Verdicts:
         first = one_step.first_nonfinite
         yield critical(
             f"The first loss is {one_step.loss:g}"
-            + (f"; {first} is the first module whose output is not finite." if first else "; all module outputs are finite, so it is the criterion."),
+            + (
+                f"; {first} is the first module whose output is not finite."
+                if first
+                else "; all module outputs are finite, so it is the criterion."
+            ),
             "Look at what goes into it: a division by zero, log or sqrt of zero, an overflow of half precision.",
             where=first or "criterion",
         )
@@ -89,7 +95,8 @@ def clip_too_small(one_step: OneStep, grad_clip: float, *, most: float = 1000.0,
     What it does: compares the gradient's norm in a real step with the limit.
     Why it costs accuracy: if nearly every step is cut, the limit is the learning rate.
     Remedy: a limit of about the usual norm, in the finding.
-    Thresholds: a norm above 50 times the limit informs, above 1000 times warns; the first steps of a healthy net are often above the limit.
+    Thresholds: a norm above 50 times the limit informs, above 1000 times warns; the first steps of a healthy net are
+    often above the limit.
     Measured: no measurement yet.
     """
     norm = one_step.gradient_norm

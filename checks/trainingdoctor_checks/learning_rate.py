@@ -16,7 +16,12 @@ GOYAL = "Goyal et al. 2017, arXiv:1706.02677, section 2.1 (linear scaling)"
 SMITH = "Smith & Topin 2018, Super-Convergence, arXiv:1708.07120"
 
 
-@check("lr.too_high", cost="train", explains=("loss.diverges", "loss.nonfinite", "lr.update_ratio"), references=(GOYAL, SMITH))
+@check(
+    "lr.too_high",
+    cost="train",
+    explains=("loss.diverges", "loss.nonfinite", "lr.update_ratio"),
+    references=(GOYAL, SMITH),
+)
 def too_high(
     rate_trials: RateTrials,
     architecture: Architecture,
@@ -25,18 +30,22 @@ def too_high(
     learns: float = 0.88,
     spike: float = 4.0,
     published: float = 1.0,
+    long: int = 40,
 ) -> Verdicts:
     """The learning rate is beyond what this model can follow.
 
-    What it does: trains some dozens of steps from the initial state at the schedule's peak rate (with a warm-up if there is one), and at a tenth of it,
-    with the user's optimizer on real batches. The rate is scaled to the smaller batch of the trial, so that the gradient noise is that of the run.
+    What it does: trains some dozens of steps from the initial state at the schedule's peak rate (with a warm-up if
+    there is one), and at a tenth of it, with the user's optimizer on real batches. The rate is scaled to the smaller
+    batch of the trial, so that the gradient noise is that of the run.
     Why it costs accuracy: the loss stays where it was, climbs, or becomes NaN, while a tenth of the rate learns.
     Remedy: the rate in the finding, or a warm-up.
-    Thresholds: diverged (NaN, or a thousand times the start) is critical. Else: still at 95 % of the chance level or above where a tenth of the rate is
-    below 88 %; or a loss that shot up to four times the start where a tenth stays under twice. Measured: ResNet-20 on CIFAR-10, 60 steps of 32, loss at
-    the end (chance is 2.30): rate 0.1 gives 1.80, 0.2 2.09, 0.5 2.24, 1.0 2.27, 3.0 2.35; ResNet-110, 32 steps, highest loss on the way (11 at the
-    start): 0.1 gives 11, 0.5 52, 1.0 113. Short trials overstate the usable rate, so a rate above every published recipe for BatchNorm nets (1.0 at batch
-    128 with momentum 0.9; super-convergence uses 0.4) warns too.
+    Thresholds: diverged (NaN, or a thousand times the start) is critical. Else: still at 95 % of the chance level or
+    above where a tenth of the rate is below 88 %, in trials of at least 40 steps; or a loss that shot up to four
+    times the start where a tenth stays under twice. Measured: ResNet-20 on CIFAR-10, 60 steps of 32, loss at the end
+    (chance is 2.30): rate 0.1 gives 1.80, 0.2 2.09, 0.5 2.24, 1.0 2.27, 3.0 2.35; ResNet-110, 32 steps, highest loss
+    on the way (11 at the start): 0.1 gives 11, 0.5 52, 1.0 113. Short trials overstate the usable rate, so a rate
+    above every published recipe for BatchNorm nets (1.0 at batch 128 with momentum 0.9; super-convergence uses 0.4)
+    warns too.
     Measured: no measurement on the reference run yet.
     """
     t = rate_trials
@@ -44,7 +53,9 @@ def too_high(
     if tenth is None:
         return
     usable = _usable(t)
-    remedy = f"lr={usable:.2g}" + ("" if t.warmup else ", or a warm-up of some hundred steps: LinearLR(optimizer, 0.1, total_iters=...)")
+    remedy = f"lr={usable:.2g}" + (
+        "" if t.warmup else ", or a warm-up of some hundred steps: LinearLR(optimizer, 0.1, total_iters=...)"
+    )
     place = "optimizer.param_groups[0].lr"
     if own.diverged and usable < t.peak:
         yield critical(
@@ -55,7 +66,7 @@ def too_high(
         )
     elif own.diverged:
         return
-    elif t.chance is not None and own.end > stuck * t.chance and tenth.end < learns * t.chance:
+    elif t.chance is not None and t.steps >= long and own.end > stuck * t.chance and tenth.end < learns * t.chance:
         yield warning(
             f"After {t.steps} steps at the peak rate {t.peak:g} the loss is {own.end:.3g} (chance is {t.chance:.3g}), at a tenth of it {tenth.end:.3g}.",
             remedy,
@@ -115,11 +126,12 @@ def _numbers(trials: RateTrials) -> dict[str, object]:
 def too_low(rate_trials: RateTrials, *, share: float = 0.5, nothing: float = 0.1) -> Verdicts:
     """The learning rate is far below the useful range.
 
-    What it does: trains some dozens of steps from the initial state at the schedule's peak rate, and at 10, 100 and 1000 times it while these do better.
+    What it does: trains some dozens of steps from the initial state at the schedule's peak rate, and at 10, 100 and
+    1000 times it while these do better.
     Why it costs accuracy: the run ends before the net has learned what it could.
     Remedy: the rate in the finding.
-    Thresholds: a rate a hundred times higher makes twice the progress (warning) or ten times the progress (critical) in the same steps. Ten times
-    higher is often faster at the start of healthy, careful recipes, and silent.
+    Thresholds: a rate a hundred times higher makes twice the progress (warning) or ten times the progress (critical)
+    in the same steps. Ten times higher is often faster at the start of healthy, careful recipes, and silent.
     Measured: no measurement yet.
     """
     t = rate_trials
@@ -142,14 +154,20 @@ def _progress(trial: Trial, trials: RateTrials) -> float:
     return max(0.0, trials.initial - trial.end)
 
 
-@check("lr.update_ratio", cost="probe", references=("Karpathy, CS231n notes, Neural Networks Part 3: updates of about 1e-3 of the weights",))
+@check(
+    "lr.update_ratio",
+    cost="probe",
+    references=("Karpathy, CS231n notes, Neural Networks Part 3: updates of about 1e-3 of the weights",),
+)
 def update_ratio(one_step: OneStep, *, most: float = 0.3, least: float = 1e-7) -> Verdicts:
     """One step changes the weights by an unusual share.
 
     What it does: compares each weight's change in one real step with its size.
-    Why it costs accuracy: a step that replaces a good part of the weights forgets; one that changes nothing does not learn.
+    Why it costs accuracy: a step that replaces a good part of the weights forgets; one that changes nothing does not
+    learn.
     Remedy: see lr.too_high and lr.too_low, which measure the effect.
-    Thresholds: a median above 0.3 or below 1e-7; an info only, because the first step of a warm-up or of a normalized net is no steady state.
+    Thresholds: a median above 0.3 or below 1e-7; an info only, because the first step of a warm-up or of a normalized
+    net is no steady state.
     Measured: no measurement yet.
     """
     ratios = [p.update for p in one_step.weights if p.update is not None and p.gradient]

@@ -35,10 +35,11 @@ def last_batch(loader_lengths: LoaderLengths, *, lost: float = 0.1) -> Verdicts:
     """The last batch holds one sample, or dropping it discards data that is needed.
 
     What it does: divides the number of samples by the batch size.
-    Why it costs accuracy: BatchNorm stops with an error on a last training batch of one sample (after a whole epoch); drop_last on evaluation data
-    measures the accuracy of a part of it.
+    Why it costs accuracy: BatchNorm stops with an error on a last training batch of one sample (after a whole epoch);
+    drop_last on evaluation data measures the accuracy of a part of it.
     Remedy: drop_last=True for training, False for evaluation.
-    Thresholds: a remainder of exactly 1 with BatchNorm; more than 10 % of the training samples dropped, any evaluation samples dropped.
+    Thresholds: a remainder of exactly 1 with BatchNorm; more than 10 % of the training samples dropped, any
+    evaluation samples dropped.
     Measured: no measurement yet.
     """
     n = loader_lengths
@@ -100,7 +101,9 @@ def workers(loading_speed: LoadingSpeed, *, most: int = 2) -> Verdicts:
     """
     s = loading_speed
     if s.workers > most * s.cores:
-        yield info(f"{s.workers} workers on {s.cores} cores.", f"num_workers={s.cores}", where="train_loader.num_workers")
+        yield info(
+            f"{s.workers} workers on {s.cores} cores.", f"num_workers={s.cores}", where="train_loader.num_workers"
+        )
 
 
 CHECKS = (batch_size_one, last_batch, bottleneck, workers)

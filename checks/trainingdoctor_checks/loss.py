@@ -21,10 +21,10 @@ HARM = ("loss.*", "lr.*", "training.raises")
 def softmax_before_cross_entropy(outputs: Outputs, criterion_kind: CriterionKind) -> Verdicts:
     """The model's outputs are on another scale than the criterion expects.
 
-    What it does: looks at the outputs on real samples (rows that sum to one, all in 0..1, logarithms of a distribution) and
-    at what the criterion does with synthetic ones.
-    Why it costs accuracy: softmax twice leaves a loss between ln k - 1 and ln k for k classes, with gradients that vanish
-    where they are needed; logits in NLLLoss have no lower bound.
+    What it does: looks at the outputs on real samples (rows that sum to one, all in 0..1, logarithms of a
+    distribution) and at what the criterion does with synthetic ones.
+    Why it costs accuracy: softmax twice leaves a loss between ln k - 1 and ln k for k classes, with gradients that
+    vanish where they are needed; logits in NLLLoss have no lower bound.
     Remedy: logits into CrossEntropyLoss, log_softmax into NLLLoss, logits into BCEWithLogitsLoss.
     Thresholds: rows that sum to 1 within 1e-3. log_softmax before CrossEntropyLoss is idempotent and healthy.
     Measured: no measurement yet.
@@ -58,7 +58,12 @@ def softmax_before_cross_entropy(outputs: Outputs, criterion_kind: CriterionKind
         yield Note(f"{criterion_kind.name} is a {kind} and the outputs go from {o.minimum:.2g} to {o.maximum:.2g}")
 
 
-@check("loss.wrong_for_task", cost="probe", explains=("loss.target_format", "training.raises"), references=("Hui & Belkin 2021, arXiv:2006.07322",))
+@check(
+    "loss.wrong_for_task",
+    cost="probe",
+    explains=("loss.target_format", "training.raises"),
+    references=("Hui & Belkin 2021, arXiv:2006.07322",),
+)
 def wrong_for_task(criterion_kind: CriterionKind, targets: Targets, outputs: Outputs) -> Verdicts:
     """A regression loss on class numbers.
 
@@ -77,7 +82,9 @@ def wrong_for_task(criterion_kind: CriterionKind, targets: Targets, outputs: Out
             classes=len(targets.counts),
         )
     elif criterion_kind.kind == "regression" and targets.kind == "soft":
-        yield info(f"{criterion_kind.name} on one-hot targets.", "nn.CrossEntropyLoss() is the usual choice", where="criterion")
+        yield info(
+            f"{criterion_kind.name} on one-hot targets.", "nn.CrossEntropyLoss() is the usual choice", where="criterion"
+        )
 
 
 @check("loss.sign", cost="probe", explains=HARM)
@@ -113,7 +120,9 @@ def reduction(
     kind, group = criterion_kind, parameter_groups[0]
     if kind.reduction == "none":
         yield critical(
-            f"{kind.name} returns one loss per sample: backward() needs a single number.", 'reduction="mean"', where="criterion.reduction"
+            f"{kind.name} returns one loss per sample: backward() needs a single number.",
+            'reduction="mean"',
+            where="criterion.reduction",
         )
     elif kind.reduction == "sum":
         size = targets.shape[0]
@@ -132,8 +141,8 @@ def target_format(outputs: Outputs, targets: Targets, criterion_kind: CriterionK
     """Targets and outputs have shapes or types that do not belong together.
 
     What it does: compares the shapes of a real batch.
-    Why it costs accuracy: (N, 1) against (N,) broadcasts to N x N differences, so that every sample is pulled to the mean of all;
-    one-hot integers stop with an error.
+    Why it costs accuracy: (N, 1) against (N,) broadcasts to N x N differences, so that every sample is pulled to the
+    mean of all; one-hot integers stop with an error.
     Remedy: outputs.squeeze(1), or targets.unsqueeze(1); class indices as int64 of shape (N,).
     Thresholds: none; shapes.
     Measured: no measurement yet.

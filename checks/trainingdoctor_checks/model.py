@@ -52,12 +52,12 @@ def stem_too_coarse(one_step: OneStep, *, largest_input: int = 64, most: float =
     """The first layers shrink small images until nothing is left to look at.
 
     What it does: follows the size of the feature maps through one forward pass.
-    Why it costs accuracy: an ImageNet stem (7x7, stride 2, then pooling) leaves 8x8 of a 32x32 image, and most of the depth works
-    on 4x4 and less.
+    Why it costs accuracy: an ImageNet stem (7x7, stride 2, then pooling) leaves 8x8 of a 32x32 image, and most of the
+    depth works on 4x4 and less.
     Remedy: conv1 = nn.Conv2d(3, 64, 3, stride=1, padding=1) and no max-pooling.
-    Thresholds: inputs up to 64 pixels; within the first tenth of the convolutions the map has shrunk by 4 or more, and over
-    60 % of them work on an eighth of the side or less. torchvision's ResNet-18 on 32x32 has 75 %, with a patched stem 25 %; VGG-16
-    46 %, without the early shrinking.
+    Thresholds: inputs up to 64 pixels; within the first tenth of the convolutions the map has shrunk by 4 or more,
+    and over 60 % of them work on an eighth of the side or less. torchvision's ResNet-18 on 32x32 has 75 %, with a
+    patched stem 25 %; VGG-16 46 %, without the early shrinking.
     Measured: no measurement yet.
     """
     convolutions = [a for a in one_step.activations if a.kind == "Conv2d" and a.spatial is not None]
@@ -89,10 +89,11 @@ def unused_parameters(one_step: OneStep, *, most: float = 0.05) -> Verdicts:
     """Parameters that get no gradient because no forward pass uses them.
 
     What it does: makes one step and lists the trainable parameters without a gradient.
-    Why it costs accuracy: part of the model that was paid for does not take part: a layer that is defined and not called, an
-    output that is detached.
+    Why it costs accuracy: part of the model that was paid for does not take part: a layer that is defined and not
+    called, an output that is detached.
     Remedy: call it in forward(), or remove it.
-    Thresholds: from 5 % of the trainable numbers on it warns (auxiliary heads and spare embeddings are smaller or known).
+    Thresholds: from 5 % of the trainable numbers on it warns (auxiliary heads and spare embeddings are smaller or
+    known).
     Measured: no measurement yet.
     """
     trainable = [p for p in one_step.parameters if p.trainable]
@@ -116,8 +117,8 @@ def frozen(trainable: Trainable) -> Verdicts:
     What it does: counts them, and looks whether the head is among them.
     Why it costs accuracy: what is frozen at random initial values never learns.
     Remedy: for p in model.parameters(): p.requires_grad_(True)
-    Thresholds: nothing trainable is critical; a frozen head under a trainable body warns; a frozen backbone with a trainable head is
-    a design: info.
+    Thresholds: nothing trainable is critical; a frozen head under a trainable body warns; a frozen backbone with a
+    trainable head is a design: info.
     Measured: no measurement yet.
     """
     t = trainable
@@ -168,7 +169,8 @@ def ignores_input(outputs: Outputs, *, least: float = 1e-6) -> Verdicts:
     """The prediction is the same whatever the input.
 
     What it does: compares predictions of different samples, and with zeroed inputs.
-    Why it costs accuracy: nothing that depends on the input can be learned; dead units or a constant in forward() cut the path.
+    Why it costs accuracy: nothing that depends on the input can be learned; dead units or a constant in forward() cut
+    the path.
     Remedy: look for dead or constant layers, and for a variable that is overwritten in forward().
     Thresholds: a spread over samples of a millionth. A head that is zero at the start is healthy and left out.
     Measured: no measurement yet.
@@ -189,7 +191,8 @@ def mode_dependent(outputs: Outputs, architecture: Architecture, *, most: float 
     """In evaluation mode the same input gives different predictions.
 
     What it does: predicts the same samples twice after model.eval().
-    Why it costs accuracy: dropout called as a function (F.dropout without training=self.training), or noise, is active in evaluation.
+    Why it costs accuracy: dropout called as a function (F.dropout without training=self.training), or noise, is
+    active in evaluation.
     Remedy: F.dropout(x, p, training=self.training), or an nn.Dropout module.
     Thresholds: 5 % of the outputs' standard deviation.
     Measured: no measurement yet.

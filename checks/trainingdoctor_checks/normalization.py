@@ -28,16 +28,22 @@ def _is_unit(s: ChannelStatistics) -> bool:
     return min(s.low) >= 0 and 0.5 < max(s.high) <= 1.001
 
 
-@check("normalization.missing", cost="probe", explains=("init.*", "loss.diverges", "lr.too_high", "loss.nonfinite"), references=(LECUN,))
+@check(
+    "normalization.missing",
+    cost="probe",
+    explains=("init.*", "loss.diverges", "lr.too_high", "loss.nonfinite"),
+    references=(LECUN,),
+)
 def missing(train_images: ChannelStatistics, architecture: Architecture) -> Verdicts:
     """The inputs are not normalized.
 
     What it does: measures mean, standard deviation and range of each channel on real training batches.
-    Why it costs accuracy: inputs of 0 to 255 make the first layer's gradients hundreds of times too large; inputs of 0 to 1 have a mean of twice
-    their deviation, which couples all weights of the first layer.
+    Why it costs accuracy: inputs of 0 to 255 make the first layer's gradients hundreds of times too large; inputs of
+    0 to 1 have a mean of twice their deviation, which couples all weights of the first layer.
     Remedy: transforms.Normalize(mean, std) with the numbers in the finding.
-    Thresholds: values beyond 30 with none below -1 (0..255): a warning, critical for nets without normalization layers. Values in 0..1: a
-    warning for colour images in nets of 10 convolutions and more or without normalization; an info for the rest (MNIST examples do it).
+    Thresholds: values beyond 30 with none below -1 (0..255): a warning, critical for nets without normalization
+    layers. Values in 0..1: a warning for colour images in nets of 10 convolutions and more or without normalization;
+    an info for the rest (MNIST examples do it).
     Measured: no measurement yet.
     """
     s = train_images
@@ -55,7 +61,9 @@ def missing(train_images: ChannelStatistics, architecture: Architecture) -> Verd
     yield say(
         f"The inputs lie between {min(s.low):.3g} and {max(s.high):.3g} with channel means {_numbers(s.mean)} and deviations {_numbers(s.std)}: "
         f"{'they are raw pixels' if raw else 'they are scaled to 0..1 and not centred'}.",
-        ("transforms.ToTensor() (or / 255), then " if raw else "after ToTensor(): ") + remedy + ", in training and in evaluation",
+        ("transforms.ToTensor() (or / 255), then " if raw else "after ToTensor(): ")
+        + remedy
+        + ", in training and in evaluation",
         where="train_loader.dataset.transform",
         confidence=0.9 if raw else 0.75,
         mean=s.mean,
@@ -64,16 +72,18 @@ def missing(train_images: ChannelStatistics, architecture: Architecture) -> Verd
 
 
 @check("normalization.wrong_statistics", cost="probe", explains=("init.*", "lr.too_high"), references=(LECUN,))
-def wrong_statistics(train_images: ChannelStatistics, *, offset: float = 1.2, large: float = 2.5, small: float = 0.3) -> Verdicts:
+def wrong_statistics(
+    train_images: ChannelStatistics, *, offset: float = 1.2, large: float = 2.5, small: float = 0.3
+) -> Verdicts:
     """The inputs are normalized with numbers that are not the data's.
 
     What it does: measures the channels of real training batches against mean 0 and deviation 1.
-    Why it costs accuracy: Normalize applied twice, the variance in place of the deviation, or the mean of another scale (0..255 against 0..1) give
-    the first layer inputs far from what its initialization is made for.
+    Why it costs accuracy: Normalize applied twice, the variance in place of the deviation, or the mean of another
+    scale (0..255 against 0..1) give the first layer inputs far from what its initialization is made for.
     Remedy: the data set's own mean and standard deviation, applied once.
-    Thresholds: a channel mean beyond 1.2 deviations from zero, a deviation above 2.5 or below 0.3. Other data sets' tables are harmless and
-    stay silent: ImageNet's, 0.5 and the popular .2023 on CIFAR-10 give deviations of 0.5 to 1.25 and means within 0.2; zero padding moves the
-    mean by 0.3 at most.
+    Thresholds: a channel mean beyond 1.2 deviations from zero, a deviation above 2.5 or below 0.3. Other data sets'
+    tables are harmless and stay silent: ImageNet's, 0.5 and the popular .2023 on CIFAR-10 give deviations of 0.5 to
+    1.25 and means within 0.2; zero padding moves the mean by 0.3 at most.
     Measured: no measurement yet.
     """
     s = train_images
@@ -96,22 +106,31 @@ def wrong_statistics(train_images: ChannelStatistics, *, offset: float = 1.2, la
 
 @check("normalization.train_eval_mismatch", cost="probe", explains=("batchnorm.statistics_stale",))
 def train_eval_mismatch(
-    train_images: ChannelStatistics, val_images: ChannelStatistics, *, shift: float = 0.25, ratio: float = 1.25, gross: float = 1.0
+    train_images: ChannelStatistics,
+    val_images: ChannelStatistics,
+    *,
+    shift: float = 0.25,
+    ratio: float = 1.25,
+    gross: float = 1.0,
 ) -> Verdicts:
     """Training and evaluation images are normalized differently.
 
-    What it does: compares the values that black and white have become in both loaders (the extremes of each channel), and the means. Crops, padding,
-    erasing and colour change the mean of training images, but not what black and white map to.
+    What it does: compares the values that black and white have become in both loaders (the extremes of each channel),
+    and the means. Crops, padding, erasing and colour change the mean of training images, but not what black and white
+    map to.
     Why it costs accuracy: the net is evaluated on inputs that it never saw.
     Remedy: the same Normalize in both pipelines.
-    Thresholds: extremes that differ by more than 0.25 of the evaluation's deviation on average, or ranges by more than 1.25 times; from one deviation or
-    twice the range on it is critical. ImageNet's numbers against CIFAR's differ by 0.15 and 1.14 times: silent.
+    Thresholds: extremes that differ by more than 0.25 of the evaluation's deviation on average, or ranges by more
+    than 1.25 times; from one deviation or twice the range on it is critical. ImageNet's numbers against CIFAR's
+    differ by 0.15 and 1.14 times: silent.
     Measured: no measurement yet.
     """
     t, v = train_images, val_images
     if t.channels != v.channels:
         yield critical(
-            f"Training images have {t.channels} channels, evaluation images {v.channels}.", "Convert both the same way.", where="val_loader"
+            f"Training images have {t.channels} channels, evaluation images {v.channels}.",
+            "Convert both the same way.",
+            where="val_loader",
         )
         return
     centres = [abs((a + b) - (c + d)) / 2 for a, b, c, d in zip(t.low, t.high, v.low, v.high, strict=True)]

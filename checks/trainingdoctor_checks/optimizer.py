@@ -44,8 +44,8 @@ def missing_parameters(ownership: Ownership, *, most: float = 0.5) -> Verdicts:
 def stale_parameters(ownership: Ownership, *, most: float = 0.5) -> Verdicts:
     """The optimizer holds parameters that are not the model's.
 
-    What it does: compares by identity; parameters of the optimizer that belong neither to the model nor to the criterion,
-    while parameters of the model are missing from it.
+    What it does: compares by identity; parameters of the optimizer that belong neither to the model nor to the
+    criterion, while parameters of the model are missing from it.
     Why it costs accuracy: it steps tensors that nothing uses. It happens when layers are replaced, or the model is
     built or copied anew, after the optimizer was created.
     Remedy: create the optimizer after the last change to the model.
@@ -142,7 +142,12 @@ def coupled_decay(parameter_groups: tuple[Group, ...], *, most: float = 1e-3) ->
     Measured: no measurement yet.
     """
     for group in parameter_groups:
-        if group.adaptive and not group.decoupled and group.weight_decay > 0 and group.optimizer.startswith(("Adam", "RMS", "NAdam")):
+        if (
+            group.adaptive
+            and not group.decoupled
+            and group.weight_decay > 0
+            and group.optimizer.startswith(("Adam", "RMS", "NAdam"))
+        ):
             say = warning if group.weight_decay >= most else info
             yield say(
                 f"{group.optimizer} adds weight_decay={group.weight_decay:g} to the gradient, where its own scaling divides it out.",
@@ -153,13 +158,17 @@ def coupled_decay(parameter_groups: tuple[Group, ...], *, most: float = 1e-3) ->
             return
 
 
-@check("optimizer.epsilon", explains=("lr.too_low", "loss.diverges", "loss.nonfinite"), references=("Kingma & Ba 2015, arXiv:1412.6980",))
+@check(
+    "optimizer.epsilon",
+    explains=("lr.too_low", "loss.diverges", "loss.nonfinite"),
+    references=("Kingma & Ba 2015, arXiv:1412.6980",),
+)
 def epsilon(parameter_groups: tuple[Group, ...], *, most: float = 1e-3, least: float = 1e-12) -> Verdicts:
     """Adam's epsilon is so large that it is the step, or so small that it divides by nothing.
 
     What it does: reads eps of Adam-type optimizers.
-    Why it costs accuracy: gradients' sizes are 1e-5 to 1e-2; a larger eps turns Adam into slow SGD, and no eps makes steps
-    of size lr out of rounding errors.
+    Why it costs accuracy: gradients' sizes are 1e-5 to 1e-2; a larger eps turns Adam into slow SGD, and no eps makes
+    steps of size lr out of rounding errors.
     Remedy: eps=1e-8.
     Thresholds: above 1e-3 and below 1e-12; float16 recipes use up to 1e-4. RMSprop is left out: published recipes
     (Inception, EfficientNet) run it with 1e-3 to 1.
@@ -168,21 +177,29 @@ def epsilon(parameter_groups: tuple[Group, ...], *, most: float = 1e-3, least: f
     for group in parameter_groups:
         if group.eps is not None and group.betas is not None and not least <= group.eps <= most:
             yield warning(
-                f"{group.optimizer}'s eps is {group.eps:g}: " + ("larger than most gradients, so it sets the step." if group.eps > most else
-                "it no longer guards against dividing by zero."),
+                f"{group.optimizer}'s eps is {group.eps:g}: "
+                + (
+                    "larger than most gradients, so it sets the step."
+                    if group.eps > most
+                    else "it no longer guards against dividing by zero."
+                ),
                 "eps=1e-8",
                 where=f"{group.place}.eps",
                 eps=group.eps,
             )
 
 
-@check("optimizer.betas", explains=("loss.diverges", "lr.too_high", "lr.too_low"), references=("Reddi et al. 2018, arXiv:1904.09237",))
+@check(
+    "optimizer.betas",
+    explains=("loss.diverges", "lr.too_high", "lr.too_low"),
+    references=("Reddi et al. 2018, arXiv:1904.09237",),
+)
 def betas(parameter_groups: tuple[Group, ...], *, most: float = 0.99, least_second: float = 0.8) -> Verdicts:
     """A momentum that averages over too long or too short a time.
 
     What it does: reads betas and momentum.
-    Why it costs accuracy: a momentum of m averages 1/(1-m) steps and multiplies the rate by it: 0.99 makes 0.1 act as 10.
-    A second beta below the first lets Adam diverge.
+    Why it costs accuracy: a momentum of m averages 1/(1-m) steps and multiplies the rate by it: 0.99 makes 0.1 act as
+    10. A second beta below the first lets Adam diverge.
     Remedy: momentum=0.9; betas=(0.9, 0.999).
     Thresholds: momentum or first beta of 0.99 and more; a second beta under 0.8, or under the square of the first
     (the convergence condition of Kingma & Ba, section 4).
@@ -219,13 +236,21 @@ def negative(parameter_groups: tuple[Group, ...], optimizers: tuple[object, ...]
     Measured: no measurement yet.
     """
     for group in parameter_groups:
-        for name, value in (("lr", group.lr), ("weight_decay", group.weight_decay), ("momentum", group.momentum or 0.0)):
+        for name, value in (
+            ("lr", group.lr),
+            ("weight_decay", group.weight_decay),
+            ("momentum", group.momentum or 0.0),
+        ):
             if value < 0:
-                yield critical(f"{group.optimizer}'s {name} is {value:g}.", f"{name}={-value:g}", where=f"{group.place}.{name}")
+                yield critical(
+                    f"{group.optimizer}'s {name} is {value:g}.", f"{name}={-value:g}", where=f"{group.place}.{name}"
+                )
     for optimizer in optimizers:
         if any(g.get("maximize") for g in getattr(optimizer, "param_groups", ())):
             yield critical(
-                f"{type(optimizer).__name__} has maximize=True: it climbs the loss.", "maximize=False", where="optimizer.param_groups[0].maximize"
+                f"{type(optimizer).__name__} has maximize=True: it climbs the loss.",
+                "maximize=False",
+                where="optimizer.param_groups[0].maximize",
             )
 
 

@@ -19,7 +19,8 @@ SRIVASTAVA = "Srivastava et al. 2014, JMLR 15, section A.4: p of 0.5 in hidden l
 def too_high(dropout_layers: tuple[DropoutLayer, ...], *, most: float = 0.7, kills: float = 0.95) -> Verdicts:
     """Dropout removes most of the signal.
 
-    What it does: reads p, which in PyTorch is the share that is REMOVED (some papers and frameworks give the share kept).
+    What it does: reads p, which in PyTorch is the share that is REMOVED (some papers and frameworks give the share
+    kept).
     Why it costs accuracy: too little is left to learn from in the length of the run.
     Remedy: p=0.5 before the classifier, 0.1 to 0.3 elsewhere.
     Thresholds: above 0.7 warns, from 0.95 on critical; published nets use up to 0.5, few 0.6 to 0.7.

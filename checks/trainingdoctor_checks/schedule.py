@@ -16,9 +16,7 @@ SGDR = "Loshchilov & Hutter 2017, arXiv:1608.03983"
 
 
 @check("schedule.missing", references=(HE,))
-def missing(
-    schedule_trace: ScheduleTrace, parameter_groups: tuple[Group, ...], *, long_run: int = 30
-) -> Verdicts:
+def missing(schedule_trace: ScheduleTrace, parameter_groups: tuple[Group, ...], *, long_run: int = 30) -> Verdicts:
     """The learning rate stays the same to the end.
 
     What it does: simulates the run and finds no scheduler and one constant rate.

@@ -20,11 +20,11 @@ def missing(decay: Decay, architecture: Architecture, *, long_run: int = 30, man
     """No weight decay, and no other regularization, on a small data set.
 
     What it does: reads weight_decay of every group; looks for dropout and label smoothing as substitutes.
-    Why it costs accuracy: a net with more parameters than samples memorizes them; decay also keeps the effective rate of
-    normalized layers from dying as their weights grow.
+    Why it costs accuracy: a net with more parameters than samples memorizes them; decay also keeps the effective rate
+    of normalized layers from dying as their weights grow.
     Remedy: weight_decay=1e-4 to 5e-4 with SGD, 0.01 to 0.1 with AdamW.
-    Thresholds: warns for deep convolutional nets (10 convolutions or more) trained for 30 epochs and more on up to 200,000
-    samples; everything else is healthy in some tutorial and gets an info.
+    Thresholds: warns for deep convolutional nets (10 convolutions or more) trained for 30 epochs and more on up to
+    200,000 samples; everything else is healthy in some tutorial and gets an info.
     Measured: no measurement yet.
     """
     d = decay
@@ -47,16 +47,21 @@ def missing(decay: Decay, architecture: Architecture, *, long_run: int = 30, man
     )
 
 
-@check("decay.too_strong", explains=("loss.not_learning", "lr.too_high"), references=("van Laarhoven 2017, arXiv:1706.05350",))
+@check(
+    "decay.too_strong",
+    explains=("loss.not_learning", "lr.too_high"),
+    references=("van Laarhoven 2017, arXiv:1706.05350",),
+)
 def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0) -> Verdicts:
     """The weights are forgotten faster than the data is seen.
 
-    What it does: computes the time in which decay alone shrinks a weight by e: 1 / (rate x weight decay), the rate at the
-    schedule's peak and multiplied by 1 / (1 - momentum) for SGD, against the length of an epoch.
+    What it does: computes the time in which decay alone shrinks a weight by e: 1 / (rate x weight decay), the rate at
+    the schedule's peak and multiplied by 1 / (1 - momentum) for SGD, against the length of an epoch.
     Why it costs accuracy: a net that forgets within half an epoch averages over less than the data set.
     Remedy: the weight decay that forgets over about 5 epochs, given in the finding.
-    Thresholds: under 0.6 epochs and under 1000 steps. The recipe of He et al. forgets in 10,000 steps (25 epochs), decay
-    5e-4 in 2,000 (5 epochs), ViT's 0.3 in about 1,100 (3.6 epochs); a tuned ten-epoch recipe in 75 steps (1.5 epochs).
+    Thresholds: under 0.6 epochs and under 1000 steps. The recipe of He et al. forgets in 10,000 steps (25 epochs),
+    decay 5e-4 in 2,000 (5 epochs), ViT's 0.3 in about 1,100 (3.6 epochs); a tuned ten-epoch recipe in 75 steps (1.5
+    epochs).
     Measured: no measurement yet.
     """
     d = decay

@@ -65,8 +65,9 @@ def check(
 ) -> Callable[[Callable[..., Verdicts]], Check]:
     """Make a check of a generator function.
 
-    Positional parameters ask by name for a field of `Training` or an evidence; keyword-only parameters are thresholds.
-    cost: the largest cost among what it asks for.  explains: codes (or `area.*`) of the symptoms this cause brings about.
+    Positional parameters ask by name for a field of `Training` or an evidence; keyword-only parameters are
+    thresholds. cost: the largest cost among what it asks for.  explains: codes (or `area.*`) of the symptoms this
+    cause brings about.
     """
 
     def wrap(function: Callable[..., Verdicts]) -> Check:

@@ -17,7 +17,7 @@ class Reason(StrEnum):
     TIME = "time"
 
 
-class Unavailable(Exception):  # noqa: N818 - a statement about the training, not an error
+class Unavailable(Exception):
     """Raised by evidence (or a check) that does not apply to this training; its text is the reason, for people."""
 
     def __init__(self, text: str, reason: Reason = Reason.NOT_APPLICABLE) -> None:

@@ -28,9 +28,9 @@ def evidence(
 ) -> Callable[[Callable[..., Any]], Evidence]:
     """Make evidence of a function; its name is the name to ask by.
 
-    Positional parameters are fields of `Training` or other evidence. Those named in `optional` come as None when absent;
-    without any other the evidence is skipped, with the reason. Keyword-only parameters are settings with typed defaults.
-    Raise `Unavailable("why")` where the measurement does not apply to this training.
+    Positional parameters are fields of `Training` or other evidence. Those named in `optional` come as None when
+    absent; without any other the evidence is skipped, with the reason. Keyword-only parameters are settings with
+    typed defaults. Raise `Unavailable("why")` where the measurement does not apply to this training.
     """
 
     def wrap(function: Callable[..., Any]) -> Evidence:

@@ -8,7 +8,6 @@ from trainingdoctor.cli.env import env
 from trainingdoctor.cli.exits import exits
 from trainingdoctor.cli.reference_run import reference_run
 
-
 app = typer.Typer(
     name="trainingdoctor",
     help="Finds out why a neural network trains badly, and what cures it.",

@@ -10,7 +10,7 @@ from trainingdoctor.errors import UserError
 
 
 def checks(
-    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",  # noqa: A002
+    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
     """List every check: code, cost, and what it finds."""
     from rich.console import Console

@@ -40,7 +40,7 @@ def diagnose(
     fail_on: Annotated[
         str | None, typer.Option(help="Exit with 1 from this severity on: critical, warning or info.")
     ] = None,
-    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",  # noqa: A002
+    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     output: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Every check with what it saw, and tracebacks of crashes.")
@@ -111,7 +111,7 @@ def _progress() -> Iterator[tuple[Callable[[str], object], Progress]]:
         yield status.update, lambda done, total, code: status.update(f"{done}/{total}  {code}")
 
 
-def _deliver(report: Report, format: str, output: Path | None, verbose: bool) -> None:  # noqa: A002
+def _deliver(report: Report, format: str, output: Path | None, verbose: bool) -> None:
     if format == "json" or (output is not None and output.suffix == ".json"):
         from trainingdoctor.render.json import render_json
 

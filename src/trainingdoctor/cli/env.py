@@ -10,12 +10,13 @@ from trainingdoctor.errors import UserError
 
 
 def env(
-    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",  # noqa: A002
+    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     output: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
 ) -> None:
     """Examine the environment: one verdict a line, with what was found and what mends it.
 
-    Exit codes: 0 no warning, 1 a warning or critical finding, 2 wrong usage, 3 a check crashed and nothing else was found.
+    Exit codes: 0 no warning, 1 a warning or critical finding, 2 wrong usage, 3 a check crashed and nothing else was
+    found.
     """
     if format not in ("text", "json"):
         raise UserError(f"--format {format}: use text or json")
@@ -33,7 +34,7 @@ def env(
     raise typer.Exit(exit_code(report, Severity.WARNING))
 
 
-def _deliver(report: object, format: str, output: Path | None) -> None:  # noqa: A002
+def _deliver(report: object, format: str, output: Path | None) -> None:
     from trainingdoctor.cli.deliver import write
     from trainingdoctor.report import Report
 

@@ -20,23 +20,37 @@ DEPTHS = {"resnet110": 110, "resnet20": 20}
 
 
 def reference_run(
-    recipe: Annotated[str, typer.Option(help="fast (one-cycle, large batch) or he2015 (the paper's 64k iterations).")] = "fast",
+    recipe: Annotated[
+        str, typer.Option(help="fast (one-cycle, large batch) or he2015 (the paper's 64k iterations).")
+    ] = "fast",
     gpu: Annotated[int | None, typer.Option(help="Index of the GPU.  [default: the first, else the CPU]")] = None,
     device: Annotated[str | None, typer.Option(help="Device by name, as in --device cpu.")] = None,
-    data: Annotated[Path | None, typer.Option(help="CIFAR-10: torchvision's folder, cifar10.npz, or class folders.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="CIFAR-10: torchvision's folder, cifar10.npz, or class folders.")
+    ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch CIFAR-10 into --data.")] = False,
     model: Annotated[str, typer.Option(help="resnet110, or resnet20 for a CPU (certified as such).")] = "resnet110",
     epochs: Annotated[int | None, typer.Option(help="Length of the run.  [default: the recipe's]")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Samples per step; the rate is scaled with it.  [default: the recipe's]")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Samples per step; the rate is scaled with it.  [default: the recipe's]")
+    ] = None,
     seed: Annotated[int, typer.Option(help="First random seed.")] = 0,
     seeds: Annotated[int, typer.Option(help="Number of runs, with consecutive seeds.")] = 1,
     target: Annotated[float, typer.Option(help="Test accuracy to certify, in percent.")] = 90.0,
-    precision: Annotated[str | None, typer.Option(help="bfloat16 or float32.  [default: what the device is fast in]")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="bfloat16 or float32.  [default: what the device is fast in]")
+    ] = None,
     limit_train: Annotated[int | None, typer.Option(help="Train on the first N samples only; never certified.")] = None,
-    smoke: Annotated[bool, typer.Option("--smoke", help="Generated data, a few steps: tries the machinery, never certified.")] = False,
-    output: Annotated[Path | None, typer.Option(help="Folder for metrics, config, environment, curve and checkpoint.")] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Generated data, a few steps: tries the machinery, never certified.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for metrics, config, environment, curve and checkpoint.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --output.")] = False,
-    config: Annotated[Path | None, typer.Option(help="Train this config in the same harness, and compare it with the target.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Train this config in the same harness, and compare it with the target.")
+    ] = None,
 ) -> None:
     """Train the reference ResNet-110 on CIFAR-10 and certify its test accuracy (last epoch, single view).
 
@@ -46,18 +60,30 @@ def reference_run(
         raise typer.Exit(_own(config, epochs, target))
     from trainingdoctor.reference.run import summary, train_resnet110
 
-    images, settings = _prepared(recipe, gpu, device, data, download, model, epochs, batch_size, seed, precision, limit_train, smoke)
+    images, settings = _prepared(
+        recipe, gpu, device, data, download, model, epochs, batch_size, seed, precision, limit_train, smoke
+    )
     if resume and output is None:
         raise UserError("--resume needs --output: the folder of the run to go on with")
     if seeds < 1:
         raise UserError(f"--seeds {seeds}: at least one run is needed")
-    _say(f"ResNet-{settings.depth}, {settings.recipe.name}, {settings.epochs} epochs of {len(images.train_x):,} images on {settings.device}, {settings.precision}")
+    _say(
+        f"ResNet-{settings.depth}, {settings.recipe.name}, {settings.epochs} epochs of {len(images.train_x):,} images on {settings.device}, {settings.precision}"
+    )
     results = []
     for one in range(seed, seed + seeds):
         folder = output if output is None or seeds == 1 else output / f"seed{one}"
         with _progress() as on_epoch:
             results.append(
-                train_resnet110(images, _with_seed(settings, one), output=folder, resume=resume, target=target, on_epoch=on_epoch, say=_say)
+                train_resnet110(
+                    images,
+                    _with_seed(settings, one),
+                    output=folder,
+                    resume=resume,
+                    target=target,
+                    on_epoch=on_epoch,
+                    say=_say,
+                )
             )
     if output is not None and seeds > 1:
         (output / "summary.json").write_text(json.dumps(summary(results), indent=2) + "\n")
@@ -110,7 +136,7 @@ def _say(line: str) -> None:
     print(line, flush=True)  # noqa: T201
 
 
-class _progress:  # noqa: N801 - used as a context manager function
+class _progress:
     """A live line on a terminal, one line per epoch in a pipe."""
 
     def __enter__(self) -> Callable[[EpochMetrics, int], None]:
@@ -155,7 +181,11 @@ def _certificate(results: list[RunResult], why_not: str | None, target: float) -
     s = summary(results)
     spread = f" (mean of {s['n']}, std {s['std']:.2f}, min {s['min']:.2f})" if s["n"] > 1 else ""
     figures = f"test accuracy {s['mean']:.2f} %{spread}, {s['seconds']:.1f} s of training, {s['seconds_per_epoch']:.2f} s an epoch"
-    _say(f"NOT CERTIFIED: {why_not}; {figures}" if why_not else f"CERTIFIED: {figures}, target {target:g} %, data: {results[0].data}")
+    _say(
+        f"NOT CERTIFIED: {why_not}; {figures}"
+        if why_not
+        else f"CERTIFIED: {figures}, target {target:g} %, data: {results[0].data}"
+    )
 
 
 def _own(config: Path, epochs: int | None, target: float) -> int:
@@ -166,6 +196,10 @@ def _own(config: Path, epochs: int | None, target: float) -> int:
     with _progress() as on_epoch:
         result = train_own(training, epochs=epochs, on_epoch=on_epoch)
     gap = result.accuracy - target
-    _say(f"{training.name}: test accuracy {result.accuracy:.2f} % after {result.epochs} epochs, {result.seconds:.1f} s of training")
-    _say(f"{'CERTIFIED' if gap >= 0 else 'NOT CERTIFIED'}: {abs(gap):.2f} points {'above' if gap >= 0 else 'below'} the target of {target:g} %")
+    _say(
+        f"{training.name}: test accuracy {result.accuracy:.2f} % after {result.epochs} epochs, {result.seconds:.1f} s of training"
+    )
+    _say(
+        f"{'CERTIFIED' if gap >= 0 else 'NOT CERTIFIED'}: {abs(gap):.2f} points {'above' if gap >= 0 else 'below'} the target of {target:g} %"
+    )
     return 0 if gap >= 0 else 1

@@ -47,7 +47,7 @@ def _executed(file: Path, time_limit: float) -> Mapping[str, Any]:
         raise UserError(
             f"{file.name} ends the process (sys.exit({error.code!r})){_line(error, file)}: remove that from the config"
         ) from None
-    except Exception as error:  # noqa: BLE001 - the user's file may raise anything
+    except Exception as error:
         raise UserError(f"{file.name} cannot be loaded: {_sentence(error)}{_line(error, file)}") from error
 
 
@@ -56,7 +56,7 @@ def _described(names: Mapping[str, Any], file: Path) -> Training:
     if callable(build) and not isinstance(build, type):
         try:
             training = build()
-        except Exception as error:  # noqa: BLE001 - the user's function may raise anything
+        except Exception as error:
             raise UserError(f"training() of {file.name} raised {_sentence(error)}{_line(error, file)}") from error
         if not isinstance(training, Training):
             raise UserError(

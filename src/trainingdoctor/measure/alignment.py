@@ -91,4 +91,5 @@ def _fit(x: Tensor, y: Tensor) -> Tensor:
     """The best mix of y's channels plus an offset, for each channel of x: brightness, contrast, saturation, hue."""
     columns = torch.cat([y.flatten(1), torch.ones(1, y[0].numel())]).T
     solution = torch.linalg.lstsq(columns, x.flatten(1).T).solution
-    return (columns @ solution).T.reshape(x.shape)
+    fitted: Tensor = (columns @ solution).T.reshape(x.shape)
+    return fitted

@@ -106,13 +106,15 @@ def _small(stack: Tensor) -> Tensor:
     draws, samples = stack.shape[:2]
     if max(stack.shape[3:]) <= SIDE:
         return stack
-    return functional.interpolate(stack.flatten(0, 1), size=(SIDE, SIDE), mode="area").unflatten(0, (draws, samples))
+    small = functional.interpolate(stack.flatten(0, 1), size=(SIDE, SIDE), mode="area")
+    return small.reshape(draws, samples, *small.shape[1:])
 
 
 def _targets_differ(batches: list[Batch]) -> bool:
     first = batches[0].targets
     return isinstance(first, Tensor) and any(
-        isinstance(b.targets, Tensor) and (b.targets.shape != first.shape or bool((b.targets != first).any())) for b in batches
+        isinstance(b.targets, Tensor) and (b.targets.shape != first.shape or bool((b.targets != first).any()))
+        for b in batches
     )
 
 
@@ -120,12 +122,17 @@ def _targets_differ(batches: list[Batch]) -> bool:
 def noticing_randomness() -> Iterator[list[str]]:
     """Names of the global random states that the block moved, filled in when it ends."""
     moved: list[str] = []
-    before = random.getstate(), np.random.get_state()[1:3], torch.get_rng_state()  # noqa: NPY002
+    before = random.getstate(), _numpy_state(), torch.get_rng_state()
     yield moved
-    after = np.random.get_state()[1:3]  # noqa: NPY002
     if random.getstate() != before[0]:
         moved.append("random")
-    if after[1] != before[1][1] or not np.array_equal(after[0], before[1][0]):
+    if _numpy_state() != before[1]:
         moved.append("numpy")
     if not torch.equal(torch.get_rng_state(), before[2]):
         moved.append("torch")
+
+
+def _numpy_state() -> tuple[bytes, int]:
+    """NumPy's global random state, comparable."""
+    state: Any = np.random.get_state()
+    return state[1].tobytes(), int(state[2])

@@ -107,7 +107,7 @@ def draw_batches(loader: Iterable[Any], name: str, count: int, samples: int) -> 
     return tuple(batches)
 
 
-class without_persistent_workers:  # noqa: N801 - reads as a statement at its call
+class without_persistent_workers:
     """While looking, a loader must not keep workers (`persistent_workers=True` would leave them running)."""
 
     def __init__(self, loader: Any) -> None:

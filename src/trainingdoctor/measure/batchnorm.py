@@ -162,7 +162,12 @@ def _evaluated(model: nn.Module, batches: tuple[Batch, ...], criterion: Any) -> 
         losses.append(float(loss_of(criterion, output, batch).mean()))
         guess = prediction(output)
         targets = batch.targets
-        if isinstance(targets, torch.Tensor) and targets.ndim == 1 and guess.ndim == 2 and not targets.is_floating_point():
+        if (
+            isinstance(targets, torch.Tensor)
+            and targets.ndim == 1
+            and guess.ndim == 2
+            and not targets.is_floating_point()
+        ):
             right += int((guess.argmax(1).cpu() == targets.cpu()).sum())
             total += len(targets)
     return sum(losses) / len(losses), 100 * right / total if total else None

@@ -16,13 +16,14 @@ _OWN = str(Path(__file__).resolve().parent.parent)
 def user_code(stage: str) -> Iterator[None]:
     """Run a block that calls the user's objects. `stage` completes "... raised", as in "the model's forward".
 
-    Raises UserCodeError from anything that the block raises. KeyboardInterrupt, SystemExit and time limits pass through.
+    Raises UserCodeError from anything that the block raises. KeyboardInterrupt, SystemExit and time limits pass
+    through.
     """
     try:
         yield
     except (Unavailable, UserCodeError):
         raise
-    except Exception as error:  # noqa: BLE001 - the boundary to the user's code: anything can come out of it
+    except Exception as error:
         raise UserCodeError(stage, error, user_line(error)) from error
 
 

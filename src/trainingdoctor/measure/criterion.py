@@ -69,9 +69,7 @@ def _probed(criterion: Callable[..., Any], name: str, width: int, dense: bool) -
     return CriterionKind(name, kind, _reduction(float(value), float(doubled)), float(loss(better)) < float(value))
 
 
-def _kind(
-    loss: Callable[..., Tensor], logits: Tensor, probabilities: Tensor, one_hot: Tensor, dense: bool
-) -> str:
+def _kind(loss: Callable[..., Tensor], logits: Tensor, probabilities: Tensor, one_hot: Tensor, dense: bool) -> str:
     """Tell by invariances: softmax inside ignores a shift per row; NLL is linear in it; a regression is 0 at its target."""
     value, shifted = loss(probabilities).mean(), loss(probabilities + 1.0) if not dense else None
     if shifted is not None:

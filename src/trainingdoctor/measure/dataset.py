@@ -14,7 +14,17 @@ from trainingdoctor.measure.calling import user_code
 # Where data sets keep what they apply to a sample.
 TRANSFORMS = ("transform", "transforms", "target_transform", "augment", "augmentation", "aug", "preprocess")
 # Names of random transforms in torchvision, albumentations and kornia begin or end like this.
-RANDOM_NAMES = ("Random", "Rand", "ColorJitter", "AutoAugment", "TrivialAugment", "AugMix", "Erasing", "Cutout", "CoarseDropout")
+RANDOM_NAMES = (
+    "Random",
+    "Rand",
+    "ColorJitter",
+    "AutoAugment",
+    "TrivialAugment",
+    "AugMix",
+    "Erasing",
+    "Cutout",
+    "CoarseDropout",
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,8 @@ def length(dataset: Any) -> int | None:
 
 def transform_names(dataset: Any) -> Iterator[str]:
     """Class names of the transforms of a data set and of what it wraps, containers opened."""
-    stack, seen = [dataset], set()
+    stack: list[Any] = [dataset]
+    seen: set[int] = set()
     while stack and len(seen) < 500:
         value = stack.pop()
         if id(value) in seen:
@@ -66,8 +77,12 @@ def transform_names(dataset: Any) -> Iterator[str]:
         if value is not dataset and not hasattr(value, "__len__") and not isinstance(value, type):
             yield type(value).__name__ if not hasattr(value, "__name__") else value.__name__
         attributes = getattr(value, "__dict__", {})
-        names = (*TRANSFORMS, "dataset", "datasets", "transforms", "_transforms") if value is dataset else tuple(attributes)
-        stack += [attributes[n] for n in names if n in attributes and attributes[n] is not None and not _plain(attributes[n])]
+        names = (
+            (*TRANSFORMS, "dataset", "datasets", "transforms", "_transforms") if value is dataset else tuple(attributes)
+        )
+        stack += [
+            attributes[n] for n in names if n in attributes and attributes[n] is not None and not _plain(attributes[n])
+        ]
 
 
 def _plain(value: Any) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.dataset import length
 from trainingdoctor.measure.optimizers import Group
 from trainingdoctor.measure.schedule import ScheduleTrace
 
@@ -52,7 +53,6 @@ def decay(
     per_step = peak * boost * group.weight_decay
     steps = schedule_trace.steps if schedule_trace else None
     mean = schedule_trace.mean_over_peak if schedule_trace else 1.0
-    dataset = getattr(train_loader, "dataset", None)
     return Decay(
         optimizer=group.optimizer,
         decoupled=group.decoupled,
@@ -63,7 +63,7 @@ def decay(
         total=per_step * steps * mean if steps is not None else None,
         steps_per_epoch=schedule_trace.steps_per_epoch if schedule_trace else None,
         epochs=None if epochs is None else int(epochs),
-        samples=len(dataset) if hasattr(type(dataset), "__len__") else None,
+        samples=length(getattr(train_loader, "dataset", None)),
         dropouts=len(dropout_layers or ()),
         label_smoothing=float(getattr(criterion, "label_smoothing", 0.0) or 0.0),
     )

@@ -79,7 +79,9 @@ def placement(model: Any, device: Any, train_loader: Any) -> Placement:
     """Read the model's device, or the one that the training names."""
     parameter = next(iter(model.parameters()), None) if model is not None else None
     where = str(parameter.device.type) if parameter is not None else None if device is None else str(device)
-    return Placement(device=str(device) if device is not None else where, workers=int(getattr(train_loader, "num_workers", 0) or 0))
+    return Placement(
+        device=str(device) if device is not None else where, workers=int(getattr(train_loader, "num_workers", 0) or 0)
+    )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,10 @@ def self_test(environment: Any) -> tuple[str, dict[str, float], dict[str, float]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(256, 256, generator=generator, dtype=torch.float64) for _ in range(2))
-    image, kernel = torch.randn(4, 8, 16, 16, generator=generator).double(), torch.randn(8, 8, 3, 3, generator=generator).double()
+    image, kernel = (
+        torch.randn(4, 8, 16, 16, generator=generator).double(),
+        torch.randn(8, 8, 3, 3, generator=generator).double(),
+    )
     operations = {
         "matmul": lambda dev, kind: a.to(dev, kind) @ b.to(dev, kind),
         "convolution": lambda dev, kind: functional.conv2d(image.to(dev, kind), kernel.to(dev, kind), padding=1),

@@ -24,7 +24,8 @@ class Process:
 class Gpu:
     """One GPU. Memory in bytes, temperature in Celsius, clocks in MHz, power in watts; None: not supported.
 
-    throttling: names of the active reasons.  ecc_errors: uncorrected, since boot.  pcie: (generation, width), now and at most.
+    throttling: names of the active reasons.  ecc_errors: uncorrected, since boot.  pcie: (generation, width), now and
+    at most.
     """
 
     index: int

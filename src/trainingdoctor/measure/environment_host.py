@@ -34,7 +34,9 @@ def read_host() -> Host:
         shm=None if shm is None else shm.total,
         shm_free=None if shm is None else shm.free,
         disk_free=shutil.disk_usage(Path.cwd()).free,
-        temporary_free=shutil.disk_usage(os.environ.get("TMPDIR", "/tmp")).free if Path(os.environ.get("TMPDIR", "/tmp")).exists() else 0,
+        temporary_free=shutil.disk_usage(os.environ.get("TMPDIR", "/tmp")).free
+        if Path(os.environ.get("TMPDIR", "/tmp")).exists()
+        else 0,
     )
 
 

@@ -55,7 +55,9 @@ def read_packages() -> Packages:
     """Versions from the installed metadata, without importing torch."""
     installed = {name: version for name in NAMES if (version := _version(name)) is not None}
     nvidia = {
-        d.name: d.version for d in metadata.distributions() if d.name and d.name.startswith(("nvidia-cudnn", "nvidia-cuda-runtime", "nvidia-nccl"))
+        d.name: d.version
+        for d in metadata.distributions()
+        if d.name and d.name.startswith(("nvidia-cudnn", "nvidia-cuda-runtime", "nvidia-nccl"))
     }
     needs = [r for r in (_requires("torchvision")) if re.match(r"torch\b(?!vision)", r)]
     return Packages(

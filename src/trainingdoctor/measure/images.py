@@ -14,8 +14,8 @@ from trainingdoctor.measure.batches import Batch, tensors
 class ChannelStatistics:
     """Per channel, over real batches: mean, std, and the 0.2 % and 99.8 % quantiles (low, high).
 
-    Black and white map to the extremes whatever the augmentation does, so that the extremes tell the normalization apart
-    from crops, erasing and colour. samples: how many images.  constant: images whose pixels are all equal.
+    Black and white map to the extremes whatever the augmentation does, so that the extremes tell the normalization
+    apart from crops, erasing and colour. samples: how many images.  constant: images whose pixels are all equal.
     """
 
     mean: tuple[float, ...]

@@ -1,5 +1,6 @@
 """One real training step, and everything that can be read off it: activations, gradients, updates."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,8 @@ class ParameterStep:
     """One parameter in the step. gradient: its norm, None when it got none.  update: |change| / |weight|.
 
     zero_rows: share of its rows (output units) whose gradient is exactly zero.  kind: of the module that owns it.
-    constant: all its values are equal.  duplicate_rows: share of rows that equal an earlier row, in weight and gradient.
+    constant: all its values are equal.  duplicate_rows: share of rows that equal an earlier row, in weight and
+    gradient.
     """
 
     name: str
@@ -71,7 +73,7 @@ class OneStep:
     @property
     def gradient_norm(self) -> float:
         """Norm over all parameters."""
-        return sum((p.gradient or 0.0) ** 2 for p in self.parameters) ** 0.5
+        return math.sqrt(sum((p.gradient or 0.0) ** 2 for p in self.parameters))
 
     @property
     def first_nonfinite(self) -> str | None:
@@ -197,7 +199,7 @@ def _parameters(model: nn.Module, before: dict[str, Tensor]) -> Iterator[Paramet
 
 def _duplicates(weights: Tensor, gradients: Tensor) -> float:
     """Share of rows that repeat an earlier row in weight and gradient: units that can never become different."""
-    if len(weights) < 2 or bool((weights[0] != weights[1]).any()) and len(weights) > 4096:
+    if len(weights) < 2 or (bool((weights[0] != weights[1]).any()) and len(weights) > 4096):
         return 0.0
     # Rows that differ almost surely differ in two random projections; comparing those is fast.
     probe = torch.linspace(1, 2, weights.shape[1], dtype=torch.float64, device=weights.device)

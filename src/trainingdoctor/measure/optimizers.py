@@ -181,5 +181,3 @@ def scheduler_bindings(optimizers: tuple[Any, ...], schedulers: tuple[Any, ...])
     if not found:
         raise Unavailable("no scheduler says which optimizer it drives")
     return tuple(found)
-
-

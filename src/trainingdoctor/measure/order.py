@@ -74,4 +74,4 @@ def _classes(loader: Any, batches: tuple[Batch, ...]) -> tuple[float | None, flo
         return seen, None
     total, size = len(listed), len(targets[0])
     counts = [listed.count(c) for c in set(listed)] if len(set(listed)) <= 200 else []
-    return seen, sum(1 - (1 - c / total) ** size for c in counts) if counts else None
+    return seen, sum(1.0 - (1.0 - c / total) ** size for c in counts) if counts else None

@@ -19,9 +19,7 @@ from trainingdoctor.measure.trials import chance_loss, faster
 
 @dataclass(frozen=True)
 class Overfit:
-    """Losses of training on one batch with Adam. accuracy: share of it predicted right at the end, in train mode.
-
-    """
+    """Losses of training on one batch with Adam. accuracy: share of it predicted right at the end, in train mode."""
 
     losses: tuple[float, ...]
     accuracy: float | None

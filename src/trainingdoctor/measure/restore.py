@@ -5,6 +5,7 @@ import types
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,11 @@ _FOREIGN = ("multiprocessing", "threading", "concurrent", "asyncio", "logging", 
 def restored(training: Training) -> Iterator[None]:
     """Undo on exit whatever the block does to the training's objects and to the random states.
 
-    Restored bit for bit: parameters and buffers (data, gradient, requires_grad), train/eval modes, hooks and every other
-    attribute of modules, optimizer and scheduler state, random generators and plain attributes that the loaders, data
-    sets and transforms own, the random states of Python, NumPy and torch, and torch's global switches.
-    Large arrays and long lists of a data set are taken as constant. Raises Unavailable for a model with lazy parameters:
-    they cannot be made lazy again.
+    Restored bit for bit: parameters and buffers (data, gradient, requires_grad), train/eval modes, hooks and every
+    other attribute of modules, optimizer and scheduler state, random generators and plain attributes that the
+    loaders, data sets and transforms own, the random states of Python, NumPy and torch, and torch's global switches.
+    Large arrays and long lists of a data set are taken as constant. Raises Unavailable for a model with lazy
+    parameters: they cannot be made lazy again.
     """
     undo = [*_global_state()]
     memory = _Memory()
@@ -160,9 +161,9 @@ def _refill(container: Any, contents: Any) -> Undo:
 
 def _global_state() -> Iterator[Undo]:
     """The random states and switches of the process."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
     yield lambda: random.setstate(python)
-    yield lambda: np.random.set_state(numpy)  # noqa: NPY002
+    yield lambda: np.random.set_state(numpy)
     yield lambda: torch.set_rng_state(cpu)
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         states = torch.cuda.get_rng_state_all()
@@ -177,11 +178,11 @@ def _global_state() -> Iterator[Undo]:
     yield lambda: torch.use_deterministic_algorithms(deterministic)
     cudnn = {name: getattr(torch.backends.cudnn, name) for name in ("enabled", "benchmark", "deterministic")}
     for name, value in cudnn.items():
-        yield lambda name=name, value=value: setattr(torch.backends.cudnn, name, value)
+        yield partial(setattr, torch.backends.cudnn, name, value)
 
 
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch, so that a measurement does not depend on what was measured before it."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)

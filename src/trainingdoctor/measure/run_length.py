@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.dataset import length
 from trainingdoctor.measure.schedule import steps_per_epoch as _steps
 
 
@@ -24,6 +25,5 @@ class RunLength:
 @evidence(optional=("epochs", "train_loader"))
 def run_length(epochs: int | None, train_loader: Any) -> RunLength:
     """Read it off epochs and the loader's length."""
-    dataset = getattr(train_loader, "dataset", None)
-    samples = len(dataset) if hasattr(type(dataset), "__len__") else None
+    samples = length(getattr(train_loader, "dataset", None))
     return RunLength(None if epochs is None else int(epochs), _steps(train_loader), samples)

@@ -45,7 +45,9 @@ def targets(train_batches: tuple[Batch, ...], criterion: Any, train_loader: Any)
     kind = _kind(first)
     listed = listed_targets(getattr(train_loader, "dataset", None)) if kind in ("indices", "soft") else None
     ignore = getattr(criterion, "ignore_index", None)
-    flat = listed if listed is not None else [v for t in drawn for v in t.flatten().tolist()] if kind == "indices" else []
+    flat = (
+        listed if listed is not None else [v for t in drawn for v in t.flatten().tolist()] if kind == "indices" else []
+    )
     counts = Counter(int(v) for v in flat if int(v) != ignore)
     return Targets(
         kind=kind,
@@ -80,7 +82,9 @@ def listed_targets(dataset: Any) -> list[int] | None:
     if values is None and hasattr(dataset, "tensors"):
         values = dataset.tensors[-1]
     numbers = _integers(values)
-    return numbers if numbers is not None and isinstance(dataset, Dataset) and len(numbers) == _length(dataset) else None
+    return (
+        numbers if numbers is not None and isinstance(dataset, Dataset) and len(numbers) == _length(dataset) else None
+    )
 
 
 def _integers(values: Any) -> list[int] | None:

@@ -20,6 +20,8 @@ from trainingdoctor.training import Training
 
 # Small images convolve faster with channels last: 1.3 to 2 times for ResNet-110 on two AVX2 cores.
 SAMPLES = 32
+# Fewer steps say nothing about a deep net, whose loss first falls from its high start.
+LEAST_STEPS = 24
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,9 @@ class Trial:
 class RateTrials:
     """Trials at multiples of the schedule's peak rate on batches of `batch_size`.
 
-    The rate is scaled down with the batch (linear scaling, Goyal et al. 2017), so that the gradient noise is that of the
-    user's batch: factor 1 is the user's peak in that sense.  chance: the loss of predicting nothing: the entropy of the
-    drawn targets for classification, else None.  initial: loss before training.
+    The rate is scaled down with the batch (linear scaling, Goyal et al. 2017), so that the gradient noise is that of
+    the user's batch: factor 1 is the user's peak in that sense.  chance: the loss of predicting nothing: the entropy
+    of the drawn targets for classification, else None.  initial: loss before training.
     """
 
     trials: tuple[Trial, ...]
@@ -106,9 +108,12 @@ def rate_trials(
     training = Training(model=model, criterion=criterion, optimizer=optimizer)
     run = _Runner(training, batches, optimizers, amp, grad_clip, scaling * peak / groups[0].lr if groups[0].lr else 1.0)
     initial, per_step = run.timed()
-    steps = int(max(10, min(most_steps, seconds / 3 / max(per_step, 1e-4))))
+    steps = int(max(LEAST_STEPS, min(most_steps, seconds / 3 / max(per_step, 1e-4))))
     warm = bool(schedule_trace and schedule_trace.initial < 0.5 * peak)
-    trials = tuple(_explored(lambda factor: run.trial(factor, steps, warm, initial, scaling * peak)))
+    chance = chance_loss(batches)
+    trials = tuple(
+        _explored(lambda f, again: run.trial(f, steps, warm, initial, scaling * peak, again), initial, chance)
+    )
     return RateTrials(
         trials=trials,
         peak=peak,
@@ -117,26 +122,39 @@ def rate_trials(
         user_batch_size=batch_size.samples,
         steps=steps,
         initial=initial,
-        chance=chance_loss(batches),
+        chance=chance,
         warmup=warm,
         momentum=groups[0].momentum or (groups[0].betas[0] if groups[0].betas else 0.0),
         adaptive=adaptive,
     )
 
 
-def _explored(trial: Callable[[float], Trial]) -> Iterator[Trial]:
-    """The user's rate, a tenth of it (a hundredth if that diverges too), and higher ones while they do better."""
-    own, lower = trial(1.0), trial(0.1)
+def _explored(trial: Callable[[float, bool], Trial], initial: float, chance: float | None) -> Iterator[Trial]:
+    """The user's rate, a tenth of it (a hundredth if that diverges too), and higher ones while they do better.
+
+    Where the user's rate does badly it gets a second try with the batches in another order, and the better one counts.
+    """
+    own, lower = trial(1.0, False), trial(0.1, False)
+    bad = own.worst > 2 * abs(initial) or (chance is not None and own.end > 0.9 * chance)
+    if not own.diverged and bad and lower.end < own.end:
+        own = _better(own, trial(1.0, True))
     yield from (own, lower)
     if lower.diverged:
-        yield trial(0.01)
+        yield trial(0.01, False)
     last = own
     for factor in (10.0, 100.0, 1000.0):
         if last.diverged or lower.end < 0.98 * last.end:
             return
-        higher = trial(factor)
+        higher = trial(factor, False)
         yield higher
         lower, last = last, higher
+
+
+def _better(one: Trial, other: Trial) -> Trial:
+    """The trial that ended lower; its highest loss is the lower one of both."""
+    best = min(one, other, key=lambda t: t.end)
+    ceiling = min(one.worst, other.worst)
+    return Trial(best.factor, best.rate, tuple(min(v, ceiling) for v in best.losses), best.diverged)
 
 
 def small_batches(batches: tuple[Batch, ...], samples: int = SAMPLES) -> tuple[Batch, ...]:
@@ -174,19 +192,25 @@ class _Runner:
         """The loss before training, and the seconds of a step (the first is slow and does not count)."""
         with self._fresh() as model:
             initial = self._step(model, 0)
-            started = time.perf_counter()
-            self._step(model, 1)
-            return initial, time.perf_counter() - started
+            seconds = []
+            for step in (1, 2):
+                started = time.perf_counter()
+                self._step(model, step)
+                seconds.append(time.perf_counter() - started)
+            return initial, min(seconds)
 
-    def trial(self, factor: float, steps: int, warm: bool, initial: float, peak: float) -> Trial:
-        """Train `steps` steps at `factor` times the scaled peak, over a warm-up of a third of them if the user has one."""
+    def trial(self, factor: float, steps: int, warm: bool, initial: float, peak: float, again: bool) -> Trial:
+        """Train `steps` steps at `factor` times the scaled peak, over a warm-up of a third of them if the user has one.
+
+        again: with the batches in reverse order.
+        """
         losses: list[float] = []
         rates = [[g["lr"] for g in o.param_groups] for o in self.optimizers]
         with self._fresh() as model:
             for step in range(steps):
                 ramp = min(1.0, (step + 1) / max(1, steps // 3)) if warm else 1.0
                 self._set(rates, self.base * factor * ramp)
-                losses.append(self._step(model, step))
+                losses.append(self._step(model, -1 - step if again else step))
                 if not math.isfinite(losses[-1]) or losses[-1] > 1e3 * max(abs(initial), 1.0):
                     return Trial(factor, peak * factor, tuple(losses), True)
         return Trial(factor, peak * factor, tuple(losses), False)

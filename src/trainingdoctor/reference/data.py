@@ -34,8 +34,11 @@ class Images:
 
     def to(self, device: torch.device) -> "Images":
         """All of it on `device`."""
-        tensors = (t.to(device) for t in (self.train_x, self.train_y, self.test_x, self.test_y))
-        return Images(*tensors, self.classes, self.source)
+        train, test = (
+            (self.train_x.to(device), self.train_y.to(device)),
+            (self.test_x.to(device), self.test_y.to(device)),
+        )
+        return Images(*train, *test, self.classes, self.source)
 
 
 def load_images(folder: Path | None, download: bool = False) -> Images:
@@ -71,7 +74,9 @@ def _read_batches(folder: Path) -> Images:
             with (folder / name).open("rb") as file:
                 batch = pickle.load(file, encoding="latin1")  # torchvision's own format of CIFAR-10
         except (OSError, pickle.UnpicklingError, EOFError) as error:
-            raise UserError(f"{folder / name} cannot be read ({type(error).__name__}): unpack CIFAR-10 again") from error
+            raise UserError(
+                f"{folder / name} cannot be read ({type(error).__name__}): unpack CIFAR-10 again"
+            ) from error
         return batch["data"].reshape(-1, 3, 32, 32), batch["labels"]
 
     parts = [read(f"data_batch_{i}") for i in range(1, 6)]
@@ -95,7 +100,7 @@ def _read_folders(folder: Path) -> Images:
         data = ImageFolder(str(folder / split))
         arrays.append(np.stack([np.asarray(image.resize((32, 32))) for image, _ in data]).transpose(0, 3, 1, 2))
         arrays.append(np.array(data.targets))
-    return _images(*arrays, f"class folders in {folder.name}")
+    return _images(arrays[0], arrays[1], arrays[2], arrays[3], f"class folders in {folder.name}")
 
 
 def _images(train_x: np.ndarray, train_y: object, test_x: np.ndarray, test_y: object, source: str) -> Images:

@@ -10,8 +10,8 @@ from trainingdoctor.errors import UserError
 class Recipe:
     """One recipe. warmup: share of the steps.  shape: "onecycle" (linear up, linear down) or "steps" (tenths at `drops`).
 
-    drops: shares of the run at which the rate is divided by ten.  batch_size: samples per optimizer step.
-    decay_all: weight decay on BatchNorm and biases too.
+    drops: shares of the run at which the rate is divided by ten.  batch_size: samples per optimizer step. decay_all:
+    weight decay on BatchNorm and biases too.
     """
 
     name: str

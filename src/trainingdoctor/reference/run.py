@@ -100,11 +100,18 @@ def _write_conditions(output: Path, settings: Settings, images: Images) -> None:
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S"),
     }
-    config = {**settings.to_dict(), "data": images.source, "train_samples": len(images.train_x), "source": source_hash()}
+    config = {
+        **settings.to_dict(),
+        "data": images.source,
+        "train_samples": len(images.train_x),
+        "source": source_hash(),
+    }
     (output / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     (output / "environment.json").write_text(json.dumps(environment, indent=2) + "\n")
 

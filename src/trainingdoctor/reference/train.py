@@ -153,7 +153,10 @@ class Run:
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices}, {"params": vectors, "weight_decay": recipe.weight_decay if recipe.decay_all else 0.0}]
+    groups = [
+        {"params": matrices},
+        {"params": vectors, "weight_decay": recipe.weight_decay if recipe.decay_all else 0.0},
+    ]
     return torch.optim.SGD(
         groups, lr=recipe.peak, momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=recipe.weight_decay
     )

@@ -33,5 +33,3 @@ def _lines(result: Result) -> list[Text]:
         lines.append(Text.assemble((f"{mark} ", style), (name, style), finding.message))
         lines.append(Text.assemble("  ", " " * 26, ("→ ", "green"), finding.remedy))
     return lines
-
-
