@@ -211,7 +211,7 @@ def weights(function: Callable[[torch.Tensor], Any]) -> Callable[[nn.Module], No
 
 
 def tiled(weight: torch.Tensor) -> None:
-    weight.copy_(weight[:1].expand_as(weight))
+    weight.copy_(weight[:1, :1].expand_as(weight))
 
 
 def dead(model: nn.Module) -> None:
@@ -261,6 +261,10 @@ def adam(**numbers: Any) -> Callable[[nn.Module], Adam]:
     return lambda model: Adam(model.parameters(), **numbers)
 
 
+def adamw(**numbers: Any) -> Callable[[nn.Module], torch.optim.AdamW]:
+    return lambda model: torch.optim.AdamW(model.parameters(), **numbers)
+
+
 def head_only(model: nn.Module) -> SGD:
     return SGD(model.fc.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
 
@@ -271,7 +275,7 @@ def without_head(model: nn.Module) -> SGD:
 
 
 def twice(model: nn.Module) -> list[SGD]:
-    return [sgd()(model), SGD(model.fc.parameters(), lr=0.1)]
+    return [sgd()(model), SGD(model.fc.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)]
 
 
 def replaced_layers(model: nn.Module, _: Any) -> None:
@@ -383,7 +387,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "no momentum": ("optimizer.no_momentum", {"optimizer": sgd(momentum=0.0)}),
     "momentum 0.999": ("optimizer.betas", {"optimizer": sgd(momentum=0.999)}),
     "Adam with L2": ("optimizer.coupled_decay", {"optimizer": adam(lr=1e-3, weight_decay=1e-2)}),
-    "Adam with eps 0.1": ("optimizer.epsilon", {"optimizer": adam(lr=1e-3, eps=0.1)}),
+    "Adam with eps 0.1": ("optimizer.epsilon", {"optimizer": adamw(lr=1e-3, eps=0.1, weight_decay=0.05)}),
     "maximize": ("optimizer.negative", {"optimizer": sgd(maximize=True)}),
     "no weight decay": ("decay.missing", {"optimizer": sgd(weight_decay=0.0)}),
     "weight decay 0.1": ("decay.too_strong", {"optimizer": sgd(weight_decay=0.1)}),

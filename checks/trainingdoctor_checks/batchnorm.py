@@ -129,12 +129,13 @@ def statistics_stale(running_statistics: RunningStatistics, *, ratio: float = 1.
     Remedy: torch.optim.swa_utils.update_bn(train_loader, model); then look for the cause (momentum, eval mode,
     averaged weights, other preprocessing).
     Thresholds: the loss falls by a factor of 1.25 and the accuracy rises by 3 points or more (256 samples: 3 points
-    is one standard error at 50 %, and the loss must agree).
+    is one standard error at 50 %, and the loss must agree); or a loss twice as high with means a whole deviation off.
     Measured: no measurement yet.
     """
     r = running_statistics
     gain = None if r.accuracy is None or r.fresh_accuracy is None else r.fresh_accuracy - r.accuracy
-    if r.loss > ratio * r.fresh_loss and (gain is None or gain >= points):
+    far_off = r.drift > 1 and r.loss > 2 * r.fresh_loss
+    if far_off or (r.loss > ratio * r.fresh_loss and (gain is None or gain >= points)):
         accuracy = "" if gain is None else f", accuracy from {r.accuracy:.1f} % to {r.fresh_accuracy:.1f} %"
         yield warning(
             f"Measuring the running statistics afresh takes the evaluation loss from {r.loss:.3g} to {r.fresh_loss:.3g}{accuracy}; "
@@ -149,7 +150,11 @@ def statistics_stale(running_statistics: RunningStatistics, *, ratio: float = 1.
         yield Note(f"evaluation loss {r.loss:.3g}, {r.fresh_loss:.3g} with fresh statistics")
 
 
-@check("batchnorm.untracked", references=("PyTorch documentation, torch.nn.BatchNorm2d, track_running_stats",))
+@check(
+    "batchnorm.untracked",
+    explains=("model.batch_mixing",),
+    references=("PyTorch documentation, torch.nn.BatchNorm2d, track_running_stats",),
+)
 def untracked(batchnorm_layers: BatchNormLayers) -> Verdicts:
     """BatchNorm without running statistics: evaluation depends on what else is in the batch.
 

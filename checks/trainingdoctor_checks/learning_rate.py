@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
@@ -19,7 +19,7 @@ SMITH = "Smith & Topin 2018, Super-Convergence, arXiv:1708.07120"
 @check(
     "lr.too_high",
     cost="train",
-    explains=("loss.diverges", "loss.nonfinite", "lr.update_ratio"),
+    explains=("loss.diverges", "loss.nonfinite", "lr.update_ratio", "decay.too_strong"),
     references=(GOYAL, SMITH),
 )
 def too_high(
@@ -112,7 +112,7 @@ def _usable(trials: RateTrials) -> float:
     return trials.peak * max((t.factor for t in below), default=1.0)
 
 
-def _numbers(trials: RateTrials) -> dict[str, object]:
+def _numbers(trials: RateTrials) -> dict[str, Any]:
     return {
         "peak": trials.peak,
         "initial": trials.initial,
@@ -122,7 +122,12 @@ def _numbers(trials: RateTrials) -> dict[str, object]:
     }
 
 
-@check("lr.too_low", cost="train", references=("Smith 2017, Cyclical Learning Rates, arXiv:1506.01186, section 3.3",))
+@check(
+    "lr.too_low",
+    cost="train",
+    explains=("decay.too_weak",),
+    references=("Smith 2017, Cyclical Learning Rates, arXiv:1506.01186, section 3.3",),
+)
 def too_low(rate_trials: RateTrials, *, share: float = 0.5, nothing: float = 0.1) -> Verdicts:
     """The learning rate is far below the useful range.
 

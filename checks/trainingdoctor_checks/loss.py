@@ -126,11 +126,11 @@ def reduction(
         )
     elif kind.reduction == "sum":
         size = targets.shape[0]
-        product = group.lr * size
+        product = group.base_lr * size
         say = warning if product > most and not group.adaptive else info
         yield say(
-            f"{kind.name} sums over the batch: with {size} samples a rate of {group.lr:g} acts as {product:g}.",
-            f'reduction="mean", or lr={group.lr / size:.1g}',
+            f"{kind.name} sums over the batch: with {size} samples a rate of {group.base_lr:g} acts as {product:g}.",
+            f'reduction="mean", or lr={group.base_lr / size:.1g}',
             where="criterion.reduction",
             effective_rate=product,
         )

@@ -47,7 +47,12 @@ def output_width(outputs: Outputs, targets: Targets) -> Verdicts:
         yield Note(f"{outputs.width} outputs, {classes} classes")
 
 
-@check("model.stem_too_coarse", cost="probe", references=("He et al. 2015, arXiv:1512.03385, table 6 against table 1",))
+@check(
+    "model.stem_too_coarse",
+    cost="probe",
+    explains=("lr.too_high",),
+    references=("He et al. 2015, arXiv:1512.03385, table 6 against table 1",),
+)
 def stem_too_coarse(one_step: OneStep, *, largest_input: int = 64, most: float = 0.6, layers: int = 8) -> Verdicts:
     """The first layers shrink small images until nothing is left to look at.
 
@@ -84,7 +89,7 @@ def _side(activation: Activation) -> int:
     return max(activation.spatial or (1, 1))
 
 
-@check("model.unused_parameters", cost="probe")
+@check("model.unused_parameters", cost="probe", explains=("loss.not_learning", "init.*"))
 def unused_parameters(one_step: OneStep, *, most: float = 0.05) -> Verdicts:
     """Parameters that get no gradient because no forward pass uses them.
 

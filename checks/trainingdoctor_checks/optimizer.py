@@ -100,12 +100,12 @@ def no_momentum(parameter_groups: tuple[Group, ...], architecture: Architecture,
     """
     for group in parameter_groups:
         if group.optimizer == "SGD" and not group.momentum:
-            say = warning if architecture.is_deep_convolutional and group.lr < high_rate else info
+            say = warning if architecture.is_deep_convolutional and group.base_lr < high_rate else info
             yield say(
-                f"SGD runs without momentum at a rate of {group.lr:g}.",
-                f"torch.optim.SGD(model.parameters(), lr={group.lr:g}, momentum=0.9, weight_decay={group.weight_decay:g})",
+                f"SGD runs without momentum at a rate of {group.base_lr:g}.",
+                f"torch.optim.SGD(model.parameters(), lr={group.base_lr:g}, momentum=0.9, weight_decay={group.weight_decay:g})",
                 where=f"{group.place}.momentum",
-                rate=group.lr,
+                rate=group.base_lr,
             )
             return
 
@@ -151,7 +151,7 @@ def coupled_decay(parameter_groups: tuple[Group, ...], *, most: float = 1e-3) ->
             say = warning if group.weight_decay >= most else info
             yield say(
                 f"{group.optimizer} adds weight_decay={group.weight_decay:g} to the gradient, where its own scaling divides it out.",
-                f"torch.optim.AdamW(model.parameters(), lr={group.lr:g}, weight_decay={max(group.weight_decay, 1e-2):g})",
+                f"torch.optim.AdamW(model.parameters(), lr={group.base_lr:g}, weight_decay={max(group.weight_decay, 1e-2):g})",
                 where=f"{group.place}.weight_decay",
                 weight_decay=group.weight_decay,
             )
@@ -191,7 +191,7 @@ def epsilon(parameter_groups: tuple[Group, ...], *, most: float = 1e-3, least: f
 
 @check(
     "optimizer.betas",
-    explains=("loss.diverges", "lr.too_high", "lr.too_low"),
+    explains=("loss.diverges", "lr.too_high", "lr.too_low", "decay.too_strong"),
     references=("Reddi et al. 2018, arXiv:1904.09237",),
 )
 def betas(parameter_groups: tuple[Group, ...], *, most: float = 0.99, least_second: float = 0.8) -> Verdicts:
@@ -225,7 +225,7 @@ def betas(parameter_groups: tuple[Group, ...], *, most: float = 0.99, least_seco
             )
 
 
-@check("optimizer.negative", explains=("loss.diverges", "loss.nonfinite", "loss.not_learning"))
+@check("optimizer.negative", explains=("lr.*", "loss.diverges", "loss.nonfinite", "loss.not_learning"))
 def negative(parameter_groups: tuple[Group, ...], optimizers: tuple[object, ...]) -> Verdicts:
     """The optimizer goes uphill: a negative rate or decay, or maximize=True.
 

@@ -67,7 +67,7 @@ def never_decays(schedule_trace: ScheduleTrace) -> Verdicts:
         )
 
 
-@check("schedule.decays_too_early", references=(SGDR,))
+@check("schedule.decays_too_early", explains=("decay.too_weak",), references=(SGDR,))
 def decays_too_early(schedule_trace: ScheduleTrace, *, most: float = 0.6, hint: float = 0.45) -> Verdicts:
     """For most of the run the learning rate is too small to learn anything.
 
@@ -234,6 +234,7 @@ def wrong_optimizer(scheduler_bindings: tuple[SchedulerBinding, ...]) -> Verdict
         "schedule.ends_high",
         "schedule.restarts_at_end",
         "schedule.warmup_stuck",
+        "decay.too_weak",
     ),
 )
 def step_unit(schedule_trace: ScheduleTrace) -> Verdicts:
@@ -270,7 +271,7 @@ def step_unit(schedule_trace: ScheduleTrace) -> Verdicts:
     )
 
 
-@check("schedule.zero_rate", explains=("lr.too_low", "schedule.*", "loss.not_learning"))
+@check("schedule.zero_rate", explains=("lr.too_low", "schedule.*", "loss.not_learning", "decay.too_weak"))
 def zero_rate(schedule_trace: ScheduleTrace, *, most: float = 0.3) -> Verdicts:
     """The learning rate is zero or negative for part of the run.
 

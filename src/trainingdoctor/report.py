@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -168,7 +169,7 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, int | float):
         number = float(value)
-        return value if number == number and abs(number) != float("inf") else str(number)
+        return value if math.isfinite(number) else str(number)
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -177,7 +177,7 @@ def _required(function: Callable[..., Any]) -> int:
 
 def device_of(model: nn.Module) -> torch.device:
     """Where the model's first parameter or buffer lives; the CPU if it has none."""
-    tensor = next(model.parameters(), None)
+    tensor: Tensor | None = next(model.parameters(), None)
     tensor = next(model.buffers(), None) if tensor is None else tensor
     return torch.device("cpu") if tensor is None else tensor.device
 

@@ -23,7 +23,7 @@ def self_test(environment: Any) -> tuple[str, dict[str, float], dict[str, float]
         torch.randn(4, 8, 16, 16, generator=generator).double(),
         torch.randn(8, 8, 3, 3, generator=generator).double(),
     )
-    operations = {
+    operations: dict[str, Any] = {
         "matmul": lambda dev, kind: a.to(dev, kind) @ b.to(dev, kind),
         "convolution": lambda dev, kind: functional.conv2d(image.to(dev, kind), kernel.to(dev, kind), padding=1),
         "sum": lambda dev, kind: a.abs().to(dev, kind).sum(0),

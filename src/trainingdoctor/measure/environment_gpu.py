@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def read_gpus(nvml: Any = None) -> Gpus:
     if nvml is None:
         try:
             with user_code("import pynvml"):
-                import pynvml as nvml
+                nvml = import_module("pynvml")
         except UserCodeError:
             return Gpus(present, binding=False, error="nvidia-ml-py is not installed", kernel_module=module)
     try:

@@ -34,11 +34,12 @@ def schedulers(scheduler: Any) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class Group:
-    """One parameter group's numbers. place: as written in Python, for `where`."""
+    """One parameter group's numbers. place: as written in Python, for `where`.  base_lr: the rate before any schedule."""
 
     place: str
     optimizer: str
     lr: float
+    base_lr: float
     weight_decay: float
     momentum: float | None
     nesterov: bool
@@ -78,6 +79,7 @@ def _group(place: str, optimizer: str, group: Mapping[str, Any], names: Mapping[
         place=place,
         optimizer=optimizer,
         lr=float(group.get("lr", float("nan"))),
+        base_lr=float(group.get("initial_lr", group.get("lr", float("nan")))),
         weight_decay=float(group.get("weight_decay") or 0.0),
         momentum=None if group.get("momentum") is None else float(group["momentum"]),
         nesterov=bool(group.get("nesterov", False)),

@@ -86,4 +86,4 @@ def parameters(model: nn.Module) -> int:
 
 def channels_last(model: nn.Module) -> nn.Module:
     """The model with kernels in channels-last order, which convolutions of small images prefer."""
-    return model.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
+    return model.to(memory_format=torch.channels_last)

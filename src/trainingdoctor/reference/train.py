@@ -153,7 +153,7 @@ class Run:
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": matrices},
         {"params": vectors, "weight_decay": recipe.weight_decay if recipe.decay_all else 0.0},
     ]
