@@ -136,7 +136,7 @@ def train_eval_mismatch(
     centres = [abs((a + b) - (c + d)) / 2 for a, b, c, d in zip(t.low, t.high, v.low, v.high, strict=True)]
     moved = max(c / max(s, 1e-9) for c, s in zip(centres, v.std, strict=True))
     scaled = max(max(a, 1e-9) / max(b, 1e-9) for a, b in zip(t.span, v.span, strict=True))
-    scaled = max(scaled, max(max(b, 1e-9) / max(a, 1e-9) for a, b in zip(t.span, v.span, strict=True)))
+    scaled = max(scaled, *(max(b, 1e-09) / max(a, 1e-09) for a, b in zip(t.span, v.span, strict=True)))
     if moved > shift or scaled > ratio:
         say = critical if moved > gross or scaled > 2 else warning
         yield say(

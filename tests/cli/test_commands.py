@@ -1,0 +1,102 @@
+"""The command line: output, exit codes, schema."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import trainingdoctor
+
+SCHEMA = json.loads((Path(trainingdoctor.__file__).parent / "report.schema.json").read_text())
+CONFIG = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+print("the config talks")
+torch.manual_seed(0)
+labels = torch.arange(96) % 4
+x = torch.randn(96, 3, 12, 12)
+x[:, 0] += labels[:, None, None] - 1.5
+data = TensorDataset(x / x.std(), labels)
+train_loader = DataLoader(data, batch_size=32, shuffle=True)
+val_loader = DataLoader(data, batch_size=32)
+model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 5)
+epochs = 5
+"""
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "trainingdoctor", *arguments], capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def config(folder: Path, extra: str = "") -> str:
+    file = folder / "my_config.py"
+    file.write_text(CONFIG + extra)
+    return str(file)
+
+
+def test_a_healthy_config_exits_0_and_validates(tmp_path: Path) -> None:
+    result = run("diagnose", config(tmp_path), "--format", "json")
+    report = json.loads(result.stdout)
+    jsonschema.validate(report, SCHEMA)
+    assert result.returncode == 0, result.stderr
+    assert report["verdict"] == "healthy"
+    assert report["target"] == "my_config.py"
+
+
+def test_a_sick_config_exits_1_and_names_the_cause(tmp_path: Path) -> None:
+    sick = config(tmp_path, "model = nn.Sequential(model, nn.Softmax(1))\n")
+    output = tmp_path / "report.json"
+    result = run("diagnose", sick, "--quick", "--output", str(output))
+    report = json.loads(output.read_text())
+    jsonschema.validate(report, SCHEMA)
+    assert result.returncode == 1
+    assert report["root_causes"][0] == "loss.softmax_before_cross_entropy"
+    text = run("diagnose", sick, "--quick", "--select", "loss")
+    assert "unwell" in text.stdout
+    assert "the config talks" not in text.stdout
+    assert run("diagnose", sick, "--quick", "--select", "batchnorm").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("diagnose", "nothing.py"), ("diagnose", "{config}", "--select", "lr.nope"), ("explain", "lr.nope"), ("diagnose", "{config}", "--time-limit", "-1")],
+)
+def test_wrong_usage_exits_2_with_one_sentence(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    path = config(tmp_path)
+    result = run(*(a.replace("{config}", path) for a in arguments))
+    assert result.returncode == 2
+    assert result.stderr.startswith("trainingdoctor: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_checks_and_explain() -> None:
+    listed = run("checks")
+    assert "batchnorm.momentum" in listed.stdout
+    manual = run("explain", "batchnorm.momentum")
+    assert "TensorFlow" in manual.stdout
+    assert "most = 0.9" in manual.stdout
+
+
+def test_env_validates() -> None:
+    result = run("env", "--format", "json")
+    report = json.loads(result.stdout)
+    jsonschema.validate(report, SCHEMA)
+    assert {c["code"].split(".")[0] for c in report["checks"]} == {"env"}
+
+
+def test_env_works_when_torch_is_broken(tmp_path: Path) -> None:
+    broken = tmp_path / "torch"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise ImportError('libtorch_cuda.so: undefined symbol')\n")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['trainingdoctor', 'env']; from trainingdoctor.cli import main; main()"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "undefined symbol" in result.stdout
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,54 @@
+"""Small real trainings that the tests share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from trainingdoctor import Training
+
+torch.set_num_threads(1)
+
+
+def small_net() -> nn.Module:
+    """Convolution, BatchNorm, ReLU, pooling, linear layer."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)
+    )
+
+
+def images(count: int = 96, classes: int = 4) -> TensorDataset:
+    """Images whose mean colour tells the class."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(count) % classes
+    x = torch.randn(count, 3, 12, 12, generator=generator)
+    x[:, 0] += labels[:, None, None] - 1.5
+    return TensorDataset(x / x.std(), labels)
+
+
+def build(**changes: Any) -> Training:
+    """A healthy small training with some fields replaced."""
+    torch.manual_seed(0)
+    model = changes.pop("model", None) or small_net()
+    trainable = [p for p in model.parameters() if p.requires_grad] or list(model.parameters())
+    optimizer = changes.pop("optimizer", None) or torch.optim.SGD(trainable, lr=0.05, momentum=0.9, weight_decay=5e-4)
+    fields = {
+        "model": model,
+        "train_loader": DataLoader(images(), batch_size=32, shuffle=True),
+        "val_loader": DataLoader(images(), batch_size=32),
+        "criterion": nn.CrossEntropyLoss(),
+        "optimizer": optimizer,
+        "scheduler": torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 5) if hasattr(optimizer, "param_groups") else None,
+        "epochs": 5,
+        **changes,
+    }
+    return Training(**fields)
+
+
+@pytest.fixture
+def training() -> Callable[..., Training]:
+    """The builder of small trainings."""
+    return build
