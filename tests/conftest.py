@@ -16,7 +16,12 @@ torch.set_num_threads(1)
 def small_net() -> nn.Module:
     """Convolution, BatchNorm, ReLU, pooling, linear layer."""
     return nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 4),
     )
 
 
@@ -41,7 +46,9 @@ def build(**changes: Any) -> Training:
         "val_loader": DataLoader(images(), batch_size=32),
         "criterion": nn.CrossEntropyLoss(),
         "optimizer": optimizer,
-        "scheduler": torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 5) if hasattr(optimizer, "param_groups") else None,
+        "scheduler": torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 5)
+        if hasattr(optimizer, "param_groups")
+        else None,
         "epochs": 5,
         **changes,
     }

@@ -12,7 +12,11 @@ REGISTRY = load_registry()
 
 
 def test_thresholds_are_read_with_their_types() -> None:
-    table = {"ignore": {"lr": "tuned by hand"}, "checks": {"batchnorm.momentum": {"most": 1}}, "evidence": {"overfit": {"rate": 0.01}}}
+    table = {
+        "ignore": {"lr": "tuned by hand"},
+        "checks": {"batchnorm.momentum": {"most": 1}},
+        "evidence": {"overfit": {"rate": 0.01}},
+    }
     settings = parse_settings(table, REGISTRY, "pyproject.toml")
     assert settings.thresholds == {"batchnorm.momentum": {"most": 1.0}, "overfit": {"rate": 0.01}}
     assert settings.excludes(REGISTRY.checks["lr.too_high"]) == "ignored: tuned by hand"

@@ -71,6 +71,7 @@ def momentum(
     most: float = 0.9,
     hint: float = 0.65,
     left: float = 0.05,
+    usual: float = 0.01,
 ) -> Verdicts:
     """The running statistics follow the data too fast, too slowly, or not at all.
 
@@ -88,7 +89,7 @@ def momentum(
     layers = [x for x in batchnorm_layers.layers if x.tracked and x.momentum is not None]
     high = [x for x in layers if (x.momentum or 0) >= hint]
     steps = run_length.steps
-    slow = [x for x in layers if x.momentum == 0 or (steps is not None and (1 - (x.momentum or 0)) ** steps > left)]
+    slow = [x for x in layers if (x.momentum or 0) < usual and _left(x.momentum or 0, steps) > left]
     fix = "for m in model.modules():\n    if isinstance(m, nn.modules.batchnorm._BatchNorm):\n        m.momentum = 0.1"
     if high:
         value = max(x.momentum or 0 for x in high)
@@ -104,7 +105,7 @@ def momentum(
         )
     elif slow:
         value = max(x.momentum or 0 for x in slow)
-        kept = (1 - value) ** steps if steps is not None else 1.0
+        kept = _left(value, steps)
         say = critical if value == 0 else warning
         yield say(
             f"{len(slow)} of {len(layers)} BatchNorm layers have momentum {value:g}: {kept:.0%} of the initial statistics are left at "
@@ -116,6 +117,13 @@ def momentum(
     elif layers:
         value = layers[0].momentum or 0.1
         yield Note(f"momentum {value:g}: a horizon of {1 / value:.0f} steps")
+
+
+def _left(momentum: float, steps: int | None) -> float:
+    """Share of the initial statistics after `steps` updates; all of it at momentum 0, none when the length is unknown."""
+    if momentum == 0:
+        return 1.0
+    return 0.0 if steps is None else (1 - momentum) ** steps
 
 
 @check("batchnorm.statistics_stale", cost="probe", references=(IOFFE,))

@@ -24,6 +24,7 @@ def raises(failures: Sequence[Failure]) -> Verdicts:
     Why it costs accuracy: a training that stops with an error reaches none; one whose error is swallowed trains on
     something else than was meant.
     Remedy: mend the line that is named; then diagnose again, because the checks behind it could not run.
+    Thresholds: none.
     Measured: no measurement; it is an error.
     """
     for failure in dict.fromkeys(map(str, failures)):

@@ -49,7 +49,7 @@ def missing(decay: Decay, architecture: Architecture, *, long_run: int = 30, man
 
 @check(
     "decay.too_strong",
-    explains=("loss.not_learning", "lr.too_high"),
+    explains=("loss.not_learning",),
     references=("van Laarhoven 2017, arXiv:1706.05350",),
 )
 def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0) -> Verdicts:

@@ -32,7 +32,9 @@ epochs = 5
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "trainingdoctor", *arguments], capture_output=True, text=True, check=False, cwd=cwd)
+    return subprocess.run(
+        [sys.executable, "-m", "trainingdoctor", *arguments], capture_output=True, text=True, check=False, cwd=cwd
+    )
 
 
 def config(folder: Path, extra: str = "") -> str:
@@ -66,7 +68,12 @@ def test_a_sick_config_exits_1_and_names_the_cause(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("diagnose", "nothing.py"), ("diagnose", "{config}", "--select", "lr.nope"), ("explain", "lr.nope"), ("diagnose", "{config}", "--time-limit", "-1")],
+    [
+        ("diagnose", "nothing.py"),
+        ("diagnose", "{config}", "--select", "lr.nope"),
+        ("explain", "lr.nope"),
+        ("diagnose", "{config}", "--time-limit", "-1"),
+    ],
 )
 def test_wrong_usage_exits_2_with_one_sentence(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     path = config(tmp_path)

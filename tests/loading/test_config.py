@@ -18,7 +18,11 @@ def write(folder: Path, text: str) -> Path:
 
 def test_names_and_synonyms_are_understood(tmp_path: Path) -> None:
     training = load_config(
-        write(tmp_path, HEAD + "net = nn.Linear(2, 2)\nloss_fn = nn.MSELoss()\nopt = torch.optim.SGD(net.parameters(), lr=0.1)\nnum_epochs = 7\n")
+        write(
+            tmp_path,
+            HEAD
+            + "net = nn.Linear(2, 2)\nloss_fn = nn.MSELoss()\nopt = torch.optim.SGD(net.parameters(), lr=0.1)\nnum_epochs = 7\n",
+        )
     )
     assert type(training.model).__name__ == "Linear"
     assert type(training.criterion).__name__ == "MSELoss"
@@ -27,19 +31,26 @@ def test_names_and_synonyms_are_understood(tmp_path: Path) -> None:
 
 
 def test_an_object_under_an_unknown_name_counts_when_it_is_the_only_one(tmp_path: Path) -> None:
-    training = load_config(write(tmp_path, HEAD + "thing = nn.Linear(2, 2)\nstepper = torch.optim.Adam(thing.parameters())\n"))
+    training = load_config(
+        write(tmp_path, HEAD + "thing = nn.Linear(2, 2)\nstepper = torch.optim.Adam(thing.parameters())\n")
+    )
     assert type(training.optimizer).__name__ == "Adam"
 
 
 def test_relative_files_and_imports_work(tmp_path: Path) -> None:
     (tmp_path / "mynet_for_test.py").write_text(HEAD + "def make():\n    return nn.Linear(3, 3)\n")
     (tmp_path / "width.txt").write_text("3")
-    training = load_config(write(tmp_path, "from mynet_for_test import make\nwidth = int(open('width.txt').read())\nmodel = make()\n"))
+    training = load_config(
+        write(tmp_path, "from mynet_for_test import make\nwidth = int(open('width.txt').read())\nmodel = make()\n")
+    )
     assert training.model is not None
 
 
 def test_a_function_may_return_the_training(tmp_path: Path) -> None:
-    text = HEAD + "import trainingdoctor\ndef training():\n    return trainingdoctor.Training(model=nn.Linear(1, 1), epochs=3)\n"
+    text = (
+        HEAD
+        + "import trainingdoctor\ndef training():\n    return trainingdoctor.Training(model=nn.Linear(1, 1), epochs=3)\n"
+    )
     training = load_config(write(tmp_path, text))
     assert training.epochs == 3
     assert training.name == "my_config.py"
