@@ -30,7 +30,7 @@ def snapshot(training: Training) -> dict[str, Any]:
         "modes": [m.training for m in model.modules()],
         "hooks": [len(m._forward_hooks) for m in model.modules()],
         "optimizer": copy.deepcopy(optimizer.state_dict()),
-        "scheduler": copy.deepcopy({k: v for k, v in training.scheduler.state_dict().items()}),
+        "scheduler": copy.deepcopy(training.scheduler.state_dict()),
         "torch": torch.get_rng_state(),
         "numpy": np.random.get_state()[1].copy(),
         "grad": torch.is_grad_enabled(),

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from trainingdoctor import Training, Unavailable, check, critical, diagnose, evidence, warning
+from trainingdoctor import Training, Unavailable, Verdicts, check, critical, diagnose, evidence, warning
 from trainingdoctor.errors import Reason
 from trainingdoctor.registry import Registry
 from trainingdoctor.report import Outcome, Verdict
@@ -35,39 +35,39 @@ def slow(model: Any) -> int:
 
 
 @check("a.first", explains=("a.second",))
-def first(counted: int, *, least: int = 2):
+def first(counted: int, *, least: int = 2) -> Verdicts:
     """First."""
     if counted > least:
         yield warning(f"{counted} found", "less", number=counted)
 
 
 @check("a.second")
-def second(counted: int):
+def second(counted: int) -> Verdicts:
     """Second."""
     yield critical("symptom", "see the cause", confidence=0.99) if counted else warning("", "")
 
 
 @check("a.crashes")
-def crashes(model: Any):
+def crashes(model: Any) -> Verdicts:
     """Crashes."""
     raise ZeroDivisionError("oops")
     yield
 
 
 @check("a.absent")
-def needs_absent(absent: int):
+def needs_absent(absent: int) -> Verdicts:
     """Needs something absent."""
     yield warning("never", "never")
 
 
 @check("a.slow")
-def needs_slow(slow: int):
+def needs_slow(slow: int) -> Verdicts:
     """Hangs."""
     yield warning("never", "never")
 
 
 @check("a.loader")
-def needs_loader(train_loader: Any):
+def needs_loader(train_loader: Any) -> Verdicts:
     """Needs a loader."""
     yield warning("never", "never")
 
