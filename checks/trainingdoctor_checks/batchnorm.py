@@ -35,7 +35,7 @@ def eval_in_training(batchnorm_layers: BatchNormLayers) -> Verdicts:
     stuck = b.names(lambda x: x.tracked and not x.training)
     set_apart = b.names(lambda x: x.tracked and not x.given_training)
     fresh = not any(x.updates for x in b.layers)
-    frozen = not any(x.trainable for x in b.layers if x.name in set_apart)
+    frozen = not any(x.trainable for x in b.layers if x.name in (stuck or set_apart))
     if stuck:
         say = critical if fresh and not frozen else info
         yield say(
