@@ -1,0 +1,257 @@
+"""Data, model, loss, initialization and learning-rate checks on handmade evidence."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from trainingdoctor import Finding
+from trainingdoctor.measure.augmentation import AugmentationPairs
+from trainingdoctor.measure.balance import Balance
+from trainingdoctor.measure.criterion import CriterionKind
+from trainingdoctor.measure.dataset import DatasetFacts
+from trainingdoctor.measure.images import ChannelStatistics, InputHealth
+from trainingdoctor.measure.layers import Architecture
+from trainingdoctor.measure.lengths import LoaderLengths
+from trainingdoctor.measure.loading_speed import LoadingSpeed
+from trainingdoctor.measure.one_step import Activation, OneStep, ParameterStep
+from trainingdoctor.measure.optimizers import Group
+from trainingdoctor.measure.order import Order
+from trainingdoctor.measure.outputs import Outputs
+from trainingdoctor.measure.overfit import Overfit
+from trainingdoctor.measure.parameters import Trainable
+from trainingdoctor.measure.reference_init import ReferenceInit
+from trainingdoctor.measure.run_length import RunLength
+from trainingdoctor.measure.targets import Targets
+from trainingdoctor.measure.trials import RateTrials, Trial
+from trainingdoctor.measure.workers import WorkerDraws
+from trainingdoctor_checks import (
+    augmentation,
+    data,
+    initialization,
+    labels,
+    learning,
+    learning_rate,
+    loader,
+    loss,
+    model,
+    normalization,
+)
+
+RESNET = Architecture("ResNet", 109, 1, 0, 0, 109, 109, 0, 1_727_962)
+PLAIN = Architecture("CNN", 12, 2, 0, 0, 0, 0, 0, 100_000)
+RUN = RunLength(164, 391, 50_000)
+PAIRS = AugmentationPairs(12, 6, True, 0.5, {"mirrored": 0.5, "shifted": 0.9}, True, True, 3, 32, 50_000)
+SAME = replace(PAIRS, varies=False, kinds={}, uses_randomness=False)
+GOOD = ChannelStatistics(
+    (-0.26, -0.27, -0.25), (1.15, 1.15, 1.08), (-1.99, -1.98, -1.71), (2.06, 2.13, 2.12), 512, 32, 0, False
+)
+UNIT = replace(GOOD, mean=(0.47,) * 3, std=(0.25,) * 3, low=(0.0,) * 3, high=(1.0,) * 3)
+RAW = replace(GOOD, mean=(120.0,) * 3, std=(64.0,) * 3, low=(0.0,) * 3, high=(255.0,) * 3)
+HEALTH = InputHealth(("float32",), (128, 3, 32, 32), 0, 0.0, False)
+ORDER = Order(True, False, False, 10.0, 10.0, 128)
+BALANCE = Balance(10, 0, 5000, 9, 5000, False)
+FACTS = DatasetFacts("CIFAR10", 50_000, 50_000, (), (), (), False)
+TARGETS = Targets("indices", (128,), "int64", None, 0, 9, dict.fromkeys(range(10), 5000), True)
+OUTPUTS = Outputs((16, 10), 10, -4.0, 5.0, 1.5, 9.0, 3.0, 1.0, 0.0, 1e-5, 2.0, False, True)
+PROBABILITIES = replace(OUTPUTS, minimum=0.01, maximum=0.8, std=0.1, row_sum_error=1e-6)
+LOGS = replace(OUTPUTS, minimum=-5.0, maximum=-0.1, log_sum_error=1e-6)
+CE = CriterionKind("CrossEntropyLoss", "cross_entropy", "mean", True)
+SGD = Group("optimizer.param_groups[0]", "SGD", 0.1, 0.1, 1e-4, 0.9, False, None, None, 1000, 100)
+LENGTHS = LoaderLengths(50_000, 128, False, 10_000, 256, False, True)
+SPEED = LoadingSpeed(0.0003, 0.01, 0, 1, 2, "cpu")
+
+
+def parameter(name: str, **changes: Any) -> ParameterStep:
+    return replace(ParameterStep(name, "Conv2d", 1000, 4, True, 10.0, 1.0, 1e-3, 0.0, False, 0.0), **changes)
+
+
+def step(**changes: Any) -> OneStep:
+    """A healthy step of eight convolutions; `each` changes every weight."""
+    each = changes.pop("each", {})
+    weights = tuple(parameter(f"conv{i}.weight", **each) for i in range(8))
+    activations = tuple(
+        Activation(f"conv{i}", "Conv2d", (16, 16, 32, 32), 0.0, changes.pop("std", 1.0) if i == 0 else 1.0, True)
+        for i in range(8)
+    )
+    return replace(OneStep(6.5, 32, activations, weights, 3.0, False, 0.4, 32), **changes)
+
+
+def loud(std: float) -> OneStep:
+    return replace(step(), activations=tuple(replace(a, std=std) for a in step().activations))
+
+
+def coarse() -> OneStep:
+    sides = [8, 4, 4, 4, 2, 2, 2, 1, 1, 1]
+    return replace(
+        step(), activations=tuple(Activation(f"c{i}", "Conv2d", (16, 8, s, s), 0, 1, True) for i, s in enumerate(sides))
+    )
+
+
+def vanishing() -> OneStep:
+    return replace(step(), parameters=tuple(parameter(f"l{i}.weight", gradient=10.0 ** (i - 8)) for i in range(8)))
+
+
+def trials(
+    own: float, tenth: float, *, worst: float = 3.0, peak: float = 0.1, diverged: bool = False, **higher: float
+) -> RateTrials:
+    def trial(factor: float, end: float) -> Trial:
+        return Trial(factor, peak * factor, (worst if factor == 1 else 2.5,) + (end,) * 59, diverged and factor == 1)
+
+    more = tuple(trial(float(f[1:]), end) for f, end in higher.items())
+    return RateTrials((trial(1.0, own), trial(0.1, tenth), *more), peak, 0.25, 32, 128, 60, 2.5, 2.3, False, 0.9, False)
+
+
+SICK = [
+    (augmentation.missing, (SAME, RUN, RESNET), "warning"),
+    (augmentation.missing, (replace(SAME, channels=1), RUN, RESNET), "info"),
+    (augmentation.weak, (replace(PAIRS, kinds={"mirrored": 0.5}),), "warning"),
+    (augmentation.weak, (replace(PAIRS, kinds={"shifted": 0.5}),), "info"),
+    (augmentation.on_evaluation, (PAIRS,), "warning"),
+    (augmentation.frozen, (replace(SAME, uses_randomness=True),), "warning"),
+    (augmentation.same_in_workers, (WorkerDraws(6, True, True, False),), "warning"),
+    (augmentation.same_in_workers, (WorkerDraws(6, True, False, True),), "warning"),
+    (normalization.missing, (UNIT, RESNET), "warning"),
+    (
+        normalization.missing,
+        (replace(UNIT, mean=(0.1,), std=(0.3,), low=(0.0,), high=(1.0,)), replace(RESNET, convolutions=2)),
+        "info",
+    ),
+    (normalization.missing, (RAW, PLAIN), "critical"),
+    (normalization.wrong_statistics, (replace(GOOD, mean=(-1.8,) * 3, std=(4.0,) * 3),), "warning"),
+    (normalization.train_eval_mismatch, (GOOD, UNIT), "critical"),
+    (data.dtype, (replace(HEALTH, dtypes=("uint8",)),), "critical"),
+    (data.constant, (replace(HEALTH, constant_share=0.2),), "warning"),
+    (data.nonfinite, (replace(HEALTH, nonfinite=3),), "critical"),
+    (data.not_shuffled, (replace(ORDER, classes_per_batch=1.0),), "critical"),
+    (data.not_shuffled, (replace(ORDER, same_twice=True, sequential=True),), "warning"),
+    (data.not_shuffled, (replace(ORDER, same_twice=True),), "info"),
+    (data.imbalance, (replace(BALANCE, least=100),), "warning"),
+    (data.imbalance, (replace(BALANCE, least=100, compensated=True),), "info"),
+    (data.subset, (replace(FACTS, size=10_000),), "warning"),
+    (labels.out_of_range, (replace(TARGETS, minimum=1, maximum=10), OUTPUTS), "critical"),
+    (labels.out_of_range, (replace(TARGETS, minimum=-1), OUTPUTS), "critical"),
+    (labels.missing_class, (replace(TARGETS, counts=dict.fromkeys(range(9), 5000), maximum=8), OUTPUTS), "warning"),
+    (loader.batch_size_one, (replace(LENGTHS, train_batch_size=1),), "warning"),
+    (loader.last_batch, (replace(LENGTHS, train_samples=129),), "warning"),
+    (loader.last_batch, (replace(LENGTHS, val_drop_last=True),), "info"),
+    (loader.bottleneck, (replace(SPEED, load=0.1),), "info"),
+    (loader.workers, (replace(SPEED, workers=32),), "info"),
+    (loss.softmax_before_cross_entropy, (PROBABILITIES, CE), "critical"),
+    (loss.softmax_before_cross_entropy, (OUTPUTS, replace(CE, kind="nll")), "critical"),
+    (loss.wrong_for_task, (replace(CE, kind="regression"), TARGETS, OUTPUTS), "critical"),
+    (loss.sign, (replace(CE, descends=False),), "critical"),
+    (loss.reduction, (replace(CE, reduction="none"), TARGETS, (SGD,)), "critical"),
+    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,)), "warning"),
+    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (replace(SGD, base_lr=1e-3),)), "info"),
+    (
+        loss.target_format,
+        (
+            replace(OUTPUTS, shape=(32, 1), width=1),
+            replace(TARGETS, kind="dense", shape=(32,)),
+            replace(CE, kind="regression"),
+        ),
+        "critical",
+    ),
+    (model.output_width, (replace(OUTPUTS, width=9), TARGETS), "critical"),
+    (model.output_width, (replace(OUTPUTS, width=1000), TARGETS), "info"),
+    (model.stem_too_coarse, (coarse(),), "warning"),
+    (
+        model.unused_parameters,
+        (replace(step(), parameters=(*step().parameters, parameter("spare", gradient=None))),),
+        "warning",
+    ),
+    (model.frozen, (Trainable(100, 0, ("a",), "fc.weight"),), "critical"),
+    (model.frozen, (Trainable(100, 50, ("a",), "fc.weight"),), "info"),
+    (model.frozen, (Trainable(100, 90, ("fc.weight",), "fc.weight"),), "warning"),
+    (model.batch_mixing, (replace(OUTPUTS, mixing=0.5),), "warning"),
+    (model.ignores_input, (replace(OUTPUTS, across_samples=0.0),), "critical"),
+    (model.mode_dependent, (replace(OUTPUTS, repeat=0.5), RESNET), "warning"),
+    (initialization.constant, (step(each={"constant": True}),), "critical"),
+    (initialization.zero, (step(each={"weight": 0.0, "gradient": 0.0}),), "critical"),
+    (initialization.identical_units, (step(each={"duplicate_rows": 0.9}),), "warning"),
+    (initialization.scale, (ReferenceInit(loud(50.0), step()), RESNET), "warning"),
+    (initialization.scale, (ReferenceInit(loud(0.001), step()), PLAIN), "warning"),
+    (initialization.gradient_flow, (ReferenceInit(vanishing(), step()),), "warning"),
+    (initialization.dead_relu, (ReferenceInit(step(each={"zero_rows": 0.9}), step()),), "warning"),
+    (initialization.logits_scale, (ReferenceInit(step(logits_std=300.0, loss=400.0), step()),), "warning"),
+    (learning_rate.too_high, (trials(2.31, 1.7), RESNET), "warning"),
+    (learning_rate.too_high, (trials(2.0, 1.9, worst=50.0), RESNET), "warning"),
+    (learning_rate.too_high, (trials(2.0, 1.9, diverged=True), RESNET), "critical"),
+    (learning_rate.too_high, (trials(2.0, 1.95, peak=2.0), RESNET), "warning"),
+    (learning_rate.too_low, (trials(2.5, 2.5, f10=2.4, f100=1.8),), "critical"),
+    (learning_rate.update_ratio, (step(each={"update": 0.9}),), "info"),
+    (learning.not_learning, (Overfit((2.3,) * 60, 0.1, 32, 1e-3, 2.3, False),), "critical"),
+    (learning.nonfinite, (step(loss=float("nan")),), "critical"),
+    (
+        learning.diverges,
+        (replace(trials(2, 2), trials=tuple(Trial(f, f, (9e9,), True) for f in (1.0, 0.1, 0.01))),),
+        "critical",
+    ),
+    (learning.clip_too_small, (step(), 1e-5), "warning"),
+]
+
+HEALTHY = [
+    (augmentation.missing, (PAIRS, RUN, RESNET)),
+    (augmentation.weak, (PAIRS,)),
+    (augmentation.on_evaluation, (SAME,)),
+    (augmentation.frozen, (PAIRS,)),
+    (augmentation.same_in_workers, (WorkerDraws(6, True, False, False),)),
+    (normalization.missing, (GOOD, RESNET)),
+    (normalization.wrong_statistics, (GOOD,)),
+    # 0.5 for mean and deviation: a popular choice that is no fault.
+    (normalization.wrong_statistics, (replace(GOOD, mean=(-0.15,) * 3, std=(0.55,) * 3),)),
+    (normalization.train_eval_mismatch, (GOOD, replace(GOOD, mean=(0.0,) * 3))),
+    *((c, (HEALTH,)) for c in (data.dtype, data.constant, data.nonfinite)),
+    (data.not_shuffled, (ORDER,)),
+    (data.imbalance, (BALANCE,)),
+    (data.subset, (replace(FACTS, size=45_000),)),
+    (labels.out_of_range, (TARGETS, OUTPUTS)),
+    (labels.missing_class, (TARGETS, OUTPUTS)),
+    (loader.batch_size_one, (LENGTHS,)),
+    (loader.last_batch, (replace(LENGTHS, train_drop_last=True),)),
+    (loader.bottleneck, (SPEED,)),
+    (loader.workers, (SPEED,)),
+    (loss.softmax_before_cross_entropy, (OUTPUTS, CE)),
+    # log_softmax is idempotent before cross entropy, and what NLL wants.
+    (loss.softmax_before_cross_entropy, (LOGS, CE)),
+    (loss.softmax_before_cross_entropy, (LOGS, replace(CE, kind="nll"))),
+    (loss.wrong_for_task, (CE, TARGETS, OUTPUTS)),
+    (loss.sign, (CE,)),
+    (loss.reduction, (CE, TARGETS, (SGD,))),
+    (loss.target_format, (OUTPUTS, TARGETS, CE)),
+    (model.output_width, (OUTPUTS, TARGETS)),
+    (model.stem_too_coarse, (step(),)),
+    (model.unused_parameters, (step(),)),
+    (model.frozen, (Trainable(100, 100, (), "fc.weight"),)),
+    (model.batch_mixing, (OUTPUTS,)),
+    (model.ignores_input, (OUTPUTS,)),
+    # A head of zeros gives constant outputs at the start, and learns.
+    (model.ignores_input, (replace(OUTPUTS, across_samples=0.0, head_is_zero=True),)),
+    (model.mode_dependent, (OUTPUTS, RESNET)),
+    *((c, (step(),)) for c in (initialization.constant, initialization.zero, initialization.identical_units)),
+    (initialization.zero, (step(each={"weight": 0.0, "gradient": 1.0}),)),
+    (initialization.scale, (ReferenceInit(loud(2.5), step()), RESNET)),
+    (initialization.gradient_flow, (ReferenceInit(step(), step()),)),
+    (initialization.dead_relu, (ReferenceInit(step(), step()),)),
+    # A loss far above ln 10 is normal in a deep residual net.
+    (initialization.logits_scale, (ReferenceInit(step(logits_std=6.0, loss=8.9), step(loss=4.9)),)),
+    (learning_rate.too_high, (trials(1.8, 1.63), RESNET)),
+    (learning_rate.too_low, (trials(1.8, 1.7, f10=2.0),)),
+    (learning_rate.update_ratio, (step(),)),
+    (learning.not_learning, (Overfit((2.3, 1.0, 0.4), 1.0, 32, 1e-3, 2.3, True),)),
+    (learning.nonfinite, (step(),)),
+    (learning.diverges, (trials(2.0, 1.9),)),
+    (learning.clip_too_small, (step(), 1.0)),
+]
+
+
+@pytest.mark.parametrize(("check", "evidence", "severity"), SICK, ids=lambda v: getattr(v, "code", None))
+def test_sick(check: Any, evidence: tuple[Any, ...], severity: str) -> None:
+    found = [f for f in check(*evidence) if isinstance(f, Finding)]
+    assert [f.severity for f in found] == [severity]
+
+
+@pytest.mark.parametrize(("check", "evidence"), HEALTHY, ids=lambda v: getattr(v, "code", None))
+def test_healthy(check: Any, evidence: tuple[Any, ...]) -> None:
+    assert [f for f in check(*evidence) if isinstance(f, Finding)] == []
