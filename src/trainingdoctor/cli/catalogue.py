@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from trainingdoctor.check import Check
 from trainingdoctor.errors import UserError
 
 
 def checks(
-    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    format: Annotated[str, typer.Option("--format", help="text, json or markdown.")] = "text",
 ) -> None:
     """List every check: code, cost, and what it finds."""
     from rich.console import Console
@@ -24,6 +25,11 @@ def checks(
         rows = [{"code": c.code, "cost": c.cost.value, "title": c.title, "explains": list(c.explains)} for c in known]
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return
+    if format == "markdown":
+        sys.stdout.write(_markdown(known))
+        return
+    if format != "text":
+        raise UserError(f"--format {format}: use text, json or markdown")
     console = Console()
     for area in areas(known):
         console.print(Text(f"\n{area}", "bold"))
@@ -32,6 +38,15 @@ def checks(
     console.print(Text(f"\n{len(known)} checks. `trainingdoctor explain CODE` prints one check's manual.", "dim"))
     for sentence in registry.broken:
         console.print(Text(f"† {sentence}", "magenta"))
+
+
+def _markdown(known: list[Check]) -> str:
+    """The catalogue as checks/README.md."""
+    rows = "".join(f"| `{c.code}` | {c.cost.value} | {c.title} |\n" for c in known)
+    return (
+        f"# The {len(known)} checks\n\nMade by `trainingdoctor checks --format markdown`; `trainingdoctor explain CODE` prints a "
+        f"manual.\n\n| code | cost | finds |\n|---|---|---|\n{rows}"
+    )
 
 
 def explain(code: Annotated[str, typer.Argument(help="A code such as lr.too_high, or an area such as lr.")]) -> None:

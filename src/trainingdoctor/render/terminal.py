@@ -31,8 +31,13 @@ def print_report(report: Report, console: Console, *, verbose: bool = False) -> 
         shown.update(map(id, (root, *symptoms)))
         console.print(_finding(root, [s for s in symptoms if s not in roots(findings)]))
     rest = [f for f in findings if id(f) not in shown and f.severity is not Severity.INFO]
-    for finding in (*rest, *(f for f in findings if f.severity is Severity.INFO)):
+    infos = [f for f in findings if f.severity is Severity.INFO]
+    for finding in (*rest, *(infos if verbose else ())):
         console.print(_finding(finding, []))
+    if infos and not verbose:
+        console.print(Text("\nworth knowing (no fault by itself; --verbose has the remedies):", "cyan"))
+        for finding in infos:
+            console.print(Text(f"  {MARKS[Severity.INFO][0]} {finding.code}: {finding.message}"))
     for line in _unexamined(report, verbose):
         console.print(line)
     if verbose:
