@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -39,7 +40,7 @@ class ScheduleTrace:
     error: str | None = None
     failed_at: int | None = None
 
-    @property
+    @cached_property
     def peak(self) -> float:
         """Highest rate of the run."""
         return max(self.rates)
@@ -54,17 +55,17 @@ class ScheduleTrace:
         """Rate of the last interval."""
         return self.rates[-1]
 
-    @property
+    @cached_property
     def constant(self) -> bool:
         """Whether the rate never changes by more than a hundredth."""
         return self.peak - min(self.rates) <= 0.01 * abs(self.peak)
 
-    @property
+    @cached_property
     def peak_position(self) -> float:
         """Where the peak is first reached: 0 at the start, 1 at the end."""
         return self.rates.index(self.peak) / max(len(self.rates) - 1, 1)
 
-    @property
+    @cached_property
     def mean_over_peak(self) -> float:
         """Area under the curve, as a share of the peak held throughout."""
         return sum(self.rates) / len(self.rates) / self.peak if self.peak > 0 else 0.0
@@ -76,8 +77,8 @@ class ScheduleTrace:
 
     def share_below(self, fraction: float) -> float:
         """Share of the run after the peak first stands in which the rate is below `fraction` of the peak."""
-        after = self.rates[self.rates.index(self.peak) :]
-        return sum(rate < fraction * self.peak for rate in after) / len(self.rates)
+        after, limit = self.rates[self.rates.index(self.peak) :], fraction * self.peak
+        return sum(rate < limit for rate in after) / len(self.rates)
 
 
 @evidence(optional=("scheduler", "train_loader"))
