@@ -1,0 +1,57 @@
+"""The fault bench: healthy trainings, and faults injected into them, each diagnosed and scored.
+
+python benchmarks/faults [--only TEXT|TEXT] [--kinds healthy sick pairs] [--jobs 2] [--output FILE] [--again] [--list]
+
+Resumable: what the output file already holds is not run again (--again runs it all, --again-if TEXT|TEXT some of it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+# Before torch is imported, here and in the workers: one thread each, because threads that outnumber the cores wait
+# for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from plan import jobs
+from run import load, run
+from score import score
+from table import write
+
+OUTPUT = Path(__file__).resolve().parent.parent / "results" / "faults.json"
+
+
+def main() -> None:
+    """Parse, run, score."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="trainings whose name holds one of these texts, separated by |")
+    parser.add_argument("--kinds", nargs="+", default=["healthy", "sick", "pairs"], choices=["healthy", "sick", "pairs"])
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trainings at a time, one thread each")
+    parser.add_argument("--quick", action="store_true", help="diagnose with --quick")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="JSON; the Markdown table stands beside it")
+    parser.add_argument("--again", action="store_true", help="run what the output already holds, too")
+    parser.add_argument("--again-if", default=None, help="run those of it whose name holds one of these texts")
+    parser.add_argument("--list", action="store_true", help="print the plan and stop")
+    arguments = parser.parse_args()
+    names = [job.name for job in jobs(arguments.only, arguments.kinds)]
+    if arguments.list:
+        print("\n".join(names), f"{len(names)} trainings", sep="\n")
+        return
+    kept = {} if arguments.again else load(arguments.output)
+    if arguments.again_if:
+        kept = {n: r for n, r in kept.items() if not any(t in n for t in arguments.again_if.split("|"))}
+    known = {job.name for job in jobs()}
+    kept = {n: r for n, r in kept.items() if n in known}
+
+    def save(rows: dict) -> None:
+        write([rows[n] for n in rows], arguments.output, "python benchmarks/faults")
+
+    run(names, arguments.jobs, arguments.quick, kept, save)
+    for name, value in score(kept.values()).items():
+        print(f"{name:24} {value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Which trainings are examined: healthy bases and variations, each fault on several bases, and pairs of faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from itertools import combinations
+
+import faults_data
+import faults_model
+import faults_recipe
+from bases import BASES, CHEAP, DEEP
+from fault import Fault
+from parts import Parts
+from variations import VARIATIONS
+
+FAULTS: tuple[Fault, ...] = tuple(
+    replace(fault, part=module.__name__.removeprefix("faults_"))
+    for module in (faults_data, faults_model, faults_recipe)
+    for fault in module.FAULTS
+)
+# Every fault runs on this many of the cheap bases that it fits, and every so-manieth on a deep one, too.
+ON_CHEAP, EVERY_DEEP = 2, 5
+PAIRS = 36
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training to examine. faults: none for a healthy one."""
+
+    name: str
+    base: Parts
+    faults: tuple[Fault, ...]
+
+    @property
+    def parts(self) -> Parts:
+        """The spoiled parts."""
+        parts = self.base
+        for fault in self.faults:
+            parts = fault.spoil(parts)
+        return parts
+
+
+def healthy() -> Iterator[Job]:
+    """Bases, and harmless variations of them."""
+    for name, base in BASES.items():
+        yield Job(f"{name}: healthy", base, ())
+    for variation in VARIATIONS:
+        yield Job(f"{variation.base}: {variation.name}", variation.apply(BASES[variation.base]), ())
+
+
+def sick() -> Iterator[Job]:
+    """Each fault on several bases, rotated so that all bases get about as many."""
+    for i, fault in enumerate(FAULTS):
+        yield from (Job(f"{name}: {fault.name}", BASES[name], (fault,)) for name in _chosen(fault, i))
+
+
+def _chosen(fault: Fault, turn: int) -> list[str]:
+    cheap = [n for n in CHEAP if fault.fits(BASES[n])]
+    deep = [n for n in DEEP if fault.fits(BASES[n])]
+    start = turn % max(len(cheap), 1)
+    chosen = (cheap[start:] + cheap[:start])[:ON_CHEAP]
+    if deep and (turn % EVERY_DEEP == 0 or not chosen):
+        chosen.append(deep[turn // EVERY_DEEP % len(deep)])
+    return chosen
+
+
+def pairs() -> Iterator[Job]:
+    """Two faults from different modules in one training: data with recipe, model with recipe, data with model.
+
+    A pair is left out when one fault declares the other as its consequence or both are critical to run at all.
+    """
+    usable = [f for f in FAULTS if f.strength == "subtle" or f.code in MILD]
+    found = 0
+    for i, (a, b) in enumerate(combinations(usable, 2)):
+        if found == PAIRS or i % 17 or a.part == b.part or _hides(a, b):
+            continue
+        names = [n for n in CHEAP[:-1] if a.fits(BASES[n]) and b.fits(BASES[n])]
+        if names:
+            found += 1
+            name = names[found % len(names)]
+            yield Job(f"{name}: {a.name} + {b.name}", BASES[name], (a, b))
+
+
+def _hides(a: Fault, b: Fault) -> bool:
+    return any(fnmatch(y.code, p) for x, y in ((a, b), (b, a)) for p in x.consequences) or a.code == b.code
+
+
+MILD = frozenset(
+    {
+        "augmentation.missing",
+        "augmentation.on_evaluation",
+        "batchnorm.momentum",
+        "schedule.missing",
+        "schedule.never_decays",
+        "normalization.train_eval_mismatch",
+        "decay.missing",
+        "optimizer.no_momentum",
+        "data.imbalance",
+        "data.leakage",
+        "dropout.too_high",
+        "schedule.step_unit",
+        "loss.softmax_before_cross_entropy",
+        "normalization.wrong_statistics",
+    }
+)
+
+
+def jobs(only: str = "", kinds: Iterable[str] = ("healthy", "sick", "pairs")) -> list[Job]:
+    """The whole plan, or the jobs whose name holds one of the texts in `only` (separated by |)."""
+    makers = {"healthy": healthy, "sick": sick, "pairs": pairs}
+    texts = only.split("|")
+    return [job for kind in kinds for job in makers[kind]() if any(t in job.name for t in texts)]

@@ -1,0 +1,76 @@
+"""The score as JSON and as a Markdown table."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from score import by_code, judged, score
+
+Row = dict[str, Any]
+
+
+def conditions() -> dict[str, Any]:
+    """What the figures were measured on."""
+    import torch
+    from images import source
+
+    return {
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "threads_per_training": 1,
+        "data": source(),
+        "python": platform.python_version(),
+    }
+
+
+def write(rows: Sequence[Row], output: Path, command: str) -> None:
+    """JSON with every row, and Markdown beside it."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    content = {"command": command, "conditions": conditions(), "score": score(rows), "runs": list(rows)}
+    scratch = output.with_suffix(".part")
+    scratch.write_text(json.dumps(content, indent=1) + "\n")
+    scratch.replace(output)
+    output.with_suffix(".md").write_text(markdown(rows, command))
+
+
+def markdown(rows: Sequence[Row], command: str) -> str:
+    """Score, the table by code, every training."""
+    about, figures = conditions(), score(rows)
+    lines = [
+        "# The fault bench",
+        "",
+        f"Made by `{command}`: {about['data']}; CPU, one thread a training, torch {about['torch']}.",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *(f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in figures.items()),
+        "",
+        "Detected: a warning or critical with the fault's code. Precision: warnings and criticals that are the fault, a declared "
+        "consequence, or explained by the right finding, among all. Seconds: of one diagnosis on one core.",
+        "",
+        "| code | injected | detected | root cause first | missed |",
+        "|---|---|---|---|---|",
+        *(f"| {c} | {n} | {hit} | {first} | {'; '.join(missed)} |" for c, n, hit, first, missed in by_code(rows)),
+        "",
+        "| training | fault | result | root causes said | besides | seconds |",
+        "|---|---|---|---|---|---|",
+        *map(_line, rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _line(row: Row) -> str:
+    verdict = judged(row)
+    codes = " + ".join(codes[0] for codes in row["right"]) or "healthy"
+    return (
+        f"| {row['name']} | {codes} | {verdict.word} | {', '.join(row.get('roots', [])) or '-'} "
+        f"| {', '.join(verdict.unexpected)} | {row['seconds']} |"
+    )
