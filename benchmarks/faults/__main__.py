@@ -27,7 +27,9 @@ def main() -> None:
     """Parse, run, score."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="trainings whose name holds one of these texts, separated by |")
-    parser.add_argument("--kinds", nargs="+", default=["healthy", "sick", "pairs"], choices=["healthy", "sick", "pairs"])
+    parser.add_argument(
+        "--kinds", nargs="+", default=["healthy", "sick", "pairs"], choices=["healthy", "sick", "pairs"]
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trainings at a time, one thread each")
     parser.add_argument("--quick", action="store_true", help="diagnose with --quick")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="JSON; the Markdown table stands beside it")

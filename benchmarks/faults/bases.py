@@ -153,5 +153,3 @@ DEEP = ("resnet56", "resnet110")
 
 def head_only(model: nn.Module) -> SGD:
     return SGD([p for p in model.parameters() if p.requires_grad], lr=0.1, momentum=0.9, weight_decay=1e-4)
-
-

@@ -194,7 +194,6 @@ def regress_first(predictions: Tensor, targets: Tensor) -> Tensor:
     return F.mse_loss(predictions.mean(1), targets.float())
 
 
-
 SEEN = ("loss.*", "lr.*", "init.*")
 FAULTS: tuple[Fault, ...] = (
     fault("BatchNorm momentum 0.99", "batchnorm.momentum", model_step(each_norm(momentum=0.99)), "bn"),

@@ -120,4 +120,3 @@ FAULTS: tuple[Fault, ...] = (
     fault("one epoch", "epochs.too_few", short(1), needs="deep", corpus=f"{DC} epochs"),
     fault("decayed by 1 % only", "schedule.never_decays", per_epoch(at(0.5, 0.75, gamma=0.99)), needs="sgd", strength="subtle"),
 )  # fmt: skip
-

@@ -26,7 +26,11 @@ def examine(name: str, quick: bool = False) -> Row:
     try:
         return _examined(job, quick, started)
     except Exception:
-        return {**_about(job), "error": traceback.format_exc(limit=4), "seconds": round(time.perf_counter() - started, 1)}
+        return {
+            **_about(job),
+            "error": traceback.format_exc(limit=4),
+            "seconds": round(time.perf_counter() - started, 1),
+        }
 
 
 def _examined(job: Job, quick: bool, started: float) -> Row:
@@ -70,14 +74,20 @@ def version() -> str:
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True).stdout.strip()
 
-    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "../../src", "../../checks") else "")
+    return git("rev-parse", "--short", "HEAD") + (
+        "+" if git("status", "--porcelain", "../../src", "../../checks") else ""
+    )
 
 
-def run(names: Iterable[str], workers: int, quick: bool, kept: dict[str, Row], save: Callable[[dict[str, Row]], None]) -> None:
+def run(
+    names: Iterable[str], workers: int, quick: bool, kept: dict[str, Row], save: Callable[[dict[str, Row]], None]
+) -> None:
     """Examine what `kept` does not hold yet, one thread a worker; `save` is called after each."""
     todo = [n for n in names if n not in kept]
     commit = version()
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread, max_tasks_per_child=25) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_one_thread, max_tasks_per_child=25
+    ) as pool:
         futures = [pool.submit(examine, name, quick) for name in todo]
         for i, future in enumerate(as_completed(futures)):
             row = future.result() | {"commit": commit}

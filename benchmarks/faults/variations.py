@@ -15,7 +15,13 @@ from parts import Parts
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, AdamW
-from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmRestarts, ExponentialLR, MultiStepLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    MultiStepLR,
+    ReduceLROnPlateau,
+)
 from torch.optim.swa_utils import SWALR
 from torch.utils.data import default_collate
 from torchvision.transforms import v2

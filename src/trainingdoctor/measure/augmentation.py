@@ -27,6 +27,7 @@ class AugmentationPairs:
 
     kinds: what changed between draws, of mirrored, flipped_vertically, shifted, colour, erased, mixed, other, each with
     the share of pairs that show it.  uses_randomness: a draw moved a random state or its transforms are random by name.
+    per_pixel: the targets are maps, as in segmentation, which change along with the images.
     """
 
     samples: int
@@ -39,6 +40,7 @@ class AugmentationPairs:
     channels: int
     side: int
     size: int | None
+    per_pixel: bool = False
 
 
 @evidence(cost="probe", optional=("augment_on_device", "dataset_facts"))
@@ -91,6 +93,7 @@ def measure_pairs(
         channels=int(stack.shape[2]) if image else 0,
         side=int(max(stack.shape[3:])) if image else 0,
         size=size,
+        per_pixel=isinstance(batches[0].targets, Tensor) and batches[0].targets.ndim >= 3,
     )
 
 

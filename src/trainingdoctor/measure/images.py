@@ -100,12 +100,18 @@ def input_health(train_batches: tuple[Batch, ...]) -> InputHealth:
     if not found:
         raise Unavailable("the batches hold no input tensor")
     floats = [t for t in found if t.is_floating_point()]
-    rows = [t.flatten(1).float() for t in floats if t.ndim >= 2 and t[0].numel() > 1]
-    flat = sum(int((r == r[:, :1]).all(1).sum()) for r in rows)
+    flat = [_constant(b) for b in train_batches]
     return InputHealth(
         dtypes=tuple(dict.fromkeys(str(t.dtype).removeprefix("torch.") for t in found)),
         shape=tuple(found[0].shape),
         nonfinite=sum(int((~torch.isfinite(t)).sum()) for t in floats),
-        constant_share=flat / max(sum(len(r) for r in rows), 1),
+        constant_share=sum(int(f.sum()) for f in flat) / max(sum(len(f) for f in flat), 1),
         dictionary=isinstance(train_batches[0].inputs, dict),
     )
+
+
+def _constant(batch: Batch) -> Tensor:
+    """For each sample, whether all its inputs are constant: a mask of ones beside varying tokens is not."""
+    rows = [t.flatten(1) for t in tensors(batch.inputs) if t.ndim >= 2 and t[0].numel() > 1 and len(t) == batch.size]
+    alike = [(r == r[:, :1]).all(1).cpu() for r in rows]
+    return torch.stack(alike).all(0) if alike else torch.zeros(0, dtype=torch.bool)

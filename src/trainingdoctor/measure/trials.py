@@ -22,6 +22,9 @@ from trainingdoctor.training import Training
 SAMPLES = 32
 # Fewer steps say nothing about a deep net, whose loss first falls from its high start.
 LEAST_STEPS = 24
+# A trial that ends below this share of the chance level, and never shot up, is at a rate that works. ResNet-20 on CIFAR-10
+# after 60 steps of 32: 0.78 at the healthy 0.1, 0.91 at twice, 0.97 at five times the rate.
+LEARNS_WELL = 0.85
 
 
 @dataclass(frozen=True)
@@ -132,9 +135,14 @@ def rate_trials(
 def _explored(trial: Callable[[float, bool], Trial], initial: float, chance: float | None) -> Iterator[Trial]:
     """The user's rate, a tenth of it (a hundredth if that diverges too), and higher ones while they do better.
 
-    Where the user's rate does badly it gets a second try with the batches in another order, and the better one counts.
+    A rate that learns well from the start needs no comparison, which halves the cost of a healthy diagnosis. Where the
+    user's rate does badly it gets a second try with the batches in another order, and the better one counts.
     """
-    own, lower = trial(1.0, False), trial(0.1, False)
+    own = trial(1.0, False)
+    if chance is not None and own.end < LEARNS_WELL * chance and own.worst < 2 * abs(initial):
+        yield own
+        return
+    lower = trial(0.1, False)
     bad = own.worst > 2 * abs(initial) or (chance is not None and own.end > 0.9 * chance)
     if not own.diverged and bad and lower.end < own.end:
         own = _better(own, trial(1.0, True))
@@ -194,9 +202,10 @@ class _Runner:
             initial = self._step(model, 0)
             seconds = []
             for step in (1, 2):
-                started = time.perf_counter()
+                # This thread's own time: on a loaded machine the number of steps, and with it the verdict, stays the same.
+                started = time.thread_time()
                 self._step(model, step)
-                seconds.append(time.perf_counter() - started)
+                seconds.append(time.thread_time() - started)
             return initial, min(seconds)
 
     def trial(self, factor: float, steps: int, warm: bool, initial: float, peak: float, again: bool) -> Trial:
