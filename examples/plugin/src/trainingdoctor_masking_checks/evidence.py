@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from trainingdoctor import Unavailable, evidence
 
@@ -98,23 +98,12 @@ def _token_ids(batch: Batch) -> Tensor | None:
     import torch
 
     inputs = batch.inputs
-    named = (
-        inputs
-        if isinstance(inputs, Mapping)
-        else dict(enumerate(inputs if isinstance(inputs, list | tuple) else [inputs]))
-    )
-    shape = batch.targets.shape
-    fitting = {
-        name: value
-        for name, value in named.items()
-        if isinstance(value, torch.Tensor)
-        and not value.is_floating_point()
-        and value.shape == shape
-        and value.ndim == 2
-    }
-    return (
-        fitting["input_ids"] if "input_ids" in fitting else next(iter(fitting.values())) if len(fitting) == 1 else None
-    )
+    given = inputs.values() if isinstance(inputs, Mapping) else inputs if isinstance(inputs, list | tuple) else [inputs]
+    integers = [v for v in given if isinstance(v, torch.Tensor) and not v.is_floating_point()]
+    fitting = [v for v in integers if v.ndim == 2 and v.shape == batch.targets.shape]
+    if isinstance(inputs, Mapping) and any(v is inputs.get("input_ids") for v in fitting):
+        return cast("Tensor", inputs["input_ids"])
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _padding(texts: list[Tensor | None]) -> list[Tensor] | None:
