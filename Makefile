@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test plugin lint types bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +17,12 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# The third-party plug-in, installed into a folder of its own that is thrown away: $(VENV) stays as it is.
+plugin: $(READY)
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target "$$folder" ./examples/plugin && \
+	PYTHONPATH="$$folder$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest -c examples/plugin/pyproject.toml examples/plugin/tests
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -59,7 +59,7 @@ def diagnose(
     started = time.perf_counter()
     registry = registry or load_registry()
     settings = settings or Settings()
-    with _quiet(), _placed(training, device):
+    with quiet(), _placed(training, device):
         diagnosis = Diagnosis(training, registry, settings, seed, started)
         results = diagnosis.run(progress or (lambda *_: None))
         environment, summary = diagnosis.about()
@@ -116,7 +116,7 @@ class Diagnosis:
         except Exception as error:  # noqa: BLE001 - a crashed check is one line in the report, never the end of it
             reason = f"{type(error).__name__}: {error}"
             return Result(check.code, Outcome.CRASHED, check.cost, reason, traceback=traceback.format_exc())
-        return _told(check, said)
+        return told(check, said)
 
     def value(self, name: str) -> Any:
         """A field of the training, or evidence. Raises what its measurement raised, each time it is asked for."""
@@ -190,7 +190,8 @@ class Diagnosis:
         return facts[0], facts[1]
 
 
-def _told(check: Check, said: list[Finding | Note]) -> Result:
+def told(check: Check, said: list[Finding | Note]) -> Result:
+    """What a check said, as its result; findings carry its code, symptoms and references."""
     findings = tuple(
         replace(f, code=check.code, explains=check.explains, references=f.references or check.references)
         for f in said
@@ -230,7 +231,7 @@ def _placed(training: Training, device: str | None) -> AbstractContextManager[No
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Warnings that torch prints about the user's code while it is being examined belong to no one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from trainingdoctor import Finding
 from trainingdoctor.measure.augmentation import AugmentationPairs
 from trainingdoctor.measure.balance import Balance
 from trainingdoctor.measure.criterion import CriterionKind
@@ -25,6 +24,7 @@ from trainingdoctor.measure.run_length import RunLength
 from trainingdoctor.measure.targets import Targets
 from trainingdoctor.measure.trials import RateTrials, Trial
 from trainingdoctor.measure.workers import WorkerDraws
+from trainingdoctor.testing import assert_healthy, assert_unwell
 from trainingdoctor_checks import (
     augmentation,
     data,
@@ -248,10 +248,9 @@ HEALTHY = [
 
 @pytest.mark.parametrize(("check", "evidence", "severity"), SICK, ids=lambda v: getattr(v, "code", None))
 def test_sick(check: Any, evidence: tuple[Any, ...], severity: str) -> None:
-    found = [f for f in check(*evidence) if isinstance(f, Finding)]
-    assert [f.severity for f in found] == [severity]
+    assert_unwell(check, *evidence, severity=severity)
 
 
 @pytest.mark.parametrize(("check", "evidence"), HEALTHY, ids=lambda v: getattr(v, "code", None))
 def test_healthy(check: Any, evidence: tuple[Any, ...]) -> None:
-    assert [f for f in check(*evidence) if isinstance(f, Finding)] == []
+    assert_healthy(check, *evidence)

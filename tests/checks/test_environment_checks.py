@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from trainingdoctor import Finding
 from trainingdoctor.measure.environment import Arithmetic, Environment, Placement
 from trainingdoctor.measure.environment_gpu import Gpus, read_gpus
 from trainingdoctor.measure.environment_host import Host
 from trainingdoctor.measure.environment_packages import Packages, TorchFacts
+from trainingdoctor.testing import assert_healthy, assert_unwell
 from trainingdoctor_checks import environment as software
 from trainingdoctor_checks import environment_gpu as gpu
 from trainingdoctor_checks import environment_host as host
@@ -164,8 +164,7 @@ SICK = [
 
 @pytest.mark.parametrize(("check", "evidence", "severity"), SICK, ids=lambda v: getattr(v, "code", None))
 def test_sick(check: Any, evidence: Any, severity: str) -> None:
-    found = [f for f in check(*(evidence if isinstance(evidence, tuple) else (evidence,))) if isinstance(f, Finding)]
-    assert [f.severity for f in found] == [severity]
+    assert_unwell(check, *(evidence if isinstance(evidence, tuple) else (evidence,)), severity=severity)
 
 
 @pytest.mark.parametrize("environment", [GOOD, CPU], ids=["gpu", "cpu"])
@@ -174,16 +173,15 @@ def test_sick(check: Any, evidence: Any, severity: str) -> None:
 )
 def test_healthy_gives_one_verdict(check: Any, environment: Environment) -> None:
     placement = ON_GPU if environment is GOOD else ON_CPU
-    said = check(environment, placement) if check.code in NEEDS_PLACEMENT else check(environment)
-    assert len(said) == 1
-    assert not isinstance(said[0], Finding)
+    given = (environment, placement) if check.code in NEEDS_PLACEMENT else (environment,)
+    assert len(assert_healthy(check, *given)) == 1
 
 
 def test_no_workers_need_no_shared_memory() -> None:
     small = replace(GOOD, host=replace(HOST, shm_free=64 << 20))
-    assert not any(isinstance(f, Finding) for f in host.shm(small, Placement("cuda", 0)))
+    assert_healthy(host.shm, small, Placement("cuda", 0))
 
 
 def test_wrong_arithmetic_is_critical() -> None:
-    assert software.arithmetic(Arithmetic("cuda", {"matmul": 0.1}, {"matmul": 1e-2}))[0].severity == "critical"
-    assert not isinstance(software.arithmetic(Arithmetic("cpu", {"matmul": 1e-7}, {"matmul": 1e-4}))[0], Finding)
+    assert_unwell(software.arithmetic, Arithmetic("cuda", {"matmul": 0.1}, {"matmul": 1e-2}), severity="critical")
+    assert_healthy(software.arithmetic, Arithmetic("cpu", {"matmul": 1e-7}, {"matmul": 1e-4}))

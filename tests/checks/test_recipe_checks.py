@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from trainingdoctor import Finding
 from trainingdoctor.measure.batches import BatchSize
 from trainingdoctor.measure.batchnorm import BatchNormLayer, BatchNormLayers, RunningStatistics
 from trainingdoctor.measure.decay import Decay
@@ -13,6 +12,7 @@ from trainingdoctor.measure.layers import Architecture, DropoutLayer
 from trainingdoctor.measure.optimizers import Group, Ownership, SchedulerBinding
 from trainingdoctor.measure.run_length import RunLength
 from trainingdoctor.measure.schedule import ScheduleTrace
+from trainingdoctor.testing import assert_healthy, assert_unwell
 from trainingdoctor_checks import batchnorm, optimizer, regularization, schedule, weight_decay
 
 RESNET = Architecture("ResNet", 109, 1, 0, 0, 109, 109, 0, 1_727_962)
@@ -28,10 +28,6 @@ CONSTANT = replace(TRACE, rates=(0.1,) * 164, scheduler=None, horizon=None)
 DECAY = Decay("SGD", False, "optimizer", 1e-4, 0.1, 10_000, 3.6, 391, 164, 50_000, 0, 0.0)
 LAYER = BatchNormLayer("bn1", 16, 0.1, 1e-5, True, True, True, True, True, 0)
 RUN = RunLength(164, 391, 50_000)
-
-
-def findings(check: Any, *evidence: Any) -> list[Finding]:
-    return [f for f in check(*evidence) if isinstance(f, Finding)]
 
 
 def norms(**changes: Any) -> BatchNormLayers:
@@ -137,11 +133,9 @@ HEALTHY = [
 
 @pytest.mark.parametrize(("check", "evidence", "severity"), SICK, ids=lambda v: getattr(v, "code", None))
 def test_sick(check: Any, evidence: tuple[Any, ...], severity: str) -> None:
-    found = findings(check, *evidence)
-    assert [f.severity for f in found] == [severity]
-    assert found[0].remedy
+    assert_unwell(check, *evidence, severity=severity)
 
 
 @pytest.mark.parametrize(("check", "evidence"), HEALTHY, ids=lambda v: getattr(v, "code", None))
 def test_healthy(check: Any, evidence: tuple[Any, ...]) -> None:
-    assert findings(check, *evidence) == []
+    assert_healthy(check, *evidence)

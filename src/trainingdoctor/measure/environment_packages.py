@@ -155,4 +155,6 @@ def _foreign_libraries(site_packages: Path) -> tuple[str, ...]:
         return ()
     paths = {line.split()[-1] for line in maps.read_text().splitlines() if "/" in line}
     cuda = [p for p in paths if re.search(r"lib(cudnn|cublas|cudart|nccl)[.\-_a-z]*\.so", p)]
-    return tuple(sorted(p for p in cuda if not p.startswith(str(site_packages))))
+    # The kernel gives real paths; an environment may be reached through a link.
+    own = str(site_packages.resolve())
+    return tuple(sorted(p for p in cuda if not p.startswith(own)))
