@@ -241,5 +241,5 @@ FAULTS: tuple[Fault, ...] = (
     fault("sigmoid in place of ReLU", "init.gradient_flow", model_step(activation(nn.Sigmoid)), "deep relu", without="residual bn", corpus=f"{DC} activation changed; {TD} wrong activation", also=("model.saturated_activation", "init.scale"), consequences=SEEN),
     fault("softmax in place of ReLU", "model.saturated_activation", model_step(softmax_inside), "relu", corpus=f"{TD} wrong activation", also=("init.gradient_flow", "init.scale"), consequences=SEEN),
     fault("half precision weights", "precision.dtype", model_step(lambda m: m.half() and None), "bn", also=("training.raises",), consequences=("training.raises", *SEEN)),
-    fault("layers replaced after the optimizer", "optimizer.stale_parameters", later(lambda m: new_head(lambda h: nn.Linear(h.in_features, 10))(m)), strength="subtle"),
+    fault("layers replaced after the optimizer", "optimizer.stale_parameters", later(new_head(lambda h: nn.Linear(h.in_features, 10))), strength="subtle"),
 )  # fmt: skip

@@ -23,9 +23,19 @@ def source() -> str:
     return "CIFAR-10, images re-encoded as JPEG (quality 75)" if data_folder() else "generated images"
 
 
-@cache
+# The short trainings of cost.py see only the first so many training and test images.
+LIMIT = {"train": 0, "test": 0}
+
+
 def arrays(train: bool) -> Arrays:
     """Images (N, 32, 32, 3) of 0 to 255, and class numbers. Shared: copy before writing."""
+    images, labels = _all(train)
+    limit = LIMIT["train" if train else "test"] or len(labels)
+    return images[:limit], labels[:limit]
+
+
+@cache
+def _all(train: bool) -> Arrays:
     root = data_folder()
     if root is None:
         print("CIFAR-10 is not here: using GENERATED images", file=sys.stderr)

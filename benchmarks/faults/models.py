@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -33,7 +35,7 @@ class WideResNet(nn.Module):
         widths = [16, 16 * widen, 32 * widen, 64 * widen]
         self.conv = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
         stages = []
-        for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
+        for i, (a, b) in enumerate(itertools.pairwise(widths)):
             first = WideBlock(a, b, 1 if i == 0 else 2)
             stages.append(nn.Sequential(first, *(WideBlock(b, b, 1) for _ in range(blocks - 1))))
         self.stages = nn.Sequential(*stages)

@@ -42,9 +42,9 @@ class Parts:
     grad_clip: float | None = None
     with_validation: bool = True
 
-    def build(self) -> Training:
+    def build(self, seed: int = 0) -> Training:
         """The training itself, deterministic."""
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         train_loader, val_loader, on_device = self.data.loaders()
         model = self._stepped(self.model(), self.model_steps)
         optimizer = self.optimizer(model)

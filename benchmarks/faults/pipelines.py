@@ -54,9 +54,9 @@ class Raw:
 
 V1 = {
     "crop": lambda: T.RandomCrop(32, padding=4),
-    "flip": lambda: T.RandomHorizontalFlip(),
+    "flip": T.RandomHorizontalFlip,
     "colour": lambda: T.ColorJitter(0.3, 0.3, 0.3),
-    "trivial": lambda: T.TrivialAugmentWide(),
+    "trivial": T.TrivialAugmentWide,
     "rand": lambda: T.RandAugment(2, 9),
     "rotate": lambda: T.RandomRotation(15),
     "resized": lambda: T.RandomResizedCrop(32, scale=(0.5, 1.0)),
@@ -66,9 +66,9 @@ V1 = {
 }
 V2 = {
     "crop": lambda: v2.RandomCrop(32, padding=4),
-    "flip": lambda: v2.RandomHorizontalFlip(),
+    "flip": v2.RandomHorizontalFlip,
     "colour": lambda: v2.ColorJitter(0.3, 0.3, 0.3),
-    "trivial": lambda: v2.TrivialAugmentWide(),
+    "trivial": v2.TrivialAugmentWide,
     "rand": lambda: v2.RandAugment(2, 9),
     "rotate": lambda: v2.RandomRotation(15),
     "resized": lambda: v2.RandomResizedCrop(32, scale=(0.5, 1.0)),

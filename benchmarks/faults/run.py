@@ -25,7 +25,7 @@ def examine(name: str, quick: bool = False) -> Row:
     started = time.perf_counter()
     try:
         return _examined(job, quick, started)
-    except Exception:
+    except Exception:  # noqa: BLE001 - a training that cannot be examined is a row of the table, too
         return {
             **_about(job),
             "error": traceback.format_exc(limit=4),
@@ -72,7 +72,9 @@ def version() -> str:
     here = Path(__file__).parent
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(here), *words], capture_output=True, text=True, check=False
+        ).stdout.strip()
 
     return git("rev-parse", "--short", "HEAD") + (
         "+" if git("status", "--porcelain", "../../src", "../../checks") else ""

@@ -52,7 +52,12 @@ def multi_label() -> Training:
     optimizer = AdamW(model.parameters(), lr=1e-3)
     scheduler = CosineAnnealingLR(optimizer, 30)
     return Training(
-        model=model, **_loaders(x, y), criterion=nn.BCEWithLogitsLoss(), optimizer=optimizer, scheduler=scheduler, epochs=30
+        model=model,
+        **_loaders(x, y),
+        criterion=nn.BCEWithLogitsLoss(),
+        optimizer=optimizer,
+        scheduler=scheduler,
+        epochs=30,
     )
 
 
