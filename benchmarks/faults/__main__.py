@@ -2,6 +2,7 @@
 
 python benchmarks/faults [--only TEXT|TEXT] [--kinds healthy sick pairs] [--jobs 2] [--output FILE] [--again] [--list]
 
+--regression repeats some 40 of them and fails (exit code 1) when one that the committed table has as ok is not ok any more.
 Resumable: what the output file already holds is not run again (--again runs it all, --again-if TEXT|TEXT some of it).
 """
 
@@ -9,18 +10,30 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 # Before torch is imported, here and in the workers: one thread each, because threads that outnumber the cores wait
 # for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from plan import jobs
+from plan import jobs, regression
 from run import load, run
-from score import score
+from score import judged, score
 from table import write
 
 OUTPUT = Path(__file__).resolve().parent.parent / "results" / "faults.json"
+
+
+def repeat(workers: int, committed: Path) -> int:
+    """Run the regression part afresh; 1 when a training is judged worse than in the committed table."""
+    before, rows = load(committed), {}
+    run([job.name for job in regression()], workers, False, rows, lambda _: None)
+    worse = [
+        n for n, row in rows.items() if n in before and judged(before[n]).word == "ok" and judged(row).word != "ok"
+    ]
+    print(f"{len(rows)} trainings repeated, {len(worse)} judged worse than in {committed.name}", *worse, sep="\n")
+    return 1 if worse else 0
 
 
 def main() -> None:
@@ -36,7 +49,10 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="run what the output already holds, too")
     parser.add_argument("--again-if", default=None, help="run those of it whose name holds one of these texts")
     parser.add_argument("--list", action="store_true", help="print the plan and stop")
+    parser.add_argument("--regression", action="store_true", help="repeat a part, compare with the committed table")
     arguments = parser.parse_args()
+    if arguments.regression:
+        sys.exit(repeat(arguments.jobs, arguments.output))
     names = [job.name for job in jobs(arguments.only, arguments.kinds)]
     if arguments.list:
         print("\n".join(names), f"{len(names)} trainings", sep="\n")

@@ -112,3 +112,11 @@ def jobs(only: str = "", kinds: Iterable[str] = ("healthy", "sick", "pairs")) ->
     makers = {"healthy": healthy, "sick": sick, "pairs": pairs}
     texts = only.split("|")
     return [job for kind in kinds for job in makers[kind]() if any(t in job.name for t in texts)]
+
+
+def regression() -> list[Job]:
+    """About 40 trainings on the cheapest bases, over all codes: what CI repeats."""
+    small = ("mlp", "cnn", "vgg", "resnet20")
+    spoilt = [j for j in (*sick(), *pairs()) if j.base.name in small]
+    sound = [j for j in healthy() if j.base.name in small]
+    return [*sound[::7], *spoilt[::5]]

@@ -8,11 +8,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from typing import Any
 
 from plan import Job, jobs
+from quantities import PREFIX, measured, registry
 
 Row = dict[str, Any]
 # A diagnosis that takes longer than this on a loaded machine is reported as it stands.
@@ -40,16 +41,21 @@ def _examined(job: Job, quick: bool, started: float) -> Row:
 
     training = job.parts.build()
     built = time.perf_counter() - started
-    report = diagnose(training, settings=Settings(quick=quick, time_limit=TIME_LIMIT))
+    report = diagnose(training, settings=Settings(quick=quick, time_limit=TIME_LIMIT), registry=registry())
     standing = [f for f in report.findings if f.severity is not Severity.INFO]
     return {
         **_about(job),
         "roots": list(report.root_causes),
         "standing": {f.code: f.message for f in standing},
         "explained": {f.code: list(f.explains) for f in standing if f.explains},
-        "infos": sorted({f.code for f in report.findings if f.severity is Severity.INFO}),
-        "crashed": {r.code: r.reason for r in report.results if r.outcome == "crashed"},
-        "timed_out": [r.code for r in report.results if r.skipped_for == "time"],
+        "infos": sorted(
+            {f.code for f in report.findings if f.severity is Severity.INFO and not f.code.startswith(PREFIX)}
+        ),
+        "quantities": measured(report),
+        "crashed": {
+            r.code: r.reason for r in report.results if r.outcome == "crashed" and not r.code.startswith(PREFIX)
+        },
+        "timed_out": [r.code for r in report.results if r.skipped_for == "time" and not r.code.startswith(PREFIX)],
         "build": round(built, 1),
         "seconds": round(report.seconds, 1),
     }
@@ -102,6 +108,8 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+    # What the loaders of the trainings start, as scripts on Linux do; a spawned process would spawn in its turn.
+    set_start_method("fork", force=True)
 
 
 def line(row: Row) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import quantities
 from score import by_code, judged, score
 
 Row = dict[str, Any]
@@ -59,6 +60,10 @@ def markdown(rows: Sequence[Row], command: str) -> str:
         "| training | fault | result | root causes said | besides | seconds |",
         "|---|---|---|---|---|---|",
         *map(_line, rows),
+        "",
+        "What each threshold is compared with, on the healthy trainings and on those that hold its code's fault:",
+        "",
+        *quantities.lines(rows),
     ]
     return "\n".join(lines) + "\n"
 

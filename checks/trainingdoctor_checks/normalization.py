@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LECUN = "LeCun et al. 1998, Efficient BackProp, section 4.3"
 STATS = "transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)) for CIFAR-10"
 
+HARM = ("init.*", "lr.*", "loss.diverges", "loss.nonfinite", "loss.not_learning")
+
 
 def _numbers(values: tuple[float, ...]) -> str:
     return ", ".join(f"{v:.3g}" for v in values)
@@ -31,7 +33,7 @@ def _is_unit(s: ChannelStatistics) -> bool:
 @check(
     "normalization.missing",
     cost="probe",
-    explains=("init.*", "loss.diverges", "lr.too_high", "loss.nonfinite"),
+    explains=HARM,
     references=(LECUN,),
 )
 def missing(train_images: ChannelStatistics, architecture: Architecture) -> Verdicts:
@@ -71,9 +73,9 @@ def missing(train_images: ChannelStatistics, architecture: Architecture) -> Verd
     )
 
 
-@check("normalization.wrong_statistics", cost="probe", explains=("init.*", "lr.too_high"), references=(LECUN,))
+@check("normalization.wrong_statistics", cost="probe", explains=HARM, references=(LECUN,))
 def wrong_statistics(
-    train_images: ChannelStatistics, *, offset: float = 1.2, large: float = 2.5, small: float = 0.3
+    train_images: ChannelStatistics, *, offset: float = 1.2, large: float = 2.5, small: float = 0.3, gross: float = 10.0
 ) -> Verdicts:
     """The inputs are normalized with numbers that are not the data's.
 
@@ -81,7 +83,7 @@ def wrong_statistics(
     Why it costs accuracy: Normalize applied twice, the variance in place of the deviation, or the mean of another
     scale (0..255 against 0..1) give the first layer inputs far from what its initialization is made for.
     Remedy: the data set's own mean and standard deviation, applied once.
-    Thresholds: a channel mean beyond 1.2 deviations from zero, a deviation above 2.5 or below 0.3. Other data sets'
+    Thresholds: a channel mean beyond 1.2 deviations from zero, a deviation above 2.5 or below 0.3; critical beyond 10. Other data sets'
     tables are harmless and stay silent: ImageNet's, 0.5 and the popular .2023 on CIFAR-10 give deviations of 0.5 to
     1.25 and means within 0.2; zero padding moves the mean by 0.3 at most.
     Measured: no measurement yet.
@@ -92,7 +94,9 @@ def wrong_statistics(
     shifts = [abs(m) / max(d, 1e-9) for m, d in zip(s.mean, s.std, strict=True)]
     off = max(shifts) > offset and max(abs(m) for m in s.mean) > offset / 2
     if off or max(s.std) > large or max(s.std) < small:
-        yield warning(
+        # From raw pixels' size on (a deviation of 60 about a mean of 120) it is worse than no normalization at all.
+        say = critical if max(shifts) > gross or max(s.std) > gross else warning
+        yield say(
             f"After normalization the channels have means {_numbers(s.mean)} and deviations {_numbers(s.std)} instead of about 0 and 1 "
             f"(values from {min(s.low):.3g} to {max(s.high):.3g}).",
             f"Normalize once, after ToTensor(), with the data's own numbers: {STATS}.",
