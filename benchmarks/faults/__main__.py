@@ -17,7 +17,7 @@ from pathlib import Path
 # for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from plan import jobs, regression
+from plan import jobs, on_base, regression
 from run import load, run
 from score import judged, score
 from table import write
@@ -53,18 +53,19 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.regression:
         sys.exit(repeat(arguments.jobs, arguments.output))
-    names = [job.name for job in jobs(arguments.only, arguments.kinds)]
+    names = [job.name for job in (on_base(arguments.base) if arguments.base else jobs(arguments.only, arguments.kinds))]
     if arguments.list:
         print("\n".join(names), f"{len(names)} trainings", sep="\n")
         return
     kept = {} if arguments.again else load(arguments.output)
     if arguments.again_if:
         kept = {n: r for n, r in kept.items() if not any(t in n for t in arguments.again_if.split("|"))}
-    known = {job.name for job in jobs()}
-    kept = {n: r for n, r in kept.items() if n in known}
+    if not arguments.only and len(arguments.kinds) == 3:
+        kept = {n: r for n, r in kept.items() if n in names}
 
     def save(rows: dict) -> None:
-        write([rows[n] for n in rows], arguments.output, "python benchmarks/faults")
+        command = f"python benchmarks/faults{f' --base {arguments.base}' if arguments.base else ''}"
+        write([rows[n] for n in rows], arguments.output, command)
 
     run(names, arguments.jobs, arguments.quick, kept, save)
     for name, value in score(kept.values()).items():

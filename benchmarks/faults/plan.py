@@ -107,6 +107,17 @@ MILD = frozenset(
 )
 
 
+def on_base(name: str) -> Iterator[Job]:
+    """One base, its variations, and every fault that fits it."""
+    yield from (job for job in healthy() if job.base.name == name)
+    yield from (Job(f"{name}: {fault.name}", BASES[name], (fault,)) for fault in FAULTS if fault.fits(BASES[name]))
+
+
+def named(name: str) -> Job:
+    """The job of that name, wherever in the plan, or beyond it on its base."""
+    return next(job for job in (*jobs(), *on_base(name.partition(":")[0])) if job.name == name)
+
+
 def jobs(only: str = "", kinds: Iterable[str] = ("healthy", "sick", "pairs")) -> list[Job]:
     """The whole plan, or the jobs whose name holds one of the texts in `only` (separated by |)."""
     makers = {"healthy": healthy, "sick": sick, "pairs": pairs}

@@ -12,7 +12,7 @@ from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from typing import Any
 
-from plan import Job, jobs
+from plan import Job, named
 from quantities import PREFIX, measured, registry
 
 Row = dict[str, Any]
@@ -22,7 +22,7 @@ TIME_LIMIT = 240.0
 
 def examine(name: str, quick: bool = False) -> Row:
     """Build one training of the plan and diagnose it. Called by name, because jobs hold functions."""
-    job = next(j for j in jobs() if j.name == name)
+    job = named(name)
     started = time.perf_counter()
     try:
         return _examined(job, quick, started)
