@@ -39,6 +39,7 @@ def repeat(workers: int, committed: Path) -> int:
 def main() -> None:
     """Parse, run, score."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--base", default="", help="every fault that fits this base, such as resnet110, and only those")
     parser.add_argument("--only", default="", help="trainings whose name holds one of these texts, separated by |")
     parser.add_argument(
         "--kinds", nargs="+", default=["healthy", "sick", "pairs"], choices=["healthy", "sick", "pairs"]
@@ -53,7 +54,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.regression:
         sys.exit(repeat(arguments.jobs, arguments.output))
-    names = [job.name for job in (on_base(arguments.base) if arguments.base else jobs(arguments.only, arguments.kinds))]
+    plan = on_base(arguments.base) if arguments.base else jobs(kinds=arguments.kinds)
+    names = [job.name for job in plan if any(text in job.name for text in arguments.only.split("|"))]
     if arguments.list:
         print("\n".join(names), f"{len(names)} trainings", sep="\n")
         return

@@ -120,7 +120,7 @@ def main() -> None:
     done = {(r["fault"], r["seed"]) for r in rows}
     names = ["healthy", *(f.name for f in applicable() if any(t in f.name for t in arguments.only.split("|")))]
     todo = [(n, s) for s in range(arguments.seeds) for n in names if (n, s) not in done]
-    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn"), max_tasks_per_child=20) as pool:
+    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(train, *job) for job in todo]
         for i, future in enumerate(as_completed(futures)):
             rows.append(future.result())

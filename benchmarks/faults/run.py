@@ -93,9 +93,7 @@ def run(
     """Examine what `kept` does not hold yet, one thread a worker; `save` is called after each."""
     todo = [n for n in names if n not in kept]
     commit = version()
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_one_thread, max_tasks_per_child=25
-    ) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
         futures = [pool.submit(examine, name, quick) for name in todo]
         for i, future in enumerate(as_completed(futures)):
             row = future.result() | {"commit": commit}
