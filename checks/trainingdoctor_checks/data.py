@@ -73,7 +73,15 @@ def constant(input_health: InputHealth, *, most: float = 0.05) -> Verdicts:
 @check(
     "data.nonfinite",
     cost="probe",
-    explains=("loss.nonfinite", "loss.diverges", "loss.not_learning", "lr.*", "init.*", "normalization.*"),
+    explains=(
+        "loss.nonfinite",
+        "loss.diverges",
+        "loss.not_learning",
+        "lr.*",
+        "init.*",
+        "normalization.*",
+        "augmentation.*",
+    ),
 )
 def nonfinite(input_health: InputHealth) -> Verdicts:
     """Inputs hold NaN or infinity.

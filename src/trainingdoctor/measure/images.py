@@ -112,6 +112,8 @@ def input_health(train_batches: tuple[Batch, ...]) -> InputHealth:
 
 def _constant(batch: Batch) -> Tensor:
     """For each sample, whether all its inputs are constant: a mask of ones beside varying tokens is not."""
-    rows = [t.flatten(1) for t in tensors(batch.inputs) if t.ndim >= 2 and t[0].numel() > 1 and len(t) == batch.size]
-    alike = [(r == r[:, :1]).all(1).cpu() for r in rows]
+    found = [t for t in tensors(batch.inputs) if t.ndim >= 2 and t[0].numel() > 1 and len(t) == batch.size]
+    # A black image is constant in each channel; after Normalize the channels differ.
+    rows = [t.flatten(2) if t.ndim == 4 else t.flatten(1)[:, None] for t in found]
+    alike = [(r == r[..., :1]).flatten(1).all(1).cpu() for r in rows]
     return torch.stack(alike).all(0) if alike else torch.zeros(0, dtype=torch.bool)
