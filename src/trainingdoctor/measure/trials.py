@@ -120,7 +120,9 @@ def rate_trials(
     steps = int(max(LEAST_STEPS, min(most_steps, seconds / 3 / max(per_step, 1e-4))))
     warm = bool(schedule_trace and schedule_trace.initial < 0.5 * peak)
     trials = tuple(
-        _explored(lambda f, again: run.trial(f, steps, warm, initial, scaling * peak, again), initial, chance)
+        _explored(
+            lambda f, again: run.trial(f, steps * (1 + again), warm, initial, scaling * peak, again), initial, chance
+        )
     )
     return RateTrials(
         trials=trials,
@@ -141,7 +143,8 @@ def _explored(trial: Callable[[float, bool], Trial], initial: float, chance: flo
     """The user's rate, a tenth of it (a hundredth if that diverges too), and higher ones while they do better.
 
     A rate that learns well from the start needs no comparison, which halves the cost of a healthy diagnosis. Where the
-    user's rate does badly it gets a second try with the batches in another order, and the better one counts.
+    user's rate does badly it gets a second try, twice as long and with the batches in another order, and the better one
+    counts: a healthy VGG at 0.05 is at 0.95 of chance after 60 steps and at 0.84 after 120, at ten times the rate at 0.99.
     """
     own = trial(1.0, False)
     if chance is not None and own.end < LEARNS_WELL * chance and own.worst < 2 * abs(initial):
