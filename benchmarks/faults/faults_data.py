@@ -174,5 +174,5 @@ FAULTS: tuple[Fault, ...] = (
     fault("batches of one sample", "loader.batch_size_one", change(data={"batch_size": 1}), without="bn", corpus=f"{DC} batching off"),
     fault("the whole set as one batch", "epochs.too_few", change(data={"batch_size": 50_000}), without="bn per-step", also=("loader.batch_size_huge",), corpus=f"{DC} batch size"),
     fault("a last batch of one", "loader.last_batch", change(train={"change": pick(lambda y: np.arange(len(y) - len(y) % 128 - 127))}), needs="bn", consequences=("data.subset",)),
-    fault("drop_last drops a third", "loader.last_batch", both(change(train={"change": share_of(0.06)}), change(data={"batch_size": 2048, "loader": {"shuffle": True, "drop_last": True}})), without="per-step", consequences=("data.subset", "epochs.too_few", "loader.batch_size_huge", "schedule.*")),
+    fault("drop_last drops a third", "loader.last_batch", both(change(train={"change": share_of(0.06)}), change(data={"batch_size": 2048, "loader": {"shuffle": True, "drop_last": True}})), bases=("cnn", "vgg", "wrn"), consequences=("data.subset", "epochs.too_few", "loader.batch_size_huge", "schedule.*")),
 )  # fmt: skip

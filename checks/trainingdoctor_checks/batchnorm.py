@@ -203,7 +203,7 @@ def frozen_affine(batchnorm_layers: BatchNormLayers) -> Verdicts:
         )
 
 
-@check("batchnorm.small_batch", cost="probe", references=(WU,))
+@check("batchnorm.small_batch", cost="probe", explains=("lr.too_high", "loss.*"), references=(WU,))
 def small_batch(
     batchnorm_layers: BatchNormLayers, batch_size: BatchSize, *, least: int = 8, hint: int = 16
 ) -> Verdicts:
