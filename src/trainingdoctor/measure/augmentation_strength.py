@@ -1,6 +1,5 @@
 """What augmentation leaves of the images: does a classifier fitted on augmented images know the plain ones?"""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +9,12 @@ from torch import Tensor
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, augmented, tensors
+from trainingdoctor.measure.batches import Batch, augmented, required, tensors
+from trainingdoctor.measure.budget import Budget
 from trainingdoctor.measure.calling import user_code
 from trainingdoctor.measure.plain import as_tensor, indexable
 from trainingdoctor.measure.probe import ProbeFeatures, Score, fit, scored
-from trainingdoctor.measure.samples import Samples, comparable
+from trainingdoctor.measure.samples import Samples, comparable, resized
 
 # On-device augmentation may make one choice for a whole batch: so many images share it at most.
 CHUNK = 32
@@ -54,9 +54,8 @@ def augmentation_strength(
     """Draw up to `samples` augmented training and `asked` evaluation images, as many as come in `seconds` each."""
     if not plain_train.images or plain_train.varies or plain_eval.varies:
         raise Unavailable("the inputs are no images that can be read without their augmentation")
-    images = _draw(indexable(train_loader), plain_train.indices[:samples], seconds)
-    images = _on_device(images, augment_on_device)
-    seen = _draw(indexable(val_loader), plain_eval.indices[:asked], seconds)
+    images = _draw(indexable(train_loader), plain_train.indices[:samples], augment_on_device, seconds)
+    seen = _draw(indexable(val_loader), plain_eval.indices[:asked], None, seconds)
     if len({image.shape[0] for image in (*images, *seen, plain_train.inputs[0], plain_eval.inputs[0])}) > 1:
         raise Unavailable("the images differ in their number of channels")
     count, labels, answers = len(images), plain_train.labels[: len(images)], plain_eval.labels[: len(seen)]
@@ -75,15 +74,17 @@ def _score(features: Tensor, labels: Tensor, asked: Tensor, answers: Tensor) -> 
     return scored(fit(features, labels, classes)(asked), answers, classes)
 
 
-def _draw(dataset: Any, indices: Sequence[int], seconds: float) -> list[Tensor]:
-    """The images of some samples as the data set gives them, without the collate function, which may mix them."""
-    ends = time.perf_counter() + seconds
+def _draw(dataset: Any, indices: Sequence[int], augment: Callable[..., Any] | None, seconds: float) -> list[Tensor]:
+    """Small copies of images as the data set and augment_on_device give them, without the collate function: it may mix."""
+    budget = Budget(seconds)
     drawn: list[Tensor] = []
-    for index in indices:
-        with user_code("the data set"):
-            item = dataset[index]
-        drawn.append(_image(item))
-        if time.perf_counter() > ends:
+    for start in range(0, len(indices), CHUNK):
+        images = []
+        for index in indices[start : start + CHUNK]:
+            with user_code("the data set"):
+                images.append(_image(dataset[index]))
+        drawn += [resized(image) for image in _on_device(images, augment)]
+        if budget.spent:
             break
     return drawn
 
@@ -96,15 +97,11 @@ def _image(item: Any) -> Tensor:
     return (found[0] if found[0].ndim == 3 else found[0][None]).detach().float().cpu()
 
 
-def _on_device(images: list[Tensor], augment: Callable[..., Any] | None) -> list[Tensor]:
-    """After augment_on_device, in small batches. Raises Unavailable where it needs the targets too: it may mix."""
-    if augment is None or len({image.shape for image in images}) > 1:
+def _on_device(images: list[Tensor], augment: Callable[..., Any] | None) -> Sequence[Tensor]:
+    """After augment_on_device. Where that needs the targets it may mix images, and is left out."""
+    if augment is None or required(augment) > 1 or len({image.shape for image in images}) > 1:
         return images
-    done: list[Tensor] = []
-    for start in range(0, len(images), CHUNK):
-        batch = Batch(torch.stack(images[start : start + CHUNK]), None)
-        changed = augmented(batch, augment).inputs
-        if not isinstance(changed, Tensor) or changed.ndim != 4:
-            raise Unavailable("augment_on_device gives no images")
-        done += list(changed.detach().float().cpu())
-    return done
+    changed = augmented(Batch(torch.stack(images), None), augment).inputs
+    if not isinstance(changed, Tensor) or changed.ndim != 4:
+        raise Unavailable("augment_on_device gives no images")
+    return changed.detach().float().cpu().unbind()

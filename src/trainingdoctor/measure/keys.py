@@ -1,7 +1,6 @@
 """Keys of samples, to find equal ones fast: from a data set's own arrays or files where it has them, else by drawing."""
 
 import bisect
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -13,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import ConcatDataset, Subset
 
 from trainingdoctor.errors import Unavailable
+from trainingdoctor.measure.budget import Budget
 from trainingdoctor.measure.calling import user_code
 from trainingdoctor.measure.dataset import length
 from trainingdoctor.measure.plain import is_dataset, plain, sample
@@ -129,13 +129,13 @@ def drawn_reader(dataset: Any) -> Reader:
 
 def keys(reader: Reader, indices: Sequence[int], seconds: float) -> dict[int, int]:
     """Key by index, in random order, as many as can be read in `seconds`; samples without content are left out."""
-    ends = time.perf_counter() + seconds
+    budget = Budget(seconds)
     found: dict[int, int] = {}
     with user_code("the data set"):
         for index in np.random.default_rng(0).permutation(indices).tolist():
             key = reader.key(index)
             if key is not None:
                 found[index] = key
-            if time.perf_counter() > ends:
+            if budget.spent:
                 break
     return found

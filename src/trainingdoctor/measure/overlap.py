@@ -53,7 +53,7 @@ class TrainKeys:
 
 
 @evidence(cost="probe")
-def train_keys(train_loader: Any, *, seconds: float = 3.0) -> TrainKeys:
+def train_keys(train_loader: Any, *, seconds: float = 2.0) -> TrainKeys:
     """Keys of the training samples before augmentation, as many as can be read in `seconds`."""
     dataset, wanted = indexable(train_loader), indices_of(train_loader)
     with plain(dataset):

@@ -1,7 +1,6 @@
 """Some thousand training and evaluation samples without their augmentation, with labels: small enough to compare."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch.nn import functional
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.budget import Budget
 from trainingdoctor.measure.indices import indices_of
 from trainingdoctor.measure.plain import class_of, indexable, plain, sample
 
@@ -43,13 +43,13 @@ class Samples:
 
 
 @evidence(cost="probe")
-def plain_train(train_loader: Any, *, count: int = 5000, seconds: float = 3.0) -> Samples:
+def plain_train(train_loader: Any, *, count: int = 5000, seconds: float = 2.0) -> Samples:
     """Up to `count` training samples without augmentation, as many as can be read in `seconds`."""
     return read_samples(indexable(train_loader), indices_of(train_loader), count, seconds)
 
 
 @evidence(cost="probe")
-def plain_eval(val_loader: Any, *, count: int = 5000, seconds: float = 3.0) -> Samples:
+def plain_eval(val_loader: Any, *, count: int = 5000, seconds: float = 2.0) -> Samples:
     """The same of the evaluation set."""
     return read_samples(indexable(val_loader), indices_of(val_loader), count, seconds)
 
@@ -65,57 +65,77 @@ def read_samples(dataset: Any, indices: Sequence[int], count: int, seconds: floa
     order = np.random.default_rng(0).permutation(indices)[:count].tolist()
     with plain(dataset) as stand_in:
         varies = any(not torch.equal(sample(dataset, i)[0], sample(dataset, i)[0]) for i in order[:8])
-        drawn = _draw(dataset, order, seconds)
-    inputs = [x for x, _ in drawn]
-    images = inputs[0].ndim >= 2
+        drawn = list(_draw(dataset, order, seconds))
+    inputs = [d.value for d in drawn]
+    smooth = [d.smoothness for d in drawn if d.smoothness is not None]
     return Samples(
-        inputs=comparable(inputs) if images else torch.stack(inputs).float(),
-        labels=torch.tensor([y for _, y in drawn]),
+        inputs=comparable(inputs) if smooth else torch.nan_to_num(torch.stack(inputs), posinf=0.0, neginf=0.0),
+        labels=torch.tensor([d.label for d in drawn]),
         indices=tuple(order[: len(drawn)]),
-        keys=tuple(key_of(x) for x in inputs),
+        keys=tuple(d.key for d in drawn),
         raw=stand_in is not None,
         varies=varies,
-        smoothness=float(np.median([smoothness(x) for x in inputs[:300]])) if images else None,
+        smoothness=float(np.median(smooth)) if smooth else None,
     )
 
 
-def _draw(dataset: Any, order: Sequence[int], seconds: float) -> list[tuple[Tensor, int]]:
-    ends = time.perf_counter() + seconds
-    drawn: list[tuple[Tensor, int]] = []
-    for index in order:
+@dataclass(frozen=True)
+class _Drawn:
+    """One sample, an image made small at once: thousands of large ones do not fit into memory."""
+
+    value: Tensor
+    label: int
+    key: int
+    smoothness: float | None
+
+
+def _draw(dataset: Any, order: Sequence[int], seconds: float) -> Iterator[_Drawn]:
+    budget = Budget(seconds)
+    first: Tensor | None = None
+    for number, index in enumerate(order):
         value, target = sample(dataset, index)
         label = class_of(target)
         if label is None:
             raise Unavailable("the samples have no class label")
-        _check_form(value, drawn[0][0] if drawn else value)
-        drawn.append((value, label))
-        if time.perf_counter() > ends:
+        first = value if first is None else first
+        _check_form(value, first)
+        image = value.ndim >= 2
+        yield _Drawn(
+            value=resized(value) if image else value.float(),
+            label=label,
+            key=key_of(value),
+            smoothness=smoothness(value) if image and number < 300 else None,
+        )
+        if budget.spent:
             break
-    return drawn
 
 
 def _check_form(value: Tensor, first: Tensor) -> None:
     image = value.ndim == 2 or (value.ndim == 3 and value.shape[0] <= 16)
     image = image and min(value.shape[-2:]) >= 8
     vector = value.ndim == 1 and value.is_floating_point() and value.shape == first.shape
-    if value.ndim != first.ndim or not (image or vector):
+    # Grey images among colour ones do not stack.
+    same = value.ndim == first.ndim and (value.ndim < 3 or value.shape[0] == first.shape[0])
+    if not same or not (image or vector):
         raise Unavailable(f"a sample of shape {tuple(value.shape)} and {value.dtype} is neither an image nor a vector")
 
 
 def comparable(images: Sequence[Tensor]) -> Tensor:
-    """Images (C, H, W) or (H, W) as (N, C, 32, 32) that can be compared.
+    """Images (C, 32, 32) as one tensor that can be compared with others.
 
     Each channel is brought to mean 0 and deviation 1 over all images, so that it does not matter which Normalize they
     went through; then each image, so that brightness and contrast do not, while its colour stays.
     """
-    small = torch.stack([_resized(image if image.ndim == 3 else image[None]) for image in images])
+    small = torch.nan_to_num(torch.stack(list(images)), posinf=0.0, neginf=0.0)
     some = small[:500].transpose(0, 1).flatten(1)
     small.sub_(some.mean(1)[:, None, None]).div_(some.std(1)[:, None, None] + 1e-6)
     small.sub_(small.mean((1, 2, 3), keepdim=True))
     return small.div_(small.flatten(1).norm(dim=1)[:, None, None, None] / small[0].numel() ** 0.5 + 1e-3)
 
 
-def _resized(image: Tensor) -> Tensor:
+def resized(image: Tensor) -> Tensor:
+    """An image (C, H, W) or (H, W) as (C, 32, 32)."""
+    image = image if image.ndim == 3 else image[None]
     if tuple(image.shape[1:]) == (SIDE, SIDE):
         return image.float()
     # Area averaging only shrinks: bilinear steps in for small images.
