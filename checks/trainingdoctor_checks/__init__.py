@@ -8,9 +8,12 @@ from trainingdoctor import Check
 AREAS = (
     "training",
     "augmentation",
+    "augmentation_strength",
     "normalization",
     "data",
+    "samples",
     "labels",
+    "label_relation",
     "loader",
     "learning_rate",
     "learning",

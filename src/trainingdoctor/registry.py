@@ -40,6 +40,15 @@ MEASURE_MODULES = (
     "lengths",
     "trials",
     "overfit",
+    "samples",
+    "probe",
+    "label_relation",
+    "augmentation_strength",
+    "pixel_noise",
+    "channels",
+    "indices",
+    "overlap",
+    "transform_steps",
 )
 
 

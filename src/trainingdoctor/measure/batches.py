@@ -160,13 +160,14 @@ def augmented(batch: Batch, augment: Callable[..., Any] | None) -> Batch:
     if augment is None:
         return batch
     with user_code("augment_on_device"):
-        if _required(augment) >= 2:
+        if required(augment) >= 2:
             inputs, targets = augment(batch.inputs, batch.targets)
             return Batch(inputs, targets)
         return replace(batch, inputs=augment(batch.inputs))
 
 
-def _required(function: Callable[..., Any]) -> int:
+def required(function: Callable[..., Any]) -> int:
+    """How many positional arguments a function must be given; 1 where it does not say."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
