@@ -9,6 +9,7 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture, DropoutLayer
     from trainingdoctor.measure.one_step import OneStep
+    from trainingdoctor.measure.pretraining import Pretraining
     from trainingdoctor.measure.run_length import RunLength
 
 SHIFT = "Li et al. 2019, Understanding the Disharmony between Dropout and Batch Normalization, arXiv:1801.05134"
@@ -47,16 +48,19 @@ def before_batchnorm(one_step: OneStep, dropout_layers: tuple[DropoutLayer, ...]
     What it does: follows the order in which modules ran; a dropout layer with a BatchNorm layer after it.
     Why it costs accuracy: dropout raises the variance that BatchNorm remembers, and is gone at evaluation.
     Remedy: dropout after the last BatchNorm layer, before the classifier.
-    Thresholds: p of 0.5 and more warns. WideResNet has 0.3 inside its blocks and is healthy: info.
+    Thresholds: p of 0.5 and more between convolutions (on maps of more than one pixel) warns. WideResNet has 0.3 inside
+    its blocks, VGG nets for CIFAR up to 0.4 between convolutions and 0.5 before a BatchNorm in the classifier: info.
     Measured: no measurement yet.
     """
     p = {x.name: x.p for x in dropout_layers}
     order = one_step.activations
     last_norm = max((i for i, a in enumerate(order) if "BatchNorm" in a.kind), default=-1)
-    early = [a.name for i, a in enumerate(order) if i < last_norm and a.name in p]
+    before = [a for i, a in enumerate(order) if i < last_norm and a.name in p]
+    early = [a.name for a in before]
     if early:
         highest = max(p[name] for name in early)
-        say = warning if highest >= most else info
+        on_maps = max((p[a.name] for a in before if a.spatial and max(a.spatial) > 1), default=0.0)
+        say = warning if on_maps >= most else info
         yield say(
             f"{len(early)} dropout layers (p up to {highest:g}) stand before BatchNorm layers, which remember the variance with "
             "dropout and apply it without.",
@@ -87,17 +91,26 @@ def in_eval(dropout_layers: tuple[DropoutLayer, ...]) -> Verdicts:
 
 
 @check("epochs.too_few", references=("He et al. 2015, arXiv:1512.03385, section 4.2: 164 epochs",))
-def too_few(run_length: RunLength, architecture: Architecture, *, least: int = 5, hint: int = 15) -> Verdicts:
+def too_few(
+    run_length: RunLength,
+    architecture: Architecture,
+    pretraining: Pretraining,
+    *,
+    least: int = 5,
+    hint: int = 15,
+) -> Verdicts:
     """The run is too short to train a deep net from scratch.
 
     What it does: counts the epochs on a small data set for a deep convolutional net.
     Why it costs accuracy: the published recipes run 160 to 300 epochs; the fastest tuned ones need about 10.
     Remedy: 30 epochs with a one-cycle schedule, or 160 with the classic one.
-    Thresholds: under 5 epochs on 20,000 to 200,000 samples warns, under 15 informs. Large data sets need fewer epochs.
+    Thresholds: under 5 epochs on 1,000 to 200,000 samples warns, under 15 informs. Large data sets need fewer epochs,
+    and so does fine-tuning (2 to 4, Devlin et al. 2019, A.3), where nothing is said.
     Measured: no measurement yet.
     """
     epochs, samples = run_length.epochs, run_length.samples
-    if epochs is None or samples is None or not architecture.is_deep_convolutional or not 1_000 <= samples <= 200_000:
+    from_scratch = architecture.is_deep_convolutional and not pretraining.done
+    if epochs is None or samples is None or not from_scratch or not 1_000 <= samples <= 200_000:
         return
     if epochs < hint:
         say = warning if epochs < least else info

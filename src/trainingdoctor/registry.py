@@ -21,6 +21,7 @@ MEASURE_MODULES = (
     "optimizers",
     "schedule",
     "layers",
+    "pretraining",
     "batchnorm",
     "run_length",
     "decay",

@@ -99,14 +99,15 @@ def rate_trials(
     `seconds` is shared by the trials: the number of steps follows from a timed step.
     """
     groups = parameter_groups
-    peak = schedule_trace.peak if schedule_trace and schedule_trace.peak > 0 else groups[0].lr
+    leading = groups[schedule_trace.group if schedule_trace else 0].lr
+    peak = schedule_trace.peak if schedule_trace and schedule_trace.peak > 0 else leading
     if not peak > 0:
         raise Unavailable(f"the learning rate is {peak:g}: there is nothing to try")
     batches = small_batches(train_batches)
     adaptive = groups[0].adaptive
     scaling = min(1.0, batches[0].size / max(batch_size.samples, 1)) ** (0.5 if adaptive else 1.0)
     training = Training(model=model, criterion=criterion, optimizer=optimizer)
-    run = _Runner(training, batches, optimizers, amp, grad_clip, scaling * peak / groups[0].lr if groups[0].lr else 1.0)
+    run = _Runner(training, batches, optimizers, amp, grad_clip, scaling * peak / leading if leading else 1.0)
     initial, per_step = run.timed()
     steps = int(max(LEAST_STEPS, min(most_steps, seconds / 3 / max(per_step, 1e-4))))
     warm = bool(schedule_trace and schedule_trace.initial < 0.5 * peak)
