@@ -22,6 +22,8 @@ AREAS = (
     "loss",
     "model",
     "initialization",
+    "recipe",
+    "accuracy",
     "environment",
     "environment_gpu",
     "environment_host",

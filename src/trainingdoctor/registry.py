@@ -41,6 +41,10 @@ MEASURE_MODULES = (
     "lengths",
     "trials",
     "overfit",
+    "family",
+    "known_data",
+    "recipe_gap",
+    "expectation",
 )
 
 
