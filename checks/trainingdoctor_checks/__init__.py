@@ -20,6 +20,7 @@ AREAS = (
     "batchnorm",
     "regularization",
     "loss",
+    "class_weights",
     "model",
     "initialization",
     "recipe",

@@ -45,6 +45,7 @@ MEASURE_MODULES = (
     "known_data",
     "recipe_gap",
     "expectation",
+    "class_weights",
 )
 
 
