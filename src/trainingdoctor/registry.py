@@ -46,6 +46,8 @@ MEASURE_MODULES = (
     "recipe_gap",
     "expectation",
     "class_weights",
+    "warmup",
+    "precision",
 )
 
 
