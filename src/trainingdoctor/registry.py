@@ -48,6 +48,8 @@ MEASURE_MODULES = (
     "class_weights",
     "warmup",
     "precision",
+    "penalty",
+    "regularizers",
 )
 
 

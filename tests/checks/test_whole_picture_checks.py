@@ -7,8 +7,9 @@ import pytest
 
 from trainingdoctor import Finding
 from trainingdoctor.measure.expectation import EvaluationNoise, Expectation
+from trainingdoctor.measure.loading_speed import LoadingSpeed
 from trainingdoctor.measure.recipe_gap import Difference, RecipeGap, RecipeRate
-from trainingdoctor_checks import accuracy, recipe
+from trainingdoctor_checks import accuracy, loader, recipe
 
 NONE = Difference("augmentation", "none", "shifted, mirrored", 7.2, "Huang et al. 2017, table 2")
 SHORT = Difference("epochs", "30", "164", None, None)
@@ -65,3 +66,21 @@ def test_the_gap_is_a_table_of_lines() -> None:
     assert len(lines) == 2
     assert "cost not measured" in lines[1]
     assert found.evidence["differences"][0]["points"] == 7.2
+
+
+SLOW_LOADER = LoadingSpeed(load=0.03, train=0.01, workers=0, enough_workers=3, cores=8, device="cuda")
+
+
+def test_the_best_number_of_workers_is_named() -> None:
+    (found,) = findings(loader.workers, SLOW_LOADER)
+    assert "4.0 times faster" in found.message
+    assert "num_workers=3" in found.remedy
+    assert findings(loader.workers, replace(SLOW_LOADER, workers=3)) == []
+    assert findings(loader.workers, replace(SLOW_LOADER, load=0.0001, enough_workers=1)) == []
+    assert findings(loader.bottleneck, SLOW_LOADER) == []
+
+
+def test_loading_that_no_worker_can_hide() -> None:
+    slow = replace(SLOW_LOADER, load=0.3, enough_workers=30)
+    assert "even 8 workers" in findings(loader.bottleneck, slow)[0].message
+    assert "num_workers=8" in findings(loader.workers, slow)[0].remedy
