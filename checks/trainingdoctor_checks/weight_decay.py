@@ -72,7 +72,9 @@ def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0) -> V
     Thresholds: under 0.6 epochs and under 1000 steps. The recipe of He et al. forgets in 10,000 steps (25 epochs),
     decay 5e-4 in 2,000 (5 epochs), ViT's 0.3 in about 1,100 (3.6 epochs); a tuned ten-epoch recipe in 75 steps (1.5
     epochs).
-    Measured: no measurement yet.
+    Measured: a CNN of three convolutions on 8,000 images of CIFAR-10 (16x16, 6 epochs, 2 seeds; 58.8 % with BatchNorm,
+    53.8 % without): forgetting in 5.3 epochs costs nothing, in 1.6 nothing, in 0.53 it costs 6.1 points (8.8 without
+    BatchNorm), in 0.16 it costs 21.6 (27.1).
     """
     d = decay
     if d.forgets_in_steps is None or d.steps_per_epoch is None:
