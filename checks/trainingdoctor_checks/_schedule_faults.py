@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from trainingdoctor.measure.layers import Architecture
+    from trainingdoctor.measure.optimizers import Group
     from trainingdoctor.measure.schedule import ScheduleTrace
 
 
@@ -23,10 +25,12 @@ class Fault(StrEnum):
 
 
 def fault_of(trace: ScheduleTrace) -> Fault:
-    """Name the fault of a schedule. An adaptive one (ReduceLROnPlateau) and a run of under three calls have none."""
+    """Name the fault of a schedule. None has one that waits for a metric (ReduceLROnPlateau), one that ends in weight
+    averaging, and a run of under three calls.
+    """
     if trace.error is not None or _other_unit(trace):
         return Fault.STEP_UNIT
-    if trace.adaptive or trace.peak <= 0:
+    if trace.adaptive or trace.averages or trace.peak <= 0:
         return Fault.NONE
     if trace.scheduler is None:
         return Fault.MISSING
@@ -68,6 +72,17 @@ def _warmup_only(trace: ScheduleTrace) -> bool:
         and trace.initial < trace.final
         and trace.rates.count(trace.final) > 0.8 * len(trace.rates)
     )
+
+
+def needs_decay(
+    trace: ScheduleTrace, groups: tuple[Group, ...], architecture: Architecture, long_run: int, convolutions: int
+) -> bool:
+    """Whether this is a kind of training whose published recipes all let the rate come down: SGD on a convolutional net
+    for many epochs. Adaptive optimizers, MLPs, recurrent nets and short runs are healthy at a constant rate too.
+    """
+    leading = groups[trace.group] if trace.group < len(groups) else groups[0]
+    own_way = leading.adaptive or leading.averages_itself
+    return not own_way and trace.epochs >= long_run and architecture.convolutions >= convolutions
 
 
 def span(trace: ScheduleTrace) -> str:

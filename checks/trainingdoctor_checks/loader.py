@@ -67,21 +67,22 @@ def last_batch(loader_lengths: LoaderLengths, *, lost: float = 0.1) -> Verdicts:
 
 @check("loader.bottleneck", cost="probe")
 def bottleneck(loading_speed: LoadingSpeed, *, most: float = 1.5) -> Verdicts:
-    """Loading a batch takes longer than training on it.
+    """Loading is slower than training, whatever the number of workers.
 
     What it does: times the data set and collate function alone, and a training step alone.
     Why it costs accuracy: it costs time, not accuracy: the device waits for data.
-    Remedy: the number of workers in the finding, data kept in memory, or augmentation on the device.
-    Thresholds: loading over 1.5 times the step, divided by the workers that there are; an info only.
+    Remedy: data kept in memory or decoded once, or augmentation on the device.
+    Thresholds: loading with one worker per core takes 1.5 times as long as the step; an info only.
     Measured: no measurement yet.
     """
     s = loading_speed
-    ratio = s.load / s.train / max(s.workers, 1)
+    ratio = s.load / s.cores / s.train
     if ratio > most:
         yield info(
-            f"Loading takes {1000 * s.load:.2g} ms a sample in one process, a training step {1000 * s.train:.2g} ms, and the loader has {s.workers} workers.",
-            f"DataLoader(..., num_workers={min(s.enough_workers, max(s.cores - 1, 1))}, persistent_workers=True) ({s.cores} cores here)",
-            where="train_loader.num_workers",
+            f"Loading takes {1000 * s.load:.2g} ms a sample in one process, a training step {1000 * s.train:.2g} ms: even {s.cores} workers (the cores here) "
+            f"keep the {s.device} waiting {1 - 1 / ratio:.0%} of the time.",
+            "Decode and resize once, keep the data in memory as tensors, or augment on the device.",
+            where="train_loader",
             ratio=ratio,
             enough_workers=s.enough_workers,
         )
@@ -90,17 +91,27 @@ def bottleneck(loading_speed: LoadingSpeed, *, most: float = 1.5) -> Verdicts:
 
 
 @check("loader.workers", cost="probe")
-def workers(loading_speed: LoadingSpeed, *, most: int = 2) -> Verdicts:
-    """More worker processes than the machine has cores.
+def workers(loading_speed: LoadingSpeed, *, gain: float = 1.2, most: int = 2) -> Verdicts:
+    """Another number of worker processes is faster.
 
-    What it does: compares num_workers with the cores.
-    Why it costs accuracy: it costs time and memory, not accuracy.
-    Remedy: the number of cores at most.
-    Thresholds: twice the cores; an info only.
+    What it does: computes from the measured times of loading and of a step how long a sample takes with a number of
+    workers: the sum of both without any, else the longer of the step and the loading divided by the workers.
+    Why it costs accuracy: it costs time, not accuracy.
+    Remedy: the number in the finding.
+    Thresholds: a fifth faster, or more than twice as many workers as cores; an info only.
     Measured: no measurement yet.
     """
     s = loading_speed
-    if s.workers > most * s.cores:
+    if s.gain > gain:
+        yield info(
+            f"With {s.workers} workers a sample takes {1000 * s.seconds(s.workers):.2g} ms, with {s.best_workers} "
+            f"{1000 * s.seconds(s.best_workers):.2g} ms ({s.gain:.1f} times faster): loading {1000 * s.load:.2g}, training {1000 * s.train:.2g}.",
+            f"DataLoader(..., num_workers={s.best_workers}, persistent_workers=True)",
+            where="train_loader.num_workers",
+            gain=s.gain,
+            best_workers=s.best_workers,
+        )
+    elif s.workers > most * s.cores:
         yield info(
             f"{s.workers} workers on {s.cores} cores.", f"num_workers={s.cores}", where="train_loader.num_workers"
         )

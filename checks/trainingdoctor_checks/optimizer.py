@@ -9,20 +9,26 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture
     from trainingdoctor.measure.optimizers import Group, Ownership
+    from trainingdoctor.measure.pretraining import Pretraining
 
 ADAMW = "Loshchilov & Hutter 2019, arXiv:1711.05101"
+# PyTorch's optimizers that add weight decay to the gradient; others that are named like them may decouple it.
+COUPLED = ("Adam", "RMSprop", "NAdam", "RAdam", "Adamax")
+# Names of Adam and its variants with the same two betas. AdaBelief's and Adan's numbers mean something else.
+ADAM_TYPE = ("Adam", "NAdam", "RAdam", "PagedAdam", "FusedAdam")
 REBUILD = "Create the optimizer last, from the model that trains: torch.optim.SGD(model.parameters(), ...)."
 STANDS_STILL = ("loss.not_learning", "lr.too_low", "lr.update_ratio", "schedule.*", "init.gradient_flow")
 
 
 @check("optimizer.missing_parameters", explains=STANDS_STILL)
-def missing_parameters(ownership: Ownership, *, most: float = 0.5) -> Verdicts:
+def missing_parameters(ownership: Ownership, pretraining: Pretraining, *, most: float = 0.5) -> Verdicts:
     """Trainable parameters that no optimizer holds.
 
     What it does: compares the model's trainable parameters with the optimizers', by identity.
     Why it costs accuracy: what no optimizer holds stays at its random initial value.
     Remedy: create the optimizer after the whole model, from model.parameters().
-    Thresholds: any missing parameter warns; from half of all trainable numbers on it is critical.
+    Thresholds: any missing parameter warns; from half of all trainable numbers on it is critical. In a pretrained model
+    it informs: an optimizer for the head alone is the usual way to train a linear probe.
     Measured: no measurement yet.
     """
     o = ownership
@@ -30,7 +36,7 @@ def missing_parameters(ownership: Ownership, *, most: float = 0.5) -> Verdicts:
         yield Note(f"the optimizer holds {o.held:,} parameters, {o.trainable:,} are trainable")
         return
     share = o.missing_count / max(o.trainable, 1)
-    say = critical if share >= most else warning
+    say = info if pretraining.done else critical if share >= most else warning
     yield say(
         f"{len(o.missing)} trainable parameter tensors ({o.missing_count:,} numbers, {share:.0%} of all) are in no optimizer: "
         "they will never change.",
@@ -87,7 +93,13 @@ def duplicated(ownership: Ownership) -> Verdicts:
 
 
 @check("optimizer.no_momentum", references=("Sutskever et al. 2013, On the importance of initialization and momentum",))
-def no_momentum(parameter_groups: tuple[Group, ...], architecture: Architecture, *, high_rate: float = 0.3) -> Verdicts:
+def no_momentum(
+    parameter_groups: tuple[Group, ...],
+    architecture: Architecture,
+    pretraining: Pretraining,
+    *,
+    high_rate: float = 0.3,
+) -> Verdicts:
     """SGD without momentum.
 
     What it does: reads the momentum of SGD.
@@ -95,12 +107,13 @@ def no_momentum(parameter_groups: tuple[Group, ...], architecture: Architecture,
     same rate is effectively ten times lower.
     Remedy: momentum=0.9 (with nesterov=True if you like).
     Thresholds: warns for deep convolutional nets (10 convolutions or more); a rate of 0.3 and more may be meant to make
-    up for it, and small nets and textbook examples train well without: info.
+    up for it, and small nets, textbook examples and fine-tuning do well without: info.
     Measured: no measurement yet.
     """
+    from_scratch = architecture.is_deep_convolutional and not pretraining.done
     for group in parameter_groups:
         if group.optimizer == "SGD" and not group.momentum:
-            say = warning if architecture.is_deep_convolutional and group.base_lr < high_rate else info
+            say = warning if from_scratch and group.base_lr < high_rate else info
             yield say(
                 f"SGD runs without momentum at a rate of {group.base_lr:g}.",
                 f"torch.optim.SGD(model.parameters(), lr={group.base_lr:g}, momentum=0.9, weight_decay={group.weight_decay:g})",
@@ -138,17 +151,12 @@ def coupled_decay(parameter_groups: tuple[Group, ...], *, most: float = 1e-3) ->
     Why it costs accuracy: the gradient's size divides it out, so that the weights that need it most are decayed least;
     and a value copied from AdamW (0.01 to 0.1) dominates the gradient.
     Remedy: torch.optim.AdamW with the same number.
-    Thresholds: a small L2 is an opinion (info); from 1e-3 on it is of the size of AdamW's values and warns.
+    Thresholds: above 1e-3 warns; up to there (graph nets with 5e-4, DARTS with 1e-3) published recipes use it: info.
     Measured: no measurement yet.
     """
     for group in parameter_groups:
-        if (
-            group.adaptive
-            and not group.decoupled
-            and group.weight_decay > 0
-            and group.optimizer.startswith(("Adam", "RMS", "NAdam"))
-        ):
-            say = warning if group.weight_decay >= most else info
+        if group.optimizer in COUPLED and not group.decoupled and group.weight_decay > 0:
+            say = warning if group.weight_decay > most else info
             yield say(
                 f"{group.optimizer} adds weight_decay={group.weight_decay:g} to the gradient, where its own scaling divides it out.",
                 f"torch.optim.AdamW(model.parameters(), lr={group.base_lr:g}, weight_decay={max(group.weight_decay, 1e-2):g})",
@@ -163,59 +171,66 @@ def coupled_decay(parameter_groups: tuple[Group, ...], *, most: float = 1e-3) ->
     explains=("lr.too_low", "loss.diverges", "loss.nonfinite"),
     references=("Kingma & Ba 2015, arXiv:1412.6980",),
 )
-def epsilon(parameter_groups: tuple[Group, ...], *, most: float = 1e-3, least: float = 1e-12) -> Verdicts:
-    """Adam's epsilon is so large that it is the step, or so small that it divides by nothing.
+def epsilon(parameter_groups: tuple[Group, ...], *, most: float = 1e-3, least: float = 1e-30) -> Verdicts:
+    """Adam's epsilon is so large that it is the step, or zero.
 
-    What it does: reads eps of Adam-type optimizers.
-    Why it costs accuracy: gradients' sizes are 1e-5 to 1e-2; a larger eps turns Adam into slow SGD, and no eps makes
-    steps of size lr out of rounding errors.
+    What it does: reads eps of PyTorch's Adam-type optimizers.
+    Why it costs accuracy: gradients' sizes are 1e-5 to 1e-2; a larger eps turns Adam into slow SGD, and without one a
+    gradient that is exactly zero divides zero by zero.
     Remedy: eps=1e-8.
-    Thresholds: above 1e-3 and below 1e-12; float16 recipes use up to 1e-4. RMSprop is left out: published recipes
-    (Inception, EfficientNet) run it with 1e-3 to 1.
+    Thresholds: above 1e-3 and below 1e-30. Float16 recipes use up to 1e-4, and radiance fields (instant-ngp, Gaussian
+    splatting) 1e-15. RMSprop is left out: published recipes (Inception, EfficientNet) run it with 1e-3 to 1.
     Measured: no measurement yet.
     """
     for group in parameter_groups:
-        if group.eps is not None and group.betas is not None and not least <= group.eps <= most:
-            yield warning(
-                f"{group.optimizer}'s eps is {group.eps:g}: "
-                + (
-                    "larger than most gradients, so it sets the step."
-                    if group.eps > most
-                    else "it no longer guards against dividing by zero."
-                ),
-                "eps=1e-8",
-                where=f"{group.place}.eps",
-                eps=group.eps,
-            )
+        if group.eps is None or not group.optimizer.startswith(ADAM_TYPE) or least <= group.eps <= most:
+            continue
+        large = group.eps > most
+        yield warning(
+            f"{group.optimizer}'s eps is {group.eps:g}: "
+            + (
+                "larger than most gradients, so it sets the step." if large else "a zero gradient divides zero by zero."
+            ),
+            "eps=1e-8",
+            where=f"{group.place}.eps",
+            eps=group.eps,
+        )
 
 
 @check(
     "optimizer.betas",
     explains=("loss.diverges", "lr.too_high", "lr.too_low", "decay.too_strong"),
-    references=("Reddi et al. 2018, arXiv:1904.09237",),
+    references=(
+        "Reddi et al. 2018, arXiv:1904.09237",
+        "Isensee et al. 2021, nnU-Net, Nature Methods 18: momentum 0.99 at a rate of 0.01",
+    ),
 )
-def betas(parameter_groups: tuple[Group, ...], *, most: float = 0.99, least_second: float = 0.8) -> Verdicts:
+def betas(
+    parameter_groups: tuple[Group, ...], *, most: float = 0.99, least_second: float = 0.8, most_rate: float = 2.0
+) -> Verdicts:
     """A momentum that averages over too long or too short a time.
 
-    What it does: reads betas and momentum.
-    Why it costs accuracy: a momentum of m averages 1/(1-m) steps and multiplies the rate by it: 0.99 makes 0.1 act as
-    10. A second beta below the first lets Adam diverge.
+    What it does: reads betas and momentum, and the rate that SGD's momentum multiplies.
+    Why it costs accuracy: a momentum of m averages 1/(1-m) steps and multiplies SGD's rate by it: 0.99 makes 0.1 act
+    as 10. A second beta below the first lets Adam diverge.
     Remedy: momentum=0.9; betas=(0.9, 0.999).
-    Thresholds: momentum or first beta of 0.99 and more; a second beta under 0.8, or under the square of the first
-    (the convergence condition of Kingma & Ba, section 4).
+    Thresholds: a momentum or first beta above 0.99 warns; 0.99 itself with SGD only where rate / (1 - momentum) is
+    above 2, twice what He et al. (0.1 with 0.9) and nnU-Net (0.01 with 0.99) use. For Adam-type optimizers also a
+    second beta under 0.8, or under the square of the first (the convergence condition of Kingma & Ba, section 4).
     Measured: no measurement yet.
     """
     for group in parameter_groups:
         first = group.betas[0] if group.betas else (group.momentum or 0.0)
         second = group.betas[1] if group.betas else 1.0
-        if first >= most:
+        usual_product = not group.adaptive and group.base_lr / max(1 - first, 1e-9) <= most_rate
+        if first > most + 1e-9 or (first >= most - 1e-9 and not usual_product):
             yield warning(
                 f"{group.optimizer}'s momentum is {first:g}: it averages {1 / max(1 - first, 1e-9):.0f} steps.",
                 "momentum=0.9" if group.betas is None else "betas=(0.9, 0.999)",
                 where=f"{group.place}.{'betas' if group.betas else 'momentum'}",
                 momentum=first,
             )
-        elif second < max(least_second, first**2) and group.optimizer != "Lion":
+        elif second < max(least_second, first**2) and group.optimizer.startswith(ADAM_TYPE):
             yield warning(
                 f"{group.optimizer}'s second beta is {second:g} (the first is {first:g}): the gradient's size is forgotten "
                 f"after {1 / max(1 - second, 1e-9):.0f} steps.",

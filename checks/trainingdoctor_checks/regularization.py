@@ -1,7 +1,8 @@
-"""Dropout and the length of the run."""
+"""Dropout, regularization as a whole, and the length of the run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
@@ -9,9 +10,13 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture, DropoutLayer
     from trainingdoctor.measure.one_step import OneStep
+    from trainingdoctor.measure.penalty import Penalty
+    from trainingdoctor.measure.pretraining import Pretraining
+    from trainingdoctor.measure.regularizers import Regularizers
     from trainingdoctor.measure.run_length import RunLength
 
 SHIFT = "Li et al. 2019, Understanding the Disharmony between Dropout and Batch Normalization, arXiv:1801.05134"
+VLR = "van Laarhoven 2017, arXiv:1706.05350"
 SRIVASTAVA = "Srivastava et al. 2014, JMLR 15, section A.4: p of 0.5 in hidden layers, 0.2 at the input"
 
 
@@ -47,16 +52,19 @@ def before_batchnorm(one_step: OneStep, dropout_layers: tuple[DropoutLayer, ...]
     What it does: follows the order in which modules ran; a dropout layer with a BatchNorm layer after it.
     Why it costs accuracy: dropout raises the variance that BatchNorm remembers, and is gone at evaluation.
     Remedy: dropout after the last BatchNorm layer, before the classifier.
-    Thresholds: p of 0.5 and more warns. WideResNet has 0.3 inside its blocks and is healthy: info.
+    Thresholds: p of 0.5 and more between convolutions (on maps of more than one pixel) warns. WideResNet has 0.3 inside
+    its blocks, VGG nets for CIFAR up to 0.4 between convolutions and 0.5 before a BatchNorm in the classifier: info.
     Measured: no measurement yet.
     """
     p = {x.name: x.p for x in dropout_layers}
     order = one_step.activations
     last_norm = max((i for i, a in enumerate(order) if "BatchNorm" in a.kind), default=-1)
-    early = [a.name for i, a in enumerate(order) if i < last_norm and a.name in p]
+    before = [a for i, a in enumerate(order) if i < last_norm and a.name in p]
+    early = [a.name for a in before]
     if early:
         highest = max(p[name] for name in early)
-        say = warning if highest >= most else info
+        on_maps = max((p[a.name] for a in before if a.spatial and max(a.spatial) > 1), default=0.0)
+        say = warning if on_maps >= most else info
         yield say(
             f"{len(early)} dropout layers (p up to {highest:g}) stand before BatchNorm layers, which remember the variance with "
             "dropout and apply it without.",
@@ -86,18 +94,101 @@ def in_eval(dropout_layers: tuple[DropoutLayer, ...]) -> Verdicts:
         )
 
 
+@check("regularization.excessive", cost="probe", explains=("loss.not_learning", "lr.too_low"), references=(VLR,))
+def excessive(
+    regularizers: Regularizers,
+    *,
+    forgets: float = 0.6,
+    steps: float = 1000.0,
+    share: float = 1.0,
+    short: int = 30,
+    strong: int = 3,
+) -> Verdicts:
+    """The model is kept from fitting the training data.
+
+    What it does: looks for a penalty on the weights inside the criterion (what still has a gradient when the outputs are
+    cut off) and turns it into the weight decay that it amounts to; and counts strong regularizers in a short run.
+    Why it costs accuracy: the weights are forgotten faster than the data is seen; or the run ends before the model has
+    learned what the regularizers leave of the signal.
+    Remedy: the number in the finding, or one regularizer less, or a longer run.
+    Thresholds: a penalty under which the weights shrink by e within 0.6 epochs and 1000 steps warns, as decay.too_strong
+    does; under an adaptive optimizer one whose gradient is larger than that of the predictions. Three of dropout of 0.5
+    and more, label smoothing of 0.2 and more, mixing, erasing, and decay that forgets within 2 epochs inform in a run
+    of under 30 epochs: tuned short recipes use two of them, and those of vision transformers (all of them) run for 100
+    to 300 epochs.
+    Measured: see decay.too_strong, whose effect is the same.
+    """
+    r = regularizers
+    p = r.penalty
+    if p is not None and _too_strong(p, forgets, steps, share):
+        per = p.forgets_in_steps
+        effect = (
+            f"shrinks the weights by e in {per:.0f} steps"
+            if per
+            else f"outweighs the loss {p.share:.2g} times in the gradient"
+        )
+        yield warning(
+            f"The criterion adds a penalty on the weights that amounts to weight_decay={p.decay:.2g}, which {effect}.",
+            f"a {_factor(p, per):.0g} of it, or weight_decay=5e-4 in the optimizer instead",
+            where="criterion",
+            decay=p.decay,
+            share=p.share,
+        )
+    found = list(_strong(r))
+    if len(found) >= strong and r.epochs is not None and r.epochs < short and not r.pretrained:
+        yield info(
+            f"{len(found)} strong regularizers in a run of {r.epochs} epochs: {', '.join(found)}.",
+            "Leave one out, or train for longer: if the training accuracy is far under the wanted one, they are why.",
+            where=("criterion", "train_loader", "model"),
+        )
+
+
+def _too_strong(penalty: Penalty, forgets: float, steps: float, share: float) -> bool:
+    per = penalty.forgets_in_steps
+    if per is None:
+        return penalty.share > share
+    return penalty.steps_per_epoch is not None and per < min(steps, forgets * penalty.steps_per_epoch)
+
+
+def _factor(penalty: Penalty, per: float | None) -> float:
+    """What would let the weights remember 5 epochs, or give a tenth of the gradient to the penalty."""
+    return per / (5 * (penalty.steps_per_epoch or 1)) if per else 0.1 / penalty.share
+
+
+def _strong(r: Regularizers) -> Iterator[str]:
+    if r.dropout >= 0.5:
+        yield f"dropout {r.dropout:g}"
+    if r.smoothing >= 0.2:
+        yield f"label smoothing {r.smoothing:g}"
+    if r.mixed:
+        yield "mixed samples"
+    if r.erased:
+        yield "erased parts"
+    if r.decay_epochs is not None and r.decay_epochs < 2:
+        yield f"weight decay that forgets in {r.decay_epochs:.1g} epochs"
+
+
 @check("epochs.too_few", references=("He et al. 2015, arXiv:1512.03385, section 4.2: 164 epochs",))
-def too_few(run_length: RunLength, architecture: Architecture, *, least: int = 5, hint: int = 15) -> Verdicts:
+def too_few(
+    run_length: RunLength,
+    architecture: Architecture,
+    pretraining: Pretraining,
+    *,
+    least: int = 5,
+    hint: int = 15,
+) -> Verdicts:
     """The run is too short to train a deep net from scratch.
 
     What it does: counts the epochs on a small data set for a deep convolutional net.
     Why it costs accuracy: the published recipes run 160 to 300 epochs; the fastest tuned ones need about 10.
     Remedy: 30 epochs with a one-cycle schedule, or 160 with the classic one.
-    Thresholds: under 5 epochs on 20,000 to 200,000 samples warns, under 15 informs. Large data sets need fewer epochs.
+    Thresholds: under 5 epochs on 1,000 to 200,000 samples warns, under 15 informs. Large data sets need fewer epochs,
+    and so does fine-tuning (2 to 4, Devlin et al. 2019, A.3), where nothing is said.
     Measured: no measurement yet.
     """
     epochs, samples = run_length.epochs, run_length.samples
-    if epochs is None or samples is None or not architecture.is_deep_convolutional or not 1_000 <= samples <= 200_000:
+    from_scratch = architecture.is_deep_convolutional and not pretraining.done
+    if epochs is None or samples is None or not from_scratch or not 1_000 <= samples <= 200_000:
         return
     if epochs < hint:
         say = warning if epochs < least else info
@@ -124,4 +215,4 @@ def too_many(run_length: RunLength, *, most: int = 1000) -> Verdicts:
         yield info(f"{run_length.epochs} epochs.", "epochs = 300 is more than most recipes need", where="epochs")
 
 
-CHECKS = (too_high, before_batchnorm, in_eval, too_few, too_many)
+CHECKS = (too_high, before_batchnorm, in_eval, excessive, too_few, too_many)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
-from trainingdoctor_checks._schedule_faults import Fault, fault_of, span
+from trainingdoctor_checks._schedule_faults import Fault, fault_of, needs_decay, span
 
 if TYPE_CHECKING:
+    from trainingdoctor.measure.layers import Architecture
     from trainingdoctor.measure.optimizers import Group, SchedulerBinding
     from trainingdoctor.measure.schedule import ScheduleTrace
 
@@ -16,22 +17,31 @@ SGDR = "Loshchilov & Hutter 2017, arXiv:1608.03983"
 
 
 @check("schedule.missing", references=(HE,))
-def missing(schedule_trace: ScheduleTrace, parameter_groups: tuple[Group, ...], *, long_run: int = 30) -> Verdicts:
+def missing(
+    schedule_trace: ScheduleTrace,
+    parameter_groups: tuple[Group, ...],
+    architecture: Architecture,
+    *,
+    long_run: int = 30,
+    convolutions: int = 4,
+) -> Verdicts:
     """The learning rate stays the same to the end.
 
     What it does: simulates the run and finds no scheduler and one constant rate.
     Why it costs accuracy: at a constant rate SGD keeps bouncing at the height that the rate's noise sets; the drop of
     the rate is where the published CIFAR curves gain most of their last ten points (He et al. 2015, figure 6).
     Remedy: a schedule that ends near zero, such as CosineAnnealingLR(optimizer, T_max=epochs).
-    Thresholds: long_run (30 epochs): shorter and adaptive trainings (tutorials with Adam) are often healthy at a
-    constant rate and get an info.
+    Thresholds: warns for SGD on a net with 4 convolutions or more over 30 epochs and more. Elsewhere a constant rate is
+    part of well-known trainings (Adam in tutorials and in DCGAN, SGD at 30 in AWD-LSTM): info. Optimizers that average
+    the weights or find their own rate (LBFGS, ASGD, schedule-free) need no schedule.
     Measured: no measurement yet.
     """
     trace = schedule_trace
-    if fault_of(trace) is not Fault.MISSING:
+    leading = parameter_groups[trace.group] if trace.group < len(parameter_groups) else parameter_groups[0]
+    if fault_of(trace) is not Fault.MISSING or leading.averages_itself:
         yield Note(f"the rate goes from {trace.initial:g} over {trace.peak:g} to {trace.final:g}")
         return
-    say = info if parameter_groups[0].adaptive or trace.epochs < long_run else warning
+    say = warning if needs_decay(trace, parameter_groups, architecture, long_run, convolutions) else info
     yield say(
         f"The learning rate is {trace.peak:g} in all {trace.epochs} epochs: there is no scheduler.",
         f"scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max={trace.epochs})  "
@@ -44,20 +54,32 @@ def missing(schedule_trace: ScheduleTrace, parameter_groups: tuple[Group, ...], 
 
 
 @check("schedule.never_decays", explains=("schedule.ends_high",), references=(HE,))
-def never_decays(schedule_trace: ScheduleTrace) -> Verdicts:
+def never_decays(
+    schedule_trace: ScheduleTrace,
+    parameter_groups: tuple[Group, ...],
+    architecture: Architecture,
+    *,
+    long_run: int = 30,
+    convolutions: int = 4,
+) -> Verdicts:
     """There is a scheduler, but the rate never comes down within the run.
 
     What it does: simulates the run; the rate in the last interval is still the peak although a scheduler is there,
     because its milestones or its step size lie beyond the last epoch.
     Why it costs accuracy: as no schedule at all.
     Remedy: milestones at about 50 % and 75 % of the epochs, or T_max equal to the epochs.
-    Thresholds: the rate at the end within 5 % of the peak.
+    Thresholds: the rate at the end within 5 % of the peak. Warns for schedulers that were built to decay (milestones or
+    a step size beyond the end) and where schedule.missing warns; a warm-up to a constant rate, as in fine-tuning with
+    AdamW, informs.
     Measured: no measurement yet.
     """
     trace = schedule_trace
     if fault_of(trace) is Fault.NEVER_DECAYS:
-        beyond = f"; its end lies at {trace.horizon}" if trace.horizon and trace.horizon > len(trace.rates) else ""
-        yield warning(
+        late = trace.horizon is not None and trace.horizon > len(trace.rates)
+        beyond = f"; its end lies at {trace.horizon}" if late else ""
+        meant = late or "StepLR" in (trace.scheduler or "")
+        say = warning if meant or needs_decay(trace, parameter_groups, architecture, long_run, convolutions) else info
+        yield say(
             f"{trace.scheduler} leaves the rate at {trace.final:g} to the end: it makes {span(trace)}{beyond}.",
             _milestones(trace),
             where="scheduler",
@@ -97,14 +119,24 @@ def decays_too_early(schedule_trace: ScheduleTrace, *, most: float = 0.6, hint: 
 
 
 @check("schedule.ends_high", references=(SGDR,))
-def ends_high(schedule_trace: ScheduleTrace, *, most: float = 0.5, hint: float = 0.2) -> Verdicts:
+def ends_high(
+    schedule_trace: ScheduleTrace,
+    parameter_groups: tuple[Group, ...],
+    architecture: Architecture,
+    *,
+    most: float = 0.5,
+    hint: float = 0.2,
+    long_run: int = 30,
+    convolutions: int = 4,
+) -> Verdicts:
     """The last epochs run at a high learning rate.
 
     What it does: simulates the run and compares the last rate with the peak.
     Why it costs accuracy: the gain of a schedule comes in its low end; a cosine that is cut off never gets there.
     Remedy: let the schedule end with the run: T_max or total_steps equal to the run's length.
     Thresholds: final over peak. 0.5 warns, 0.2 informs (one drop by ten ends at 0.1, an inverse square root at about
-    0.2); a cosine or linear decay that is cut short warns from 0.2, because it was built to reach its end.
+    0.2), and nothing warns where a constant rate would not (see schedule.missing). A cosine or linear decay that is
+    cut short warns from 0.2 in any training, because it was built to reach its end.
     Measured: no measurement yet.
     """
     trace = schedule_trace
@@ -113,7 +145,8 @@ def ends_high(schedule_trace: ScheduleTrace, *, most: float = 0.5, hint: float =
     share = trace.final / trace.peak
     cut = trace.horizon is not None and trace.horizon > 1.1 * len(trace.rates)
     if share > hint:
-        say = warning if share > most or cut else info
+        high = share > most and needs_decay(trace, parameter_groups, architecture, long_run, convolutions)
+        say = warning if high or cut else info
         ending = f", and is cut off: it is built for {trace.horizon}" if cut else ""
         yield say(
             f"{trace.scheduler} ends at {trace.final:g}, {share:.0%} of the peak {trace.peak:g}, after {span(trace)}{ending}.",
@@ -211,13 +244,16 @@ def wrong_optimizer(scheduler_bindings: tuple[SchedulerBinding, ...]) -> Verdict
     Why it costs accuracy: the training's rate never changes. It happens when the optimizer is created anew after the
     scheduler (a loaded checkpoint, unfrozen layers).
     Remedy: build the scheduler after, and with, the final optimizer.
-    Thresholds: none; identity.
+    Thresholds: none; identity (a wrapper such as SAM shares its groups and counts as the same). Where another scheduler
+    drives the training's optimizer, as with the two optimizers of a GAN of which the config names one: info.
     Measured: no measurement yet.
     """
+    say = info if any(b.bound for b in scheduler_bindings) else critical
     for binding in scheduler_bindings:
         if not binding.bound:
-            yield critical(
-                f"{binding.scheduler} is bound to another optimizer than the training's: the training's rate never changes.",
+            yield say(
+                f"{binding.scheduler} is bound to another optimizer than the training's: the training's rate "
+                f"{'is not its business' if say is info else 'never changes'}.",
                 "Build the scheduler after the optimizer, and with it: scheduler = "
                 f"{binding.scheduler}(optimizer, ...).",
                 where="scheduler.optimizer",

@@ -10,21 +10,30 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.decay import Decay
     from trainingdoctor.measure.layers import Architecture
     from trainingdoctor.measure.optimizers import Group
+    from trainingdoctor.measure.pretraining import Pretraining
 
 HE = "He et al. 2015, arXiv:1512.03385, section 4.2: weight decay 1e-4"
 BAGS = "He et al. 2019, Bag of Tricks, arXiv:1812.01187, section 3.1"
 
 
 @check("decay.missing", references=(HE,))
-def missing(decay: Decay, architecture: Architecture, *, long_run: int = 30, many: int = 200_000) -> Verdicts:
+def missing(
+    decay: Decay,
+    architecture: Architecture,
+    pretraining: Pretraining,
+    *,
+    long_run: int = 30,
+    many: int = 200_000,
+) -> Verdicts:
     """No weight decay, and no other regularization, on a small data set.
 
     What it does: reads weight_decay of every group; looks for dropout and label smoothing as substitutes.
     Why it costs accuracy: a net with more parameters than samples memorizes them; decay also keeps the effective rate
     of normalized layers from dying as their weights grow.
     Remedy: weight_decay=1e-4 to 5e-4 with SGD, 0.01 to 0.1 with AdamW.
-    Thresholds: warns for deep convolutional nets (10 convolutions or more) trained for 30 epochs and more on up to
-    200,000 samples; everything else is healthy in some tutorial and gets an info.
+    Thresholds: warns for deep convolutional nets (10 convolutions or more) that classify, trained from scratch for 30
+    epochs and more on up to 200,000 samples. Image restoration, segmentation, generative models (Adam without decay)
+    and fine-tuning are healthy without: info.
     Measured: no measurement yet.
     """
     d = decay
@@ -34,7 +43,8 @@ def missing(decay: Decay, architecture: Architecture, *, long_run: int = 30, man
     small = d.samples is None or d.samples <= many
     known_long = d.epochs is not None and d.epochs >= long_run
     alone = d.dropouts == 0 and d.label_smoothing == 0
-    say = warning if architecture.is_deep_convolutional and small and known_long and alone else info
+    needed = architecture.is_deep_convolutional and d.classifies and not pretraining.done
+    say = warning if needed and small and known_long and alone else info
     value = "0.05" if d.decoupled else "5e-4" if d.optimizer == "SGD" else "1e-4"
     samples = f"{d.samples:,} samples" if d.samples else "the training set"
     yield say(
@@ -62,7 +72,9 @@ def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0) -> V
     Thresholds: under 0.6 epochs and under 1000 steps. The recipe of He et al. forgets in 10,000 steps (25 epochs),
     decay 5e-4 in 2,000 (5 epochs), ViT's 0.3 in about 1,100 (3.6 epochs); a tuned ten-epoch recipe in 75 steps (1.5
     epochs).
-    Measured: no measurement yet.
+    Measured: a CNN of three convolutions on 8,000 images of CIFAR-10 (16x16, 6 epochs, 2 seeds; 58.8 % with BatchNorm,
+    53.8 % without): forgetting in 5.3 epochs costs nothing, in 1.6 nothing, in 0.53 it costs 6.1 points (8.8 without
+    BatchNorm), in 0.16 it costs 21.6 (27.1).
     """
     d = decay
     if d.forgets_in_steps is None or d.steps_per_epoch is None:
@@ -83,21 +95,30 @@ def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0) -> V
 
 
 @check("decay.too_weak", references=(HE,))
-def too_weak(decay: Decay, architecture: Architecture, *, least: float = 0.1, long_run: int = 30) -> Verdicts:
+def too_weak(
+    decay: Decay,
+    architecture: Architecture,
+    pretraining: Pretraining,
+    *,
+    least: float = 0.1,
+    long_run: int = 30,
+    published: float = 2e-5,
+) -> Verdicts:
     """A weight decay that does nothing over the whole run.
 
     What it does: sums rate x weight decay over the simulated run (SGD's rate multiplied by 1 / (1 - momentum)).
     Why it costs accuracy: as no weight decay at all.
     Remedy: weight_decay=1e-4 to 5e-4 with SGD.
     Thresholds: a sum below 0.1 (weights lose under a tenth); the recipe of He et al. reaches 3.6. Warns for deep
-    convolutional nets on SGD over 30 epochs and more; fine-tuning with AdamW is often below and healthy: info.
+    convolutional nets from scratch on SGD over 30 epochs and more, with a number below every published one
+    (torchvision's 600-epoch ResNet-50 uses 2e-5); short runs and fine-tuning are often below and healthy: info.
     Measured: no measurement yet.
     """
     d = decay
     if d.total is None or d.strongest == 0 or d.total >= least:
         return
-    from_scratch = d.optimizer == "SGD" and architecture.is_deep_convolutional and (d.epochs or 0) >= long_run
-    say = warning if from_scratch else info
+    from_scratch = d.optimizer == "SGD" and architecture.is_deep_convolutional and not pretraining.done
+    say = warning if from_scratch and (d.epochs or 0) >= long_run and d.strongest < published else info
     yield say(
         f"Weight decay {d.strongest:g} takes {d.total:.1%} off the weights over the whole run: it does nothing.",
         f"weight_decay={min(d.strongest / max(d.total, 1e-9) * 3.6, 5e-4):.1g}",

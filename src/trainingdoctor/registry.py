@@ -21,6 +21,7 @@ MEASURE_MODULES = (
     "optimizers",
     "schedule",
     "layers",
+    "pretraining",
     "batchnorm",
     "run_length",
     "decay",
@@ -49,6 +50,15 @@ MEASURE_MODULES = (
     "indices",
     "overlap",
     "transform_steps",
+    "family",
+    "known_data",
+    "recipe_gap",
+    "expectation",
+    "class_weights",
+    "warmup",
+    "precision",
+    "penalty",
+    "regularizers",
 )
 
 

@@ -19,6 +19,7 @@ from trainingdoctor.measure.order import Order
 from trainingdoctor.measure.outputs import Outputs
 from trainingdoctor.measure.overfit import Overfit
 from trainingdoctor.measure.parameters import Trainable
+from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.measure.reference_init import ReferenceInit
 from trainingdoctor.measure.run_length import RunLength
 from trainingdoctor.measure.targets import Targets
@@ -179,7 +180,7 @@ SICK = [
     (learning_rate.too_high, (trials(2.0, 1.9, worst=50.0), RESNET), "warning"),
     (learning_rate.too_high, (trials(2.0, 1.9, diverged=True), RESNET), "critical"),
     (learning_rate.too_high, (trials(2.0, 1.95, peak=2.0), RESNET), "warning"),
-    (learning_rate.too_low, (trials(2.5, 2.5, f10=2.4, f100=1.8),), "critical"),
+    (learning_rate.too_low, (trials(2.5, 2.5, f10=2.4, f100=1.8), Pretraining(10, 0)), "critical"),
     (learning_rate.update_ratio, (step(each={"update": 0.9}),), "info"),
     (learning.not_learning, (Overfit((2.3,) * 60, 0.1, 32, 1e-3, 2.3, False),), "critical"),
     (learning.nonfinite, (step(loss=float("nan")),), "critical"),
@@ -237,7 +238,7 @@ HEALTHY = [
     # A loss far above ln 10 is normal in a deep residual net.
     (initialization.logits_scale, (ReferenceInit(step(logits_std=6.0, loss=8.9), step(loss=4.9)),)),
     (learning_rate.too_high, (trials(1.8, 1.63), RESNET)),
-    (learning_rate.too_low, (trials(1.8, 1.7, f10=2.0),)),
+    (learning_rate.too_low, (trials(1.8, 1.7, f10=2.0), Pretraining(10, 0))),
     (learning_rate.update_ratio, (step(),)),
     (learning.not_learning, (Overfit((2.3, 1.0, 0.4), 1.0, 32, 1e-3, 2.3, True),)),
     (learning.nonfinite, (step(),)),

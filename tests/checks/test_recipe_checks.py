@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from trainingdoctor import Finding
 from trainingdoctor.measure.batches import BatchSize
 from trainingdoctor.measure.batchnorm import BatchNormLayer, BatchNormLayers, RunningStatistics
 from trainingdoctor.measure.decay import Decay
 from trainingdoctor.measure.layers import Architecture, DropoutLayer
+from trainingdoctor.measure.one_step import Activation, OneStep
 from trainingdoctor.measure.optimizers import Group, Ownership, SchedulerBinding
+from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.measure.run_length import RunLength
 from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.testing import assert_healthy, assert_unwell
@@ -28,6 +31,7 @@ CONSTANT = replace(TRACE, rates=(0.1,) * 164, scheduler=None, horizon=None)
 DECAY = Decay("SGD", False, "optimizer", 1e-4, 0.1, 10_000, 3.6, 391, 164, 50_000, 0, 0.0)
 LAYER = BatchNormLayer("bn1", 16, 0.1, 1e-5, True, True, True, True, True, 0)
 RUN = RunLength(164, 391, 50_000)
+FRESH = Pretraining(109, 0)
 
 
 def norms(**changes: Any) -> BatchNormLayers:
@@ -35,11 +39,15 @@ def norms(**changes: Any) -> BatchNormLayers:
 
 
 SICK = [
-    (schedule.missing, (CONSTANT, (SGD,)), "warning"),
-    (schedule.missing, (CONSTANT, (ADAM,)), "info"),
-    (schedule.never_decays, (replace(CONSTANT, scheduler="MultiStepLR", horizon=300),), "warning"),
+    (schedule.missing, (CONSTANT, (SGD,), RESNET), "warning"),
+    (schedule.missing, (CONSTANT, (ADAM,), RESNET), "info"),
+    (schedule.never_decays, (replace(CONSTANT, scheduler="MultiStepLR", horizon=300), (SGD,), RESNET), "warning"),
     (schedule.decays_too_early, (replace(TRACE, rates=(0.1,) * 15 + (1e-4,) * 149),), "warning"),
-    (schedule.ends_high, (replace(TRACE, rates=tuple(0.1 - 0.0003 * e for e in range(164)), horizon=300),), "warning"),
+    (
+        schedule.ends_high,
+        (replace(TRACE, rates=tuple(0.1 - 0.0003 * e for e in range(164)), horizon=300), (SGD,), RESNET),
+        "warning",
+    ),
     (schedule.restarts_at_end, (replace(TRACE, rates=(0.1,) * 80 + (0.001,) * 60 + (0.05,) * 24),), "warning"),
     (schedule.warmup_stuck, (replace(TRACE, rates=tuple(0.001 * e for e in range(1, 165))),), "warning"),
     (schedule.step_unit, (replace(CONSTANT, scheduler="MultiStepLR", horizon=48_000),), "warning"),
@@ -55,16 +63,16 @@ SICK = [
         ),
         "warning",
     ),
-    (optimizer.missing_parameters, (replace(OWNED, missing=("fc.weight",), missing_count=10),), "warning"),
-    (optimizer.missing_parameters, (replace(OWNED, missing=("conv.weight",), missing_count=900),), "critical"),
+    (optimizer.missing_parameters, (replace(OWNED, missing=("fc.weight",), missing_count=10), FRESH), "warning"),
+    (optimizer.missing_parameters, (replace(OWNED, missing=("conv.weight",), missing_count=900), FRESH), "critical"),
     (
         optimizer.stale_parameters,
         (replace(OWNED, missing=("a",), missing_count=1000, foreign=1000, foreign_tensors=3),),
         "critical",
     ),
     (optimizer.duplicated, (replace(OWNED, duplicated=("fc.weight",)),), "warning"),
-    (optimizer.no_momentum, ((replace(SGD, momentum=0.0),), RESNET), "warning"),
-    (optimizer.no_momentum, ((replace(SGD, momentum=0.0),), MLP), "info"),
+    (optimizer.no_momentum, ((replace(SGD, momentum=0.0),), RESNET, FRESH), "warning"),
+    (optimizer.no_momentum, ((replace(SGD, momentum=0.0),), MLP, FRESH), "info"),
     (optimizer.adam_on_sgd_recipe, ((ADAM,), RESNET), "info"),
     (optimizer.coupled_decay, ((replace(ADAM, weight_decay=1e-2),),), "warning"),
     (optimizer.coupled_decay, ((replace(ADAM, weight_decay=1e-5),),), "info"),
@@ -72,10 +80,10 @@ SICK = [
     (optimizer.betas, ((replace(SGD, momentum=0.999),),), "warning"),
     (optimizer.betas, ((replace(ADAM, betas=(0.9, 0.5)),),), "warning"),
     (optimizer.negative, ((replace(SGD, lr=-0.1),), ()), "critical"),
-    (weight_decay.missing, (replace(DECAY, strongest=0.0, forgets_in_steps=None), RESNET), "warning"),
-    (weight_decay.missing, (replace(DECAY, strongest=0.0, epochs=5, forgets_in_steps=None), RESNET), "info"),
+    (weight_decay.missing, (replace(DECAY, strongest=0.0, forgets_in_steps=None), RESNET, FRESH), "warning"),
+    (weight_decay.missing, (replace(DECAY, strongest=0.0, epochs=5, forgets_in_steps=None), RESNET, FRESH), "info"),
     (weight_decay.too_strong, (replace(DECAY, strongest=0.1, forgets_in_steps=10),), "critical"),
-    (weight_decay.too_weak, (replace(DECAY, strongest=1e-7, total=0.0036), RESNET), "warning"),
+    (weight_decay.too_weak, (replace(DECAY, strongest=1e-7, total=0.0036), RESNET, FRESH), "warning"),
     (weight_decay.on_norm_and_bias, ((SGD,),), "info"),
     (batchnorm.momentum, (norms(momentum=0.99), RUN), "warning"),
     (batchnorm.momentum, (norms(momentum=0.7), RUN), "info"),
@@ -92,29 +100,28 @@ SICK = [
     (regularization.too_high, ((DropoutLayer("drop", "Dropout", 0.8, False),),), "warning"),
     (regularization.too_high, ((DropoutLayer("drop", "Dropout", 0.99, False),),), "critical"),
     (regularization.in_eval, ((DropoutLayer("drop", "Dropout", 0.5, True),),), "warning"),
-    (regularization.too_few, (RunLength(3, 391, 50_000), RESNET), "warning"),
+    (regularization.too_few, (RunLength(3, 391, 50_000), RESNET, FRESH), "warning"),
     (regularization.too_many, (RunLength(5000, 391, 50_000),), "info"),
 ]
 
 HEALTHY = [
-    (schedule.missing, (TRACE, (SGD,))),
-    *(
-        (c, (TRACE,))
-        for c in (schedule.never_decays, schedule.decays_too_early, schedule.ends_high, schedule.restarts_at_end)
-    ),
+    (schedule.missing, (TRACE, (SGD,), RESNET)),
+    *((c, (TRACE,)) for c in (schedule.decays_too_early, schedule.restarts_at_end)),
+    *((c, (TRACE, (SGD,), RESNET)) for c in (schedule.never_decays, schedule.ends_high)),
     *((c, (TRACE,)) for c in (schedule.warmup_stuck, schedule.step_unit, schedule.zero_rate)),
     (schedule.wrong_optimizer, ((SchedulerBinding("MultiStepLR", True, 0.1, 0.1, 0.1, False),),)),
     (schedule.overridden, ((SchedulerBinding("MultiStepLR", True, 0.1, 0.1, 0.1, False),), TRACE)),
-    *((c, (OWNED,)) for c in (optimizer.missing_parameters, optimizer.stale_parameters, optimizer.duplicated)),
-    (optimizer.no_momentum, ((SGD,), RESNET)),
+    *((c, (OWNED,)) for c in (optimizer.stale_parameters, optimizer.duplicated)),
+    (optimizer.missing_parameters, (OWNED, FRESH)),
+    (optimizer.no_momentum, ((SGD,), RESNET, FRESH)),
     (optimizer.adam_on_sgd_recipe, ((SGD,), RESNET)),
     *((c, ((ADAM,),)) for c in (optimizer.coupled_decay, optimizer.epsilon, optimizer.betas)),
     (optimizer.epsilon, ((replace(ADAM, eps=1e-4),),)),
     (optimizer.negative, ((SGD,), ())),
-    (weight_decay.missing, (DECAY, RESNET)),
+    (weight_decay.missing, (DECAY, RESNET, FRESH)),
     (weight_decay.too_strong, (DECAY,)),
     (weight_decay.too_strong, (replace(DECAY, strongest=5e-4, forgets_in_steps=2000),)),
-    (weight_decay.too_weak, (DECAY, RESNET)),
+    (weight_decay.too_weak, (DECAY, RESNET, FRESH)),
     (weight_decay.on_norm_and_bias, ((replace(SGD, norms_and_biases=0),),)),
     (batchnorm.momentum, (norms(momentum=0.6), RUN)),
     (batchnorm.momentum, (norms(momentum=0.01), RUN)),
@@ -126,7 +133,7 @@ HEALTHY = [
     (batchnorm.statistics_stale, (RunningStatistics(0.5, 0.5, 85.0, 85.0, 0.05, "bn1"),)),
     (regularization.too_high, ((DropoutLayer("drop", "Dropout", 0.5, False),),)),
     (regularization.in_eval, ((DropoutLayer("drop", "Dropout", 0.5, False),),)),
-    (regularization.too_few, (RUN, RESNET)),
+    (regularization.too_few, (RUN, RESNET, FRESH)),
     (regularization.too_many, (RUN,)),
 ]
 
@@ -139,3 +146,43 @@ def test_sick(check: Any, evidence: tuple[Any, ...], severity: str) -> None:
 @pytest.mark.parametrize(("check", "evidence"), HEALTHY, ids=lambda v: getattr(v, "code", None))
 def test_healthy(check: Any, evidence: tuple[Any, ...]) -> None:
     assert_healthy(check, *evidence)
+
+
+def findings(check: Any, *evidence: Any) -> list[Finding]:
+    return [f for f in check(*evidence) if isinstance(f, Finding)]
+
+
+TRAINED = Pretraining(109, 109)
+NO_DECAY = replace(DECAY, strongest=0.0, forgets_in_steps=None)
+TUNED = [
+    (weight_decay.missing, (NO_DECAY, RESNET, TRAINED)),
+    (weight_decay.missing, (replace(NO_DECAY, classifies=False), RESNET, FRESH)),
+    (weight_decay.too_weak, (replace(DECAY, strongest=1e-7, total=0.0036), RESNET, TRAINED)),
+    (weight_decay.too_weak, (replace(DECAY, total=0.05), RESNET, FRESH)),
+    (optimizer.no_momentum, ((replace(SGD, momentum=0.0),), RESNET, TRAINED)),
+    (regularization.too_few, (RunLength(3, 391, 50_000), RESNET, TRAINED)),
+]
+
+
+@pytest.mark.parametrize(("check", "evidence"), TUNED, ids=lambda v: getattr(v, "code", None))
+def test_fine_tuning_restoration_and_short_runs_get_no_warning(check: Any, evidence: tuple[Any, ...]) -> None:
+    assert [f for f in findings(check, *evidence) if f.severity != "info"] == []
+
+
+def activation(name: str, kind: str, *shape: int) -> Activation:
+    return Activation(name, kind, shape, 0.0, 1.0, True)
+
+
+def step_through(*order: Activation) -> OneStep:
+    return OneStep(2.3, 32, order, (), 1.0, False, None)
+
+
+HALF = (DropoutLayer("drop", "Dropout", 0.5, False),)
+CLASSIFIER = (activation("drop", "Dropout", 32, 512), activation("bn", "BatchNorm1d", 32, 512))
+MAPS = (activation("drop", "Dropout", 32, 16, 8, 8), activation("bn", "BatchNorm2d", 32, 16, 8, 8))
+
+
+def test_dropout_between_convolutions_warns_and_in_the_classifier_informs() -> None:
+    on_maps = findings(regularization.before_batchnorm, step_through(*MAPS), HALF)
+    in_classifier = findings(regularization.before_batchnorm, step_through(*CLASSIFIER), HALF)
+    assert [f.severity for f in (*on_maps, *in_classifier)] == ["warning", "info"]

@@ -183,10 +183,18 @@ def device_of(model: nn.Module) -> torch.device:
     return torch.device("cpu") if tensor is None else tensor.device
 
 
+def in_precision_of(model: nn.Module, inputs: Any) -> Any:
+    """Single-precision inputs cast to the precision of a half-precision model, as its training loop must do."""
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    if dtype not in (torch.float16, torch.bfloat16):
+        return inputs
+    return mapped(inputs, lambda t: t.to(dtype) if t.dtype == torch.float32 else t)
+
+
 def forward(model: nn.Module, batch: Batch) -> Any:
     """The model's raw output on a batch, given as the model takes it: a tensor, keyword arguments, or several inputs."""
     batch = batch.to(device_of(model))
-    inputs = batch.inputs
+    inputs = in_precision_of(model, batch.inputs)
     with user_code("the model's forward"):
         if isinstance(inputs, Mapping):
             return _forward_mapping(model, inputs)

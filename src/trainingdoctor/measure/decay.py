@@ -5,9 +5,13 @@ from typing import Any
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.dataset import length
+from trainingdoctor.measure.dataset import innermost, length
 from trainingdoctor.measure.optimizers import Group
 from trainingdoctor.measure.schedule import ScheduleTrace
+from trainingdoctor.measure.targets import listed_targets
+
+# Criteria of regression, restoration and adversarial training.
+REGRESSIONS = ("MSE", "mse", "L1", "l1", "SmoothL1", "smooth_l1", "Huber", "huber", "GaussianNLL", "PoissonNLL", "BCE")
 
 
 @dataclass(frozen=True)
@@ -15,7 +19,8 @@ class Decay:
     """Weight decay of the group that decays most. rate: its peak learning rate, without momentum.
 
     forgets_in_steps: steps in which decay alone shrinks a weight by e, at the peak rate; None without decay.
-    total: the sum over the run of effective rate times decay; None when the run's length is unknown.
+    total: the sum over the run of effective rate times decay; None when the run's length is unknown.  classifies: the
+    data set lists classes and the criterion is none that regresses.
     """
 
     optimizer: str
@@ -30,6 +35,7 @@ class Decay:
     samples: int | None
     dropouts: int
     label_smoothing: float
+    classifies: bool = True
 
 
 @evidence(optional=("schedule_trace", "train_loader", "epochs", "criterion", "dropout_layers"))
@@ -46,10 +52,11 @@ def decay(
     if not holding:
         raise Unavailable("no parameter group holds a weight matrix")
     group = max(holding, key=lambda g: g.weight_decay)
-    # The schedule is that of group 0; the other groups keep their ratio to it.
-    ratio = group.lr / parameter_groups[0].lr if parameter_groups[0].lr else 1.0
-    peak = schedule_trace.peak * ratio if schedule_trace else group.lr
-    boost = 1 / (1 - group.momentum) if group.momentum and group.momentum < 1 else 1.0
+    # The schedule is that of the leading group; the other groups keep their ratio to it.
+    leading = parameter_groups[schedule_trace.group].lr if schedule_trace else group.lr
+    peak = schedule_trace.peak * (group.lr / leading if leading else 1.0) if schedule_trace else group.lr
+    momentum = 0.0 if group.decoupled else group.momentum or 0.0
+    boost = 1 / (1 - momentum) if momentum < 1 else 1.0
     per_step = peak * boost * group.weight_decay
     steps = schedule_trace.steps if schedule_trace else None
     mean = schedule_trace.mean_over_peak if schedule_trace else 1.0
@@ -66,7 +73,15 @@ def decay(
         samples=length(getattr(train_loader, "dataset", None)),
         dropouts=len(dropout_layers or ()),
         label_smoothing=float(getattr(criterion, "label_smoothing", 0.0) or 0.0),
+        classifies=_classifies(train_loader, criterion),
     )
+
+
+def _classifies(loader: Any, criterion: Any) -> bool:
+    name = getattr(criterion, "__name__", type(criterion).__name__)
+    dataset = getattr(loader, "dataset", None)
+    classes = bool(getattr(innermost(dataset), "classes", ())) or listed_targets(dataset) is not None
+    return classes and not name.startswith(REGRESSIONS)
 
 
 def _coupled_adaptive(group: Group) -> bool:

@@ -9,6 +9,11 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 
+# Optimizers without betas whose step is divided by the size of the gradient, or normalized in another way.
+ADAPTIVE = ("RMSprop", "Adagrad", "Adadelta", "Rprop", "Adafactor", "Muon", "LARS", "Lars")
+# Optimizers that apply weight decay beside the gradient and carry no flag that says so.
+DECOUPLED = ("NAdamW", "AdamP", "SGDP", "Adan", "Lion", "Lamb", "LAMB", "Muon", "Adafactor", "Sophia", "Prodigy")
+
 
 def several(value: Any) -> tuple[Any, ...]:
     """One, a list or a dict of several, as a tuple."""
@@ -34,7 +39,11 @@ def schedulers(scheduler: Any) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class Group:
-    """One parameter group's numbers. place: as written in Python, for `where`.  base_lr: the rate before any schedule."""
+    """One parameter group's numbers. place: as written in Python, for `where`.  base_lr: the rate before any schedule.
+
+    A rate is NaN where the optimizer sets its own (lr=None).  decoupled_flag: what the group itself says about its
+    weight decay, None where it says nothing.
+    """
 
     place: str
     optimizer: str
@@ -48,16 +57,25 @@ class Group:
     weights: int
     norms_and_biases: int
     names: tuple[str, ...] = field(repr=False, default=())
+    decoupled_flag: bool | None = None
 
     @property
     def decoupled(self) -> bool:
         """Whether weight decay is applied beside the gradient, as in AdamW (Loshchilov & Hutter 2019)."""
-        return self.optimizer in ("AdamW", "NAdamW", "Lion", "Lamb", "LAMB", "Muon", "MuonAdamW")
+        if self.decoupled_flag is not None:
+            return self.decoupled_flag
+        return "AdamW" in self.optimizer or self.optimizer in DECOUPLED
 
     @property
     def adaptive(self) -> bool:
-        """Whether the step is divided by a running size of the gradient."""
-        return self.betas is not None or self.optimizer in ("RMSprop", "Adagrad", "Adadelta", "Rprop")
+        """Whether the step is divided by a running size of the gradient, or normalized."""
+        return self.betas is not None or self.optimizer in ADAPTIVE
+
+    @property
+    def averages_itself(self) -> bool:
+        """Whether it keeps an average of the weights or finds its own rate, so that no schedule is needed."""
+        own = self.optimizer in ("LBFGS", "ASGD", "Rprop", "Prodigy") or self.optimizer.startswith("DAdapt")
+        return own or "ScheduleFree" in self.optimizer
 
 
 @evidence(optional=("model",))
@@ -75,20 +93,26 @@ def parameter_groups(optimizers: tuple[Any, ...], model: nn.Module | None) -> tu
 def _group(place: str, optimizer: str, group: Mapping[str, Any], names: Mapping[int, str]) -> Group:
     parameters = list(group["params"])
     betas = group.get("betas")
+    rate, flag = group.get("lr"), group.get("decoupled_weight_decay")
     return Group(
         place=place,
         optimizer=optimizer,
-        lr=float(group.get("lr", float("nan"))),
-        base_lr=float(group.get("initial_lr", group.get("lr", float("nan")))),
+        lr=_rate(rate),
+        base_lr=_rate(group.get("initial_lr", rate)),
         weight_decay=float(group.get("weight_decay") or 0.0),
         momentum=None if group.get("momentum") is None else float(group["momentum"]),
         nesterov=bool(group.get("nesterov", False)),
-        betas=None if betas is None else (float(betas[0]), float(betas[1])),
+        betas=None if betas is None or len(betas) < 2 else (float(betas[0]), float(betas[1])),
         eps=None if group.get("eps") is None else _number(group["eps"]),
         weights=sum(p.numel() for p in parameters if p.ndim > 1),
         norms_and_biases=sum(p.numel() for p in parameters if p.ndim <= 1),
         names=tuple(names[id(p)] for p in parameters if id(p) in names),
+        decoupled_flag=None if flag is None else bool(flag),
     )
+
+
+def _rate(value: Any) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _number(value: Any) -> float:
@@ -160,6 +184,14 @@ class SchedulerBinding:
     started: bool
 
 
+def same_optimizer(one: Any, other: Any) -> bool:
+    """Whether both are one optimizer: the same object, or one wraps the other (SAM, accelerate) and shares its groups."""
+    if one is other:
+        return True
+    groups = {id(g) for g in getattr(one, "param_groups", ())}
+    return any(id(g) in groups for g in getattr(other, "param_groups", ()))
+
+
 @evidence()
 def scheduler_bindings(optimizers: tuple[Any, ...], schedulers: tuple[Any, ...]) -> tuple[SchedulerBinding, ...]:
     """For each scheduler: the optimizer it is bound to, and the rate it believes that one has."""
@@ -173,7 +205,7 @@ def scheduler_bindings(optimizers: tuple[Any, ...], schedulers: tuple[Any, ...])
         found.append(
             SchedulerBinding(
                 scheduler=type(scheduler).__name__,
-                bound=any(bound_to is o for o in optimizers),
+                bound=any(same_optimizer(bound_to, o) for o in optimizers),
                 base=float(base[0]) if base else None,
                 expected=float(last[0]) if last else None,
                 actual=float(bound_to.param_groups[0]["lr"]),

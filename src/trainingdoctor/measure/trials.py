@@ -105,7 +105,8 @@ def rate_trials(
     `seconds` is shared by the trials: the number of steps follows from a timed step.
     """
     groups = parameter_groups
-    peak = schedule_trace.peak if schedule_trace and schedule_trace.peak > 0 else groups[0].lr
+    leading = groups[schedule_trace.group if schedule_trace else 0].lr
+    peak = schedule_trace.peak if schedule_trace and schedule_trace.peak > 0 else leading
     if not peak > 0:
         raise Unavailable(f"the learning rate is {peak:g}: there is nothing to try")
     batches = small_batches(train_batches)
@@ -113,7 +114,7 @@ def rate_trials(
     scaling = min(1.0, batches[0].size / max(batch_size.samples, 1)) ** (0.5 if adaptive else 1.0)
     training = Training(model=model, criterion=criterion, optimizer=optimizer)
     chance = chance_loss(batches)
-    base = scaling * peak / groups[0].lr if groups[0].lr else 1.0
+    base = scaling * peak / leading if leading else 1.0
     enough = -math.inf if chance is None else LEARNS_WELL * chance
     run = _Runner(training, batches, optimizers, amp, grad_clip, base, enough)
     initial, per_step = run.timed()

@@ -1,0 +1,47 @@
+"""Whether the model's weights have been trained before: what is right from scratch is wrong for fine-tuning."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from trainingdoctor.evidence import evidence
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """How many normalization layers there are, and how many of them have left their initial state.
+
+    A fresh normalization layer has one scale and one shift for all channels (1 and 0, or 0 where a residual branch is
+    silenced) and no running statistics; training moves them apart.
+    """
+
+    layers: int
+    moved: int
+
+    @property
+    def done(self) -> bool:
+        """Whether the weights come from an earlier training; False as well where no layer could tell."""
+        return self.layers > 0 and self.moved >= 0.5 * self.layers
+
+
+@evidence()
+def pretraining(model: nn.Module) -> Pretraining:
+    """Look at the scales, shifts and running statistics of the normalization layers."""
+    layers = list(_norms(model))
+    return Pretraining(len(layers), sum(map(_has_moved, layers)))
+
+
+def _norms(model: nn.Module) -> Iterator[nn.Module]:
+    for module in model.modules():
+        leaf = not any(True for _ in module.children())
+        weight = getattr(module, "weight", None)
+        if leaf and "norm" in type(module).__name__.lower() and isinstance(weight, Tensor) and weight.ndim == 1:
+            yield module
+
+
+@torch.no_grad()
+def _has_moved(module: nn.Module) -> bool:
+    tensors = (getattr(module, name, None) for name in ("weight", "bias", "running_mean"))
+    return any(isinstance(t, Tensor) and t.numel() > 1 and bool((t != t.flatten()[0]).any()) for t in tensors)
