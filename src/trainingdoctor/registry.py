@@ -39,6 +39,7 @@ MEASURE_MODULES = (
     "balance",
     "lengths",
     "trials",
+    "lr_range",
     "overfit",
 )
 

@@ -1,0 +1,96 @@
+"""What a range test's losses say: where the loss starts to fall, falls fastest, and climbs again."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainingdoctor.measure.ramp import spread
+
+Numbers = NDArray[np.float64]
+
+# The ends of the stable interval lie where a tenth of the whole fall is done, and where a tenth of it is lost again.
+TENTH = 0.1
+# A fall counts when it is this many standard errors of the smoothed loss, and this share of the start.
+ERRORS, SHARE = 5.0, 0.01
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of one curve, or of the median of several. All positions are indices of rates.
+
+    start: loss before the ramp.  loss: smoothed, as far as the curve goes.  falls: the first index at which a tenth
+    of the fall is done; None where nothing was learned.  steepest: where it falls fastest.  edge: the last index
+    before a tenth of the fall is lost again.  climbs: whether the ramp went on beyond the edge.
+    """
+
+    start: float
+    loss: tuple[float, ...]
+    falls: int | None = None
+    steepest: int | None = None
+    edge: int | None = None
+    climbs: bool = False
+
+
+def shape(runs: Sequence[Sequence[float]], count: int) -> Shape:
+    """The shape of the runs' median. Each run is the loss before the ramp and after each of up to `count` rates.
+
+    Each run is smoothed (a Gaussian of a fiftieth of the ramp), and then the median over the runs is taken; a run that ended early counts as
+    infinitely high from there on.
+    """
+    early = max(3, count // 20)
+    start = median(x for run in runs for x in run[:early] if math.isfinite(x))
+    noise = median(spread([x for x in run if math.isfinite(x)]) for run in runs)
+    kernel = gaussian(max(1.0, count / 50))
+    ceiling = start + max(start - lowest(runs), 10 * noise, 1e-12)
+    together = np.full((len(runs), count), np.inf)
+    for row, run in zip(together, runs, strict=True):
+        values = smoothed(np.array(run[1:], dtype=float), kernel, ceiling)
+        row[: len(values)] = values
+    middle = np.median(together, axis=0)
+    loss = middle[np.isfinite(middle)]
+    error = noise * float(np.sqrt((kernel**2).sum())) / math.sqrt(len(runs))
+    least = max(ERRORS * error, SHARE * abs(start))
+    return _read(start, loss, least, len(loss) < count)
+
+
+def _read(start: float, loss: Numbers, least: float, ended: bool) -> Shape:
+    low = int(loss.argmin()) if len(loss) else 0
+    if not len(loss) or start - loss[low] <= least:
+        return Shape(start, tuple(loss.tolist()))
+    fall = start - float(loss[low])
+    still = np.flatnonzero(loss[: low + 1] > start - TENTH * fall)
+    falls = int(still[-1]) + 1 if len(still) else 0
+    lost = np.flatnonzero(loss[low:] > loss[low] + TENTH * fall)
+    edge = low + int(lost[0]) - 1 if len(lost) else len(loss) - 1
+    slopes = np.gradient(loss) if len(loss) > 1 else np.zeros(1)
+    steepest = falls + int(slopes[falls : low + 1].argmin())
+    return Shape(start, tuple(loss.tolist()), falls, steepest, edge, bool(len(lost)) or ended)
+
+
+def lowest(runs: Sequence[Sequence[float]]) -> float:
+    """The lowest median of three successive losses in any run: one lucky batch does not count."""
+    medians = [median(run[i : i + 3]) for run in runs for i in range(max(1, len(run) - 2))]
+    return min((m for m in medians if math.isfinite(m)), default=math.inf)
+
+
+def gaussian(width: float) -> Numbers:
+    """Weights of a Gaussian of `width` steps that sum to 1, cut at three widths."""
+    reach = math.ceil(3 * width)
+    weights: Numbers = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    weights /= weights.sum()
+    return weights
+
+
+def smoothed(losses: Numbers, kernel: Numbers, ceiling: float) -> Numbers:
+    """Centred mean, so that nothing lags behind its rate. Losses above `ceiling`, NaN and infinity count as `ceiling`."""
+    if not len(losses):
+        return losses
+    capped = np.minimum(np.nan_to_num(losses, nan=ceiling, posinf=ceiling, neginf=ceiling), ceiling)
+    reach = len(kernel) // 2
+    weight = np.convolve(np.pad(np.ones(len(capped)), reach), kernel, "valid")
+    result: Numbers = np.convolve(np.pad(capped, reach), kernel, "valid") / weight
+    return result
