@@ -107,4 +107,4 @@ def _deliver(curve: LrCurve, name: str, format: str) -> None:
 
     console = Console()
     for line in lines(curve, name):
-        console.print(line)
+        console.print(line, soft_wrap=True)

@@ -58,4 +58,4 @@ def _deliver(trace: ScheduleTrace, name: str, format: str) -> None:
 
     console = Console()
     for line in lines(trace, name):
-        console.print(line)
+        console.print(line, soft_wrap=True)

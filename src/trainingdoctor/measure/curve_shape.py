@@ -36,25 +36,32 @@ class Shape:
 
 
 def shape(runs: Sequence[Sequence[float]], count: int) -> Shape:
-    """The shape of the runs' median. Each run is the loss before the ramp and after each of up to `count` rates.
+    """The shape of the runs' median, smoothed by a Gaussian of a fiftieth of the ramp.
 
-    Each run is smoothed (a Gaussian of a fiftieth of the ramp), and then the median over the runs is taken; a run that ended early counts as
-    infinitely high from there on.
+    Each run is the loss before the ramp and after each of up to `count` rates. A run that ended early counts as
+    infinitely high from there on, and the median ends where half of the runs did.
     """
-    early = max(3, count // 20)
-    start = median(x for run in runs for x in run[:early] if math.isfinite(x))
-    noise = median(spread([x for x in run if math.isfinite(x)]) for run in runs)
+    middle = median_run(runs, count)
+    early = middle[: 1 + max(4, count // 10)]
+    if not len(early):
+        return Shape(math.nan, ())
+    start, noise = float(np.median(early)), spread(middle.tolist())
     kernel = gaussian(max(1.0, count / 50))
-    ceiling = start + max(start - lowest(runs), 10 * noise, 1e-12)
-    together = np.full((len(runs), count), np.inf)
+    ceiling = start + max(start - lowest(middle), 10 * noise, 1e-12)
+    loss = smoothed(middle[1:], kernel, ceiling)
+    # Of the smoothed loss and of the start together; a median's variance is pi/2 that of a mean.
+    error = noise * math.sqrt(float((kernel**2).sum()) + math.pi / 2 / len(early))
+    return _read(start, loss, max(ERRORS * error, SHARE * abs(start)), len(middle) <= count)
+
+
+def median_run(runs: Sequence[Sequence[float]], count: int) -> Numbers:
+    """The median of the runs, index by index, as far as it is finite."""
+    together = np.full((len(runs), count + 1), np.inf)
     for row, run in zip(together, runs, strict=True):
-        values = smoothed(np.array(run[1:], dtype=float), kernel, ceiling)
-        row[: len(values)] = values
-    middle = np.median(together, axis=0)
-    loss = middle[np.isfinite(middle)]
-    error = noise * float(np.sqrt((kernel**2).sum())) / math.sqrt(len(runs))
-    least = max(ERRORS * error, SHARE * abs(start))
-    return _read(start, loss, least, len(loss) < count)
+        row[: len(run)] = np.nan_to_num(np.array(run, dtype=float), nan=np.inf, posinf=np.inf, neginf=np.inf)
+    middle: Numbers = np.median(together, axis=0)
+    ends = np.flatnonzero(~np.isfinite(middle))
+    return middle[: ends[0]] if len(ends) else middle
 
 
 def _read(start: float, loss: Numbers, least: float, ended: bool) -> Shape:
@@ -71,10 +78,9 @@ def _read(start: float, loss: Numbers, least: float, ended: bool) -> Shape:
     return Shape(start, tuple(loss.tolist()), falls, steepest, edge, bool(len(lost)) or ended)
 
 
-def lowest(runs: Sequence[Sequence[float]]) -> float:
-    """The lowest median of three successive losses in any run: one lucky batch does not count."""
-    medians = [median(run[i : i + 3]) for run in runs for i in range(max(1, len(run) - 2))]
-    return min((m for m in medians if math.isfinite(m)), default=math.inf)
+def lowest(losses: Numbers) -> float:
+    """The lowest median of three successive losses: one lucky batch does not count."""
+    return min(float(median(losses[i : i + 3].tolist())) for i in range(max(1, len(losses) - 2)))
 
 
 def gaussian(width: float) -> Numbers:
@@ -86,10 +92,10 @@ def gaussian(width: float) -> Numbers:
 
 
 def smoothed(losses: Numbers, kernel: Numbers, ceiling: float) -> Numbers:
-    """Centred mean, so that nothing lags behind its rate. Losses above `ceiling`, NaN and infinity count as `ceiling`."""
+    """Centred mean, so that nothing lags behind its rate. Losses above `ceiling` count as `ceiling`."""
     if not len(losses):
         return losses
-    capped = np.minimum(np.nan_to_num(losses, nan=ceiling, posinf=ceiling, neginf=ceiling), ceiling)
+    capped = np.minimum(losses, ceiling)
     reach = len(kernel) // 2
     weight = np.convolve(np.pad(np.ones(len(capped)), reach), kernel, "valid")
     result: Numbers = np.convolve(np.pad(capped, reach), kernel, "valid") / weight

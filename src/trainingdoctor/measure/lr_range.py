@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trainingdoctor.plots.canvas import Target
 
 # The part of the stable edge that is suggested; see `LrCurve.suggested`.
-SUGGESTED = (0.1, 1 / 3)
+SUGGESTED = (0.2, 0.5)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class LrCurve:
 
     @property
     def loss(self) -> tuple[float, ...]:
-        """Smoothed loss after each rate, median over the seeds, as far as half of the runs went."""
+        """Loss after each rate, median over the seeds, smoothed; as far as more than half of the runs went."""
         return self.shape.loss
 
     @property
@@ -60,7 +60,7 @@ class LrCurve:
         """The stable interval: from the rate at which the loss starts to fall to the last one before it climbs.
 
         These are Smith's bounds (2017, arXiv:1506.01186, section 3.3: where the accuracy "starts to increase" and
-        where it "slows, becomes ragged, or starts to fall"), read off the smoothed median: where a tenth of the whole
+        where it "slows, becomes ragged, or starts to fall"), read off the smoothed median of the seeds: where a tenth of the whole
         fall is done, and where a tenth of it is lost again. None where the loss did not fall by more than its noise.
         """
         return self._bounds(self.shape)
@@ -93,7 +93,11 @@ class LrCurve:
 
     @property
     def suggested(self) -> tuple[float, float] | None:
-        """A tenth to a third of the edge, within the stable interval: a rate to start from, or a schedule's peak."""
+        """A fifth to a half of the edge, within the stable interval: a rate to start from, or a schedule's peak.
+
+        Smith (2017, section 3.3) calls the best rate "usually within a factor of two" of the largest that converges;
+        the edge itself is too near to that. Measured by `benchmarks/lr_range.py`: see there.
+        """
         if self.stable is None:
             return None
         low, edge = self.stable

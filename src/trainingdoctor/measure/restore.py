@@ -95,7 +95,7 @@ class _Memory:
         """Remember `value` and what it reaches; `data` marks loaders, whose large containers are not copied."""
         if value is None or isinstance(value, str | bytes | int | float | complex) or id(value) in self.seen:
             return
-        if depth > _DEPTH or isinstance(value, _OPAQUE) or type(value).__module__.startswith(_FOREIGN):
+        if depth > _DEPTH or isinstance(value, _OPAQUE) or _foreign(value):
             return
         self.seen.add(id(value))
         self.alive.append(value)
@@ -133,6 +133,11 @@ class _Memory:
             return [value.__self__]
         attributes = getattr(value, "__dict__", None)
         return [attributes] if isinstance(attributes, dict) else []
+
+
+def _foreign(value: Any) -> bool:
+    """Whether `value` belongs to the machinery below. torch's generators live there as well, and are not."""
+    return type(value).__module__.startswith(_FOREIGN) and not isinstance(value, torch.Generator)
 
 
 def _tensor(value: Tensor) -> Undo:

@@ -47,8 +47,24 @@ def _mark_stable(axes: Axes, curve: "LrCurve") -> None:
 
 
 def _mark_rate(axes: Axes, curve: "LrCurve") -> None:
-    if curve.rate > 0:
-        axes.axvline(curve.rate, color=RED, linewidth=1.6, linestyle="--", label=f"your rate: {curve.rate:g}")
+    if curve.rate <= 0:
+        return
+    axes.axvline(curve.rate, color=RED, linewidth=1.6, linestyle="--")
+    # On the side where there is more room.
+    left, right = axes.get_xlim()
+    before = curve.rate > math.sqrt(left * right)
+    axes.annotate(
+        f"your rate: {curve.rate:.3g}",
+        (curve.rate, 0.98),
+        (-5 if before else 5, 0),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="right" if before else "left",
+        va="top",
+        color=RED,
+        fontsize=10,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2},
+    )
 
 
 def _limits(curve: "LrCurve") -> tuple[float, float]:
@@ -81,4 +97,4 @@ def _title(curve: "LrCurve") -> str:
         "above": "lies above the stable edge",
         "unknown": "is beyond the rates tried",
     }[curve.place]
-    return f"Range test: your rate {curve.rate:g} {place}"
+    return f"Range test: your rate {curve.rate:.3g} {place}"

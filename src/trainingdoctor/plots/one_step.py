@@ -17,30 +17,34 @@ NAMES = 24
 
 
 def draw(step: "OneStep", target: Path | None) -> Figure:
-    """Three panels over the layers: activations' spread, gradients against weights, updates against weights."""
-    updates = any(p.update is not None for p in step.weights)
-    figure = new_figure(9.0, 8.6 if updates else 6.2)
-    panels = figure.subplots(3 if updates else 2, 1)
+    """Panels over the layers: activations' spread, gradients against weights, and updates against weights if any."""
+    updates = [p.update for p in step.weights]
+    stepped = any(u is not None for u in updates)
+    figure = new_figure(9.0, 7.6 if stepped else 5.6)
+    panels = figure.subplots(3 if stepped else 2, 1)
     figure.suptitle(f"One step on {step.batch_size} samples: loss {step.loss:.3g}", x=0.01, ha="left", fontsize=11)
     _activations(panels[0], step)
-    names = [p.name for p in step.weights]
+    names = [p.name.removesuffix(".weight") for p in step.weights]
     gradients = [None if p.gradient is None or not p.weight else p.gradient / p.weight for p in step.weights]
-    _bars(panels[1], names, gradients, ORANGE, "|gradient| / |weight|", "gradients, by depth")
-    if updates:
-        _bars(panels[2], names, [p.update for p in step.weights], GREEN, "|change| / |weight|", "updates, by depth")
-        panels[2].axhline(1e-3, color=GREY, linestyle="--", linewidth=1.0)
-        panels[2].annotate("1e-3", (1.0, 1e-3), xycoords=("axes fraction", "data"), fontsize=8, color=GREY)
+    # Gradients and updates have the same layers below each other: named once.
+    hidden = [""] * len(names)
+    title = "gradients of the weights, by depth"
+    _marks(panels[1], hidden if stepped else names, gradients, ORANGE, "|gradient| / |weight|", title)
+    if stepped:
+        _marks(panels[2], names, updates, GREEN, "|change| / |weight|", "updates of the weights, by depth")
+        panels[2].axhline(1e-3, color=GREY, linestyle="--", linewidth=1.0, label="1e-3, the rule of thumb of CS231n")
+        panels[2].legend(loc="best", fontsize=8, frameon=False)
     return delivered(figure, target)
 
 
 def _activations(axes: Axes, step: "OneStep") -> None:
     stds = [a.std for a in step.activations]
-    _bars(
+    _marks(
         axes,
         [a.name for a in step.activations],
         stds,
         BLUE,
-        "standard deviation of the output",
+        "std of the output",
         "activations, in the order they ran",
     )
     for i, activation in enumerate(step.activations):
@@ -58,7 +62,7 @@ def _activations(axes: Axes, step: "OneStep") -> None:
             break
 
 
-def _bars(
+def _marks(
     axes: Axes, names: Sequence[str], values: Sequence[float | None], colour: str, label: str, title: str
 ) -> None:
     """One mark per layer on a logarithmic axis; what is zero or missing is a cross at the bottom."""
@@ -67,6 +71,7 @@ def _bars(
     absent = [i for i, v in enumerate(values) if v is None or v == 0]
     axes.plot([i for i, _ in known], [v for _, v in known], color=colour, marker="o", markersize=3.5, linewidth=1.2)
     axes.set_yscale("log")
+    axes.set_ylim(*_decades([v for _, v in known]))
     if absent:
         axes.plot(
             absent, [0.03] * len(absent), "x", color=RED, transform=axes.get_xaxis_transform(), label="zero or none"
@@ -77,6 +82,12 @@ def _bars(
     axes.set_xlim(-0.5, max(len(names) - 0.5, 0.5))
     axes.set_ylabel(label, fontsize=9)
     axes.set_title(title, loc="left", fontsize=10)
+
+
+def _decades(values: Sequence[float]) -> tuple[float, float]:
+    """Whole decades around the values: small differences look small."""
+    low, high = (min(values), max(values)) if values else (0.5, 0.5)
+    return 10.0 ** math.floor(math.log10(low / 1.2)), 10.0 ** math.ceil(math.log10(high * 1.2))
 
 
 def _short(name: str) -> str:

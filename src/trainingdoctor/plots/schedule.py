@@ -1,5 +1,6 @@
 """The picture of a schedule."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
@@ -37,24 +38,27 @@ def draw(trace: "ScheduleTrace", target: Target) -> Figure:
 
 
 def _annotate(axes: Axes, trace: "ScheduleTrace", edges: list[float]) -> None:
-    middle = edges[trace.rates.index(trace.peak)]
+    """A dot at the peak; a line where the scheduler raises, or where the simulation stops."""
     if not trace.constant:
-        axes.plot([middle], [trace.peak], marker="o", color=BLUE, markersize=5)
+        axes.plot([edges[trace.rates.index(trace.peak)]], [trace.peak], marker="o", color=BLUE, markersize=5)
     if trace.error is not None:
-        axes.axvline(edges[-1], color=RED, linestyle="--", linewidth=1.4)
-        words = f"raises here:\n{trace.error[:60]}"
-        axes.annotate(
-            words,
-            (edges[-1], trace.peak),
-            (-6, -4),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            color=RED,
-            fontsize=9,
-        )
+        _line(axes, edges[-1], RED, fill(f"raises here: {trace.error}", 34, max_lines=5))
     elif edges[-1] < trace.epochs:
-        axes.axvline(edges[-1], color=GREY, linestyle="--", linewidth=1.0)
-        axes.annotate(
-            "simulated to here", (edges[-1], trace.peak), (4, 0), textcoords="offset points", color=GREY, fontsize=9
-        )
+        _line(axes, edges[-1], GREY, "simulated to here")
+
+
+def _line(axes: Axes, x: float, colour: str, words: str) -> None:
+    axes.axvline(x, color=colour, linestyle="--", linewidth=1.4)
+    right = x < 0.6 * axes.get_xlim()[1]
+    axes.annotate(
+        words,
+        (x, 0.97),
+        (6 if right else -6, 0),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="top",
+        color=colour,
+        fontsize=9,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2},
+    )

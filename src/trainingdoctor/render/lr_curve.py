@@ -25,7 +25,7 @@ def lines(curve: "LrCurve", name: str) -> Iterator[Text]:
     if curve.steepest is not None:
         yield _line("steepest descent", f"{curve.steepest:.2g}", "", "")
     a, b = curve.suggested
-    yield _line("suggested", f"{a:.2g} to {b:.2g}", "bold green", "a tenth to a third of the edge")
+    yield _line("suggested", f"{a:.2g} to {b:.2g}", "bold green", "a fifth to a half of the edge")
     yield _line("your rate", f"{curve.rate:.3g}", PLACES[curve.place], place(curve))
 
 
