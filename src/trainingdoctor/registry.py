@@ -40,6 +40,7 @@ MEASURE_MODULES = (
     "balance",
     "lengths",
     "trials",
+    "lr_range",
     "overfit",
     "samples",
     "probe",

@@ -3,8 +3,8 @@
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,8 +17,15 @@ from trainingdoctor.measure.alignment import kinds_of_change
 from trainingdoctor.measure.batches import Batch, augmented, tensors
 from trainingdoctor.measure.dataset import length, sampler_of
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from trainingdoctor.plots.canvas import Path
+
 # Larger images are shrunk to this side before draws are compared: shifts and mirrors survive it.
 SIDE = 48
+# What is kept to be looked at: some samples, at most so many pixels a side.
+PICTURES, PICTURE = 6, 96
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class AugmentationPairs:
     kinds: what changed between draws, of mirrored, flipped_vertically, shifted, colour, erased, mixed, other, each with
     the share of pairs that show it.  uses_randomness: a draw moved a random state or its transforms are random by name.
     per_pixel: the targets are maps, as in segmentation, which change along with the images.
+    pictures: of images, some samples' draws (draws, samples, channels, height, width), made small; None otherwise.
     """
 
     samples: int
@@ -41,6 +49,16 @@ class AugmentationPairs:
     side: int
     size: int | None
     per_pixel: bool = False
+    pictures: Tensor | None = field(default=None, repr=False, compare=False)
+
+    def plot(self, target: "Path | None" = None) -> "Figure":
+        """Draw the pictures as a grid: a sample per row, a draw per column. Raises Unavailable without images.
+
+        target: a file to write (.png, .svg, .pdf), or None; returns the figure.
+        """
+        from trainingdoctor.plots.augmentation import draw
+
+        return draw(self, target)
 
 
 @evidence(cost="probe", optional=("augment_on_device", "dataset_facts"))
@@ -94,7 +112,14 @@ def measure_pairs(
         side=int(max(stack.shape[3:])) if image else 0,
         size=size,
         per_pixel=isinstance(batches[0].targets, Tensor) and batches[0].targets.ndim >= 3,
+        pictures=pictures(stack) if image else None,
     )
+
+
+def pictures(stack: Tensor) -> Tensor:
+    """The draws of a few samples spread over all, at most `PICTURE` pixels a side."""
+    chosen = torch.linspace(0, stack.shape[1] - 1, min(PICTURES, stack.shape[1])).long()
+    return _small(stack[:, chosen], PICTURE).clone()
 
 
 def _input(batch: Batch) -> Tensor:
@@ -105,11 +130,11 @@ def _input(batch: Batch) -> Tensor:
     return image.detach().float().cpu()
 
 
-def _small(stack: Tensor) -> Tensor:
+def _small(stack: Tensor, side: int = SIDE) -> Tensor:
     draws, samples = stack.shape[:2]
-    if max(stack.shape[3:]) <= SIDE:
+    if max(stack.shape[3:]) <= side:
         return stack
-    small = functional.interpolate(stack.flatten(0, 1), size=(SIDE, SIDE), mode="area")
+    small = functional.interpolate(stack.flatten(0, 1), size=(side, side), mode="area")
     return small.reshape(draws, samples, *small.shape[1:])
 
 

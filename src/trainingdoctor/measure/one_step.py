@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, prediction, tensors
+from trainingdoctor.measure.calling import user_code
 from trainingdoctor.measure.steps import backward, compute_loss, training_step
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from trainingdoctor.plots.canvas import Path
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,15 @@ class OneStep:
         """Trainable matrices and kernels, in the model's order; embeddings excluded."""
         return tuple(p for p in self.parameters if p.ndim >= 2 and p.trainable and "Embedding" not in p.kind)
 
+    def plot(self, target: "Path | None" = None) -> "Figure":
+        """Draw by depth: the size of the activations, of the gradients, and of the updates.
+
+        target: a file to write (.png, .svg, .pdf), or None; returns the figure.
+        """
+        from trainingdoctor.plots.one_step import draw
+
+        return draw(self, target)
+
 
 @evidence(cost="probe", optional=("optimizers", "amp", "grad_clip"))
 def one_step(
@@ -98,18 +113,35 @@ def one_step(
     samples: int = 32,
 ) -> OneStep:
     """Make one step of the user's training on real samples, and a second one to time it."""
-    batch = train_batches[0].first(samples)
-    model.train()
-    step = measure_step(model, batch, criterion, amp, list(optimizers or ()))
-    if optimizers is None:
+    return timed_step(model, train_batches[0].first(samples), criterion, optimizers or (), amp, grad_clip)
+
+
+def timed_step(
+    model: nn.Module,
+    batch: Batch,
+    criterion: Callable[..., Any],
+    optimizers: Sequence[Any],
+    amp: Any = None,
+    grad_clip: float | None = None,
+) -> OneStep:
+    """A watched step in train() mode, and with optimizers a second one to time it. Changes the model."""
+    with user_code("model.train()"):
+        model.train()
+    step = measure_step(model, batch, criterion, amp, list(optimizers), grad_clip)
+    if not optimizers:
         return step
     started = time.perf_counter()
     training_step(model, batch, criterion, optimizers, amp, grad_clip)
-    return OneStep(**{**vars(step), "seconds": time.perf_counter() - started})
+    return replace(step, seconds=time.perf_counter() - started)
 
 
 def measure_step(
-    model: nn.Module, batch: Batch, criterion: Callable[..., Any], amp: Any = None, optimizers: list[Any] | None = None
+    model: nn.Module,
+    batch: Batch,
+    criterion: Callable[..., Any],
+    amp: Any = None,
+    optimizers: list[Any] | None = None,
+    grad_clip: float | None = None,
 ) -> OneStep:
     """Forward, backward and (with optimizers) a step of `model` on `batch`, watched. Changes the model."""
     model.zero_grad(set_to_none=True)
@@ -119,8 +151,9 @@ def measure_step(
         raise Unavailable(f"the criterion returns {tuple(loss.shape)} numbers, not one: there is nothing to descend")
     backward(loss)
     before = {n: p.detach().clone() for n, p in model.named_parameters()} if optimizers else {}
-    for optimizer in optimizers or ():
-        optimizer.step()
+    with clipped(model, grad_clip if optimizers else None), user_code("optimizer.step()"):
+        for optimizer in optimizers or ():
+            optimizer.step()
     logits = _prediction_or_none(output)
     return OneStep(
         loss=float(loss.detach()),
@@ -132,6 +165,19 @@ def measure_step(
         seconds=None,
         input_side=_side(batch),
     )
+
+
+@contextmanager
+def clipped(model: nn.Module, norm: float | None) -> Iterator[None]:
+    """Gradients clipped to `norm` inside the block, and as they were after it."""
+    if not norm:
+        yield
+        return
+    before = [(p.grad, p.grad.clone()) for p in model.parameters() if p.grad is not None]
+    nn.utils.clip_grad_norm_(model.parameters(), norm)
+    yield
+    for gradient, value in before:
+        gradient.copy_(value)
 
 
 def _side(batch: Batch) -> int | None:

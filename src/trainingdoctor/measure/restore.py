@@ -3,7 +3,7 @@
 import random
 import types
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.training import Training
@@ -27,26 +28,59 @@ _FOREIGN = ("multiprocessing", "threading", "concurrent", "asyncio", "logging", 
 
 
 @contextmanager
-def restored(training: Training) -> Iterator[None]:
-    """Undo on exit whatever the block does to the training's objects and to the random states.
+def restored(*objects: Any) -> Iterator[None]:
+    """Undo on exit whatever the block does to a training's parts and to the random states, after an exception too.
+
+    objects: any number of models, optimizers, schedulers, criteria, scalers, loaders, data sets, transforms, lists of
+    such, or a whole `Training`; what is None is passed over.
 
     Restored bit for bit: parameters and buffers (data, gradient, requires_grad), train/eval modes, hooks and every
     other attribute of modules, optimizer and scheduler state, random generators and plain attributes that the
     loaders, data sets and transforms own, the random states of Python, NumPy and torch, and torch's global switches.
-    Large arrays and long lists of a data set are taken as constant. Raises Unavailable for a model with lazy
+    Large arrays and long lists of a data set are taken as constant; what a generator has yielded does not come back.
+    Costs a copy of the parameters, the buffers and the optimizer state. Raises Unavailable for a model with lazy
     parameters: they cannot be made lazy again.
+
+    >>> import torch, trainingdoctor
+    >>> model = torch.nn.Linear(4, 2)
+    >>> optimizer = torch.optim.Adam(model.parameters())
+    >>> before = model.weight.clone()
+    >>> with trainingdoctor.restored(model, optimizer):
+    ...     model(torch.randn(8, 4)).sum().backward()
+    ...     optimizer.step()
+    ...     moved = not torch.equal(model.weight, before)
+    >>> moved, torch.equal(model.weight, before), model.weight.grad, len(optimizer.state)
+    (True, True, None, 0)
     """
     undo = [*_global_state()]
     memory = _Memory()
-    for value in (training.model, training.criterion, training.optimizer, training.scheduler):
-        memory.keep(value, data=False)
-    for value in (training.train_loader, training.val_loader, training.augment_on_device):
-        memory.keep(value, data=True)
+    # What holds parameters comes first: what a data set reaches as well must not count as data.
+    for value, data in sorted(_parts(objects), key=lambda part: part[1]):
+        memory.keep(value, data=data)
     try:
         yield
     finally:
         for step in (*reversed(memory.undo), *undo):
             step()
+
+
+def _parts(objects: Iterable[Any]) -> Iterator[tuple[Any, bool]]:
+    """Each object, and whether it is data."""
+    for value in objects:
+        if isinstance(value, Training):
+            yield from ((part, False) for part in (value.model, value.criterion, value.optimizer, value.scheduler))
+            yield from ((part, True) for part in (value.train_loader, value.val_loader, value.augment_on_device))
+        else:
+            yield value, _is_data(value)
+
+
+def _is_data(value: Any) -> bool:
+    """Whether `value` gives samples: its large arrays are the data, which nothing here writes to."""
+    if isinstance(value, DataLoader | Dataset | Sampler):
+        return True
+    if isinstance(value, nn.Module | Tensor | Mapping | list | tuple) or hasattr(value, "state_dict"):
+        return False
+    return hasattr(value, "__iter__") or hasattr(value, "__getitem__")
 
 
 class _Memory:
@@ -61,7 +95,7 @@ class _Memory:
         """Remember `value` and what it reaches; `data` marks loaders, whose large containers are not copied."""
         if value is None or isinstance(value, str | bytes | int | float | complex) or id(value) in self.seen:
             return
-        if depth > _DEPTH or isinstance(value, _OPAQUE) or type(value).__module__.startswith(_FOREIGN):
+        if depth > _DEPTH or isinstance(value, _OPAQUE) or _foreign(value):
             return
         self.seen.add(id(value))
         self.alive.append(value)
@@ -99,6 +133,11 @@ class _Memory:
             return [value.__self__]
         attributes = getattr(value, "__dict__", None)
         return [attributes] if isinstance(attributes, dict) else []
+
+
+def _foreign(value: Any) -> bool:
+    """Whether `value` belongs to the machinery below. torch's generators live there as well, and are not."""
+    return type(value).__module__.startswith(_FOREIGN) and not isinstance(value, torch.Generator)
 
 
 def _tensor(value: Tensor) -> Undo:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim import Optimizer
@@ -16,6 +16,11 @@ from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.calling import user_code
 from trainingdoctor.measure.optimizers import same_optimizer, several
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from trainingdoctor.plots.canvas import Target
 
 # Longer runs are not simulated, because the start of a schedule says nothing about its end: 400,000 calls take 6 s.
 MOST_CALLS = 400_000
@@ -88,6 +93,15 @@ class ScheduleTrace:
         after, limit = self.rates[self.rates.index(self.peak) :], fraction * self.peak
         return sum(rate < limit for rate in after) / len(self.rates)
 
+    def plot(self, target: "Target" = None) -> "Figure":
+        """Draw the rate over the run, in epochs or steps, with its peak and its end.
+
+        target: a file to write (.png, .svg, .pdf), matplotlib axes to draw into, or None; returns the figure.
+        """
+        from trainingdoctor.plots.schedule import draw
+
+        return draw(self, target)
+
 
 @evidence(optional=("scheduler", "train_loader"))
 def schedule_trace(
@@ -97,19 +111,24 @@ def schedule_trace(
     steps = steps_per_epoch(train_loader)
     if scheduler is not None and scheduler_interval == "step" and steps is None:
         raise Unavailable("a schedule per step needs a train_loader whose length is known")
-    calls = int(epochs) * (steps or 1) if scheduler_interval == "step" and scheduler is not None else int(epochs)
-    if calls < 1:
+    if int(epochs) < 1:
         raise Unavailable(f"epochs is {epochs}: there is no run to simulate")
-    if calls > MOST_CALLS and scheduler is not None:
-        raise Unavailable(f"the scheduler is called {calls:,} times, more than the {MOST_CALLS:,} that are simulated")
     if any(g.get("lr") is None for o in several(optimizer) for g in o.param_groups):
         raise Unavailable("the optimizer sets its own learning rate (lr=None)")
+    return trace(optimizer, scheduler, int(epochs), steps, scheduler_interval)
+
+
+def trace(optimizer: Any, scheduler: Any, epochs: int, steps: int | None, interval: str) -> ScheduleTrace:
+    """The rates of `epochs` epochs of `steps` steps with the scheduler called once per `interval`."""
+    calls = epochs * (steps or 1) if interval == "step" and scheduler is not None else epochs
+    if calls > MOST_CALLS and scheduler is not None:
+        raise Unavailable(f"the scheduler is called {calls:,} times, more than the {MOST_CALLS:,} that are simulated")
     rates, error, adaptive = simulate(optimizer, scheduler, calls)
     schedulers = several(scheduler) if scheduler is not None else ()
     return ScheduleTrace(
         rates=tuple(rates),
-        interval=scheduler_interval,
-        epochs=int(epochs),
+        interval=interval,
+        epochs=epochs,
         steps_per_epoch=steps,
         scheduler="+".join(type(s).__name__ for s in schedulers) or None,
         adaptive=adaptive,

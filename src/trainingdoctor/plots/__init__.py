@@ -1,0 +1,1 @@
+"""Pictures of measurements, by matplotlib; loaded only when one is drawn."""
