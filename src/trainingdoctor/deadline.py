@@ -22,14 +22,21 @@ def limited(seconds: float | None) -> Iterator[None]:
         yield
         return
 
+    armed = True
+
     def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeUp
+        if armed:
+            raise TimeUp
 
     before = signal.signal(signal.SIGALRM, ring)
     # Repeats, because an alarm that falls into a destructor or an `except BaseException` is lost.
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), 1.0)
+    # Two levels, because an alarm may also fall into the first line of the inner `finally`.
     try:
-        yield
+        try:
+            yield
+        finally:
+            armed = False
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

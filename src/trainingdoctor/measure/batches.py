@@ -116,13 +116,17 @@ class without_persistent_workers:
 
     def __enter__(self) -> None:
         if self.was:
-            self.iterator, self.loader._iterator = self.loader._iterator, None
-            self.loader.persistent_workers = False
+            self.iterator = getattr(self.loader, "_iterator", None)
+            self._set(None, False)
 
     def __exit__(self, *_: object) -> None:
         if self.was:
-            self.loader.persistent_workers = True
-            self.loader._iterator = self.iterator
+            self._set(self.iterator, True)
+
+    def _set(self, iterator: Any, persistent: bool) -> None:
+        # DataLoader refuses to have `persistent_workers` assigned.
+        object.__setattr__(self.loader, "_iterator", iterator)
+        object.__setattr__(self.loader, "persistent_workers", persistent)
 
 
 @evidence(cost="probe", optional=("augment_on_device",))
