@@ -151,25 +151,28 @@ def used(training: Training) -> Training:
     return training
 
 
+READERS: dict[type, Callable[[Any], Any]] = {
+    Tensor: lambda v: (str(v.dtype), tuple(v.shape), dense(v).clone().contiguous().numpy().tobytes()),
+    torch.Generator: lambda v: bits(v.get_state()),
+    np.ndarray: lambda v: v.tobytes(),
+    np.random.Generator: lambda v: str(v.bit_generator.state),
+    np.random.RandomState: lambda v: bits(v.get_state()),
+    random.Random: lambda v: v.getstate(),
+    dict: lambda v: {str(k): bits(item) for k, item in v.items()},
+    list: lambda v: [bits(item) for item in v],
+    tuple: lambda v: [bits(item) for item in v],
+}
+
+
+def dense(tensor: Tensor) -> Tensor:
+    return tensor.detach().to_dense() if tensor.is_sparse else tensor.detach()
+
+
 def bits(value: Any) -> Any:
     """Comparable contents of anything here."""
-    if isinstance(value, Tensor):
-        dense = value.detach().to_dense() if value.is_sparse else value.detach()
-        return str(value.dtype), tuple(value.shape), dense.clone().contiguous().numpy().tobytes()
-    if isinstance(value, torch.Generator):
-        return bits(value.get_state())
-    if isinstance(value, np.ndarray):
-        return value.tobytes()
-    if isinstance(value, np.random.Generator):
-        return str(value.bit_generator.state)
-    if isinstance(value, np.random.RandomState):
-        return bits(value.get_state())
-    if isinstance(value, random.Random):
-        return value.getstate()
-    if isinstance(value, dict):
-        return {str(k): bits(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [bits(v) for v in value]
+    read = next((r for kind, r in READERS.items() if isinstance(value, kind)), None)
+    if read is not None:
+        return read(value)
     return value if isinstance(value, int | float | str | bool | None) else type(value).__name__
 
 
@@ -250,9 +253,14 @@ def spoil(training: Training) -> None:
 def test_what_is_spoilt_comes_back_after_an_exception() -> None:
     training = used(build(Averaging))
     before = snapshot(training)
-    with pytest.raises(ZeroDivisionError), restored(training):
-        spoil(training)
-        raise ZeroDivisionError
+
+    def measure() -> None:
+        with restored(training):
+            spoil(training)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        measure()
     assert changed(before, snapshot(training)) == []
 
 
@@ -265,9 +273,14 @@ def test_what_is_spoilt_comes_back_after_a_time_out_in_the_middle_of_a_step() ->
         spoil(training)
         time.sleep(60)
 
-    with pytest.raises(TimeUp), restored(training), limited(0.2):
-        model.layer.register_full_backward_hook(hang)
-        training.criterion(model(torch.randn(8, 3, 4, 4)), torch.arange(8) % 4).backward()  # type: ignore[misc]
+    def measure() -> None:
+        with restored(training), limited(0.2):
+            model.layer.register_full_backward_hook(hang)
+            x = torch.randn(8, 3, 4, 4, requires_grad=True)
+            training.criterion(model(x), torch.arange(8) % 4).backward()  # type: ignore[misc]
+
+    with pytest.raises(TimeUp):
+        measure()
     assert changed(before, snapshot(training)) == []
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
@@ -308,7 +321,12 @@ def test_one_step_that_cannot_be_undone_does_not_stop_the_others() -> None:
     array = np.zeros(4)
     training.criterion.array = array  # type: ignore[union-attr]
     before = snapshot(training)
-    with pytest.raises(ValueError, match="read-only"), restored(training):
-        spoil(training)
-        array.flags.writeable = False
+
+    def measure() -> None:
+        with restored(training):
+            spoil(training)
+            array.flags.writeable = False
+
+    with pytest.raises(ValueError, match="read-only"):
+        measure()
     assert changed(before, snapshot(training)) == []

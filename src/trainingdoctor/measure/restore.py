@@ -83,20 +83,20 @@ class _Memory:
         if (generator := _generator(value)) is not None:
             self.undo.append(generator)
             return []
-        if isinstance(value, types.FunctionType):
-            return self._remember_closure(value)
+        return [*self._items(value), *self._attributes(value)]
+
+    def _items(self, value: Any) -> list[Any]:
         if isinstance(value, dict | list | deque | set):
             self.undo.append(_refill(value))
-            contents = list(value.values() if isinstance(value, dict) else value)
-            return [*contents, *self._attributes(value)]
-        if isinstance(value, tuple | frozenset):
-            return list(value)
-        return self._attributes(value)
+            return list(value.values() if isinstance(value, dict) else value)
+        return list(value) if isinstance(value, tuple | frozenset) else []
 
     def _attributes(self, value: Any) -> list[Any]:
         """What an object holds besides its items: its `__dict__`, its slots, and what it calls."""
         if isinstance(value, types.MethodType):
             return [value.__self__, value.__func__]
+        if isinstance(value, types.FunctionType):
+            return self._closure(value)
         held = [value.func, value.args, value.keywords] if isinstance(value, partial) else []
         names = [n for c in type(value).__mro__ for n in _slots(c) if isinstance(vars(c).get(n), _SLOT)]
         slots = {name: getattr(value, name) for name in names if hasattr(value, name)}
@@ -104,7 +104,7 @@ class _Memory:
         attributes = getattr(value, "__dict__", None)
         return [*held, *slots.values(), *([attributes] if isinstance(attributes, dict) else [])]
 
-    def _remember_closure(self, function: types.FunctionType) -> list[Any]:
+    def _closure(self, function: types.FunctionType) -> list[Any]:
         cells = [c for c in function.__closure__ or () if _is_filled(c)]
         self.undo += [partial(setattr, c, "cell_contents", c.cell_contents) for c in cells]
         return [*(c.cell_contents for c in cells), function.__dict__]
@@ -191,9 +191,9 @@ def void(_: object) -> None:
 
 def _refill(container: Any) -> Undo:
     """The step that puts a container's contents back, past whatever a subclass does on the way."""
-    kind = next(k for k in (OrderedDict, dict, list, deque, set) if isinstance(container, k))
+    kind: Any = next(k for k in (OrderedDict, dict, list, deque, set) if isinstance(container, k))
     contents = dict(container) if issubclass(kind, dict) else list(container)
-    fill: Any = kind.extend if kind in (list, deque) else kind.update
+    fill = kind.extend if kind in (list, deque) else kind.update
 
     def undo() -> None:
         kind.clear(container)
