@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, prediction, tensors
-from trainingdoctor.measure.steps import backward, compute_loss, training_step
+from trainingdoctor.measure.steps import backward, compute_loss, needs_closure, training_step
+from trainingdoctor.measure.steps import step as optimizers_step
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class ParameterStep:
 @dataclass(frozen=True)
 class OneStep:
     """A training step on `batch_size` samples. activations: in the order they ran.  seconds: of a second step.
-    input_side: the longer side of image inputs.
+    input_side: the longer side of image inputs.  output_finite: no NaN or infinity in the prediction.
     """
 
     loss: float
@@ -69,6 +70,7 @@ class OneStep:
     logits_constant: bool
     seconds: float | None
     input_side: int | None = None
+    output_finite: bool = True
 
     @property
     def gradient_norm(self) -> float:
@@ -100,6 +102,8 @@ def one_step(
     """Make one step of the user's training on real samples, and a second one to time it."""
     batch = train_batches[0].first(samples)
     model.train()
+    if any(needs_closure(o) for o in optimizers or ()):
+        optimizers = None
     step = measure_step(model, batch, criterion, amp, list(optimizers or ()))
     if optimizers is None:
         return step
@@ -119,8 +123,7 @@ def measure_step(
         raise Unavailable(f"the criterion returns {tuple(loss.shape)} numbers, not one: there is nothing to descend")
     backward(loss)
     before = {n: p.detach().clone() for n, p in model.named_parameters()} if optimizers else {}
-    for optimizer in optimizers or ():
-        optimizer.step()
+    optimizers_step(optimizers or ())
     logits = _prediction_or_none(output)
     return OneStep(
         loss=float(loss.detach()),
@@ -131,6 +134,7 @@ def measure_step(
         logits_constant=logits is not None and bool((logits == logits[:1]).all()),
         seconds=None,
         input_side=_side(batch),
+        output_finite=logits is None or bool(torch.isfinite(logits).all()),
     )
 
 

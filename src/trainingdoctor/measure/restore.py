@@ -48,6 +48,14 @@ def restored(training: Training) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def restored_and_seeded(training: Training, seed: int) -> Iterator[None]:
+    """`restored`, with the same random numbers for every measurement."""
+    with restored(training):
+        seed_everything(seed)
+        yield
+
+
 class _Memory:
     """Walks an object graph and collects the steps that put each mutable part of it back."""
 
