@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,16 @@ def _text(report: Report, verbose: bool) -> str:
     buffer = io.StringIO()
     print_report(report, Console(file=buffer, width=100), verbose=verbose)
     return buffer.getvalue()
+
+
+def check_writable(path: Path) -> None:
+    """Raise UserError before the work is done where its report could not be written."""
+    folder = path.resolve().parent
+    if path.is_dir():
+        raise UserError(f"--output {path} is a folder: give the name of a file")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        reason = "its folder is not there" if not folder.is_dir() else "no permission"
+        raise UserError(f"--output {path} cannot be written: {reason}")
 
 
 def write(path: Path, text: str) -> None:

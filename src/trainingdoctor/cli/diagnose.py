@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from trainingdoctor.cli.deliver import Delivery, deliver
+from trainingdoctor.cli.deliver import Delivery, check_writable, deliver
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,8 +61,10 @@ def diagnose(
     started = time.perf_counter()
     if format not in FORMATS:
         raise UserError(f"--format {format}: use text or json")
-    if time_limit is not None and time_limit <= 0:
-        raise UserError(f"--time-limit {time_limit:g}: give a positive number of seconds")
+    if not 0 <= seed < 1 << 63:
+        raise UserError(f"--seed {seed}: give a number from 0 to 2**63 - 1")
+    if output is not None:
+        check_writable(output)
     registry = load_registry()
     settings = _settings(config, registry, select, ignore, quick, time_limit, fail_on)
     delivery = Delivery(format, None if output is None else output.resolve(), verbose)
@@ -82,16 +84,18 @@ def _settings(
     fail_on: str | None,
 ) -> Settings:
     """The file's settings; what the command line says wins."""
-    from trainingdoctor.settings import checked_patterns, parse_ignore, read_settings, severity
+    from trainingdoctor.settings import checked_patterns, parse_ignore, read_settings, seconds, severity
 
     settings = read_settings(config.resolve().parent, registry)
     if select:
         settings = replace(settings, select=checked_patterns(select, registry, "--select"))
     if ignore:
         settings = replace(settings, ignore={**settings.ignore, **parse_ignore(ignore, registry, "--ignore")})
+    if time_limit is not None:
+        settings = replace(settings, time_limit=seconds(time_limit, "--time-limit"))
     if fail_on is not None:
         settings = replace(settings, fail_on=severity(fail_on, "--fail-on"))
-    return replace(settings, quick=quick or settings.quick, time_limit=time_limit or settings.time_limit)
+    return replace(settings, quick=quick or settings.quick)
 
 
 def _examine(
