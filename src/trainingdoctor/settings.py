@@ -126,7 +126,8 @@ def checked_patterns(patterns: Iterable[str], registry: Registry, source: str) -
 
 def parse_ignore(items: Mapping[str, str] | Iterable[str], registry: Registry, source: str) -> dict[str, str]:
     """`{"code": "reason"}`, or a list of `code` and `code=reason`."""
-    table = items if isinstance(items, Mapping) else dict(tuple(str(i).partition("=")[::2]) for i in items)
+    split = (str(i).partition("=") for i in items)
+    table = items if isinstance(items, Mapping) else {code: reason for code, _, reason in split}
     for code, reason in table.items():
         if not isinstance(reason, str):
             raise UserError(f"{source}: the reason for ignoring {code!r} must be a string, not {reason!r}")
