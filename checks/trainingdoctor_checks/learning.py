@@ -53,16 +53,16 @@ def nonfinite(one_step: OneStep) -> Verdicts:
     Measured: no measurement yet.
     """
     if not math.isfinite(one_step.loss) or one_step.first_nonfinite:
-        first = one_step.first_nonfinite
+        if first := one_step.first_nonfinite:
+            place, source = first, f"{first} is the first module whose output is not finite."
+        elif not one_step.output_finite:
+            place, source = "model", "all its modules' outputs are finite, so it is what its forward does with them."
+        else:
+            place, source = "criterion", "the model's output is finite, so it is the criterion."
         yield critical(
-            f"The first loss is {one_step.loss:g}"
-            + (
-                f"; {first} is the first module whose output is not finite."
-                if first
-                else "; all module outputs are finite, so it is the criterion."
-            ),
+            f"The first loss is {one_step.loss:g}; {source}",
             "Look at what goes into it: a division by zero, log or sqrt of zero, an overflow of half precision.",
-            where=first or "criterion",
+            where=place,
         )
     else:
         yield Note(f"first loss {one_step.loss:.3g}, all outputs finite")

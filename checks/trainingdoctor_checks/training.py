@@ -9,7 +9,7 @@ from trainingdoctor import Note, Verdicts, check, critical
 
 
 class Failure(Protocol):
-    """What the user's code raised: str(failure) is the sentence, `where` is file:line."""
+    """What the user's code raised, or gave in its place: str(failure) is the sentence, `where` is file:line."""
 
     stage: str
     where: str | None
@@ -27,13 +27,18 @@ def raises(failures: Sequence[Failure]) -> Verdicts:
     Thresholds: none.
     Measured: no measurement; it is an error.
     """
-    for failure in dict.fromkeys(map(str, failures)):
-        first = next(f for f in failures if str(f) == failure)
+    told: set[tuple[str, str | None]] = set()
+    for failure in failures:
+        # The same line raises with other numbers for every batch size that it is tried with.
+        kind = str(failure).partition(":")[0]
+        if (kind, failure.where) in told:
+            continue
+        told.add((kind, failure.where))
         yield critical(
             f"{failure}.",
-            f"Run {first.stage} on one batch by itself and mend what it raises; then run the diagnosis again.",
-            where=first.where or (),
-            stage=first.stage,
+            f"Mend this first ({failure.stage}), then run the diagnosis again: what comes after it could not be examined.",
+            where=failure.where or (),
+            stage=failure.stage,
         )
     if not failures:
         yield Note("everything that was called ran without an error")

@@ -26,13 +26,23 @@ class Unavailable(Exception):
 
 
 class UserCodeError(Exception):
-    """The user's own code raised while it was being examined.
+    """The user's own code raised while it was being examined, or gave what nothing can be done with.
 
     `stage` names what was called ("the model's forward"), `where` is the innermost `file:line` of the user's code.
+    said: the whole sentence, where nothing was raised.
     """
 
-    def __init__(self, stage: str, error: BaseException, where: str | None) -> None:
+    def __init__(
+        self, stage: str, error: BaseException | None = None, where: str | None = None, said: str | None = None
+    ) -> None:
         self.stage, self.error, self.where = stage, error, where
         place = f" ({where})" if where else ""
-        text = str(error).strip().splitlines()
-        super().__init__(f"{stage} raised {type(error).__name__}{': ' + text[0][:200] if text else ''}{place}")
+        super().__init__(said or f"{stage} raised {_told(error)}{place}")
+
+
+def _told(error: BaseException | None) -> str:
+    """The error's class and first line; for one that a worker process passed on, those of the original."""
+    lines = str(error).strip().splitlines()
+    if lines and lines[0].startswith("Caught ") and len(lines) > 1:
+        return f"{lines[-1].strip()[:200]}, in a worker process"
+    return f"{type(error).__name__}{': ' + lines[0].rstrip('.')[:200] if lines else ''}"

@@ -93,6 +93,11 @@ class Registry:
             self.add(v for v in vars(module).values() if isinstance(v, Evidence))
         return self._evidence.get(name)
 
+    def evidence_names(self) -> list[str]:
+        """All of them; imports every measurement, and torch with them."""
+        self.evidence("")
+        return list(self._evidence)
+
     def matching(self, pattern: str) -> list[Check]:
         """Checks whose code is `pattern` or begins with it: `lr.too_high`, `lr`, `lr.`, `lr.*`."""
         prefix = pattern.rstrip("*").rstrip(".")

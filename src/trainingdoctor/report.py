@@ -71,13 +71,14 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """unwell when a warning or critical stands; undecided when more could not be examined than could."""
+        """unwell when a warning or critical stands; undecided when a quarter or more could not be examined."""
         if any(f.severity is not Severity.INFO for r in self.results for f in r.findings):
             return Verdict.UNWELL
         examined = sum(r.outcome in (Outcome.HEALTHY, Outcome.UNWELL) for r in self._about_training())
         lacking = (Reason.MISSING, Reason.FAILED, Reason.TIME)
         wanting = sum(r.outcome is Outcome.CRASHED or r.skipped_for in lacking for r in self._about_training())
-        return Verdict.UNDECIDED if wanting >= max(examined, 1) else Verdict.HEALTHY
+        too_little = examined == 0 or wanting >= (examined + wanting) / 4
+        return Verdict.UNDECIDED if too_little else Verdict.HEALTHY
 
     def _about_training(self) -> list[Result]:
         """The environment can be examined without any training, and says nothing about one."""

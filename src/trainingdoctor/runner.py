@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
@@ -26,6 +27,12 @@ Progress = Callable[[int, int, str], None]
 # A single measurement that takes longer than this hangs, whatever the whole diagnosis may take. Seconds; the dearest
 # measurement of a ResNet-110 on two CPU cores takes about a fifth of it.
 HANGS = {Cost.INSPECT: 20.0, Cost.PROBE: 60.0, Cost.TRAIN: 150.0}
+# And it may use this share of the time that is left, or a few seconds, so that one that hangs leaves some for the others.
+SHARES = {Cost.INSPECT: 0.25, Cost.PROBE: 0.5, Cost.TRAIN: 1.0}
+A_FEW = 5.0
+
+# Evidence for the report's header: where it ran, and what was examined.
+ABOUT = ("environment_facts", "training_summary")
 
 # What to add to a config to get the checks that need a field.
 ADD = {
@@ -50,28 +57,26 @@ def diagnose(
     seed: int = 0,
     progress: Progress | None = None,
     registry: Registry | None = None,
+    started: float | None = None,
+    watch: Callable[[Diagnosis], object] | None = None,
 ) -> Report:
     """Run the checks on a training and report what was found.
 
     settings: selection, thresholds, `quick` and `time_limit` (default: all checks, 600 s).  device: where to measure
-    (default: where the model is).  seed: of every measurement.  The training comes back bit for bit as it was.
+    (default: where the model is).  seed: of every measurement.  started: the `time.perf_counter()` from which the time
+    limit counts (default: now).  watch: called with the diagnosis before it begins; its `report()` tells how far it is.
+    The training comes back bit for bit as it was. Raises UserError for a field of the wrong type.
     """
-    started = time.perf_counter()
-    registry = registry or load_registry()
-    settings = settings or Settings()
-    with quiet(), _placed(training, device):
-        diagnosis = Diagnosis(training, registry, settings, seed, started)
-        results = diagnosis.run(progress or (lambda *_: None))
-        environment, summary = diagnosis.about()
-    order = {code: i for i, code in enumerate(registry.checks)}
-    return Report(
-        target=training.name,
-        results=tuple(sorted(results, key=lambda r: order[r.code])),
-        training=summary,
-        environment=environment,
-        seconds=time.perf_counter() - started,
-        broken=tuple(registry.broken),
+    _require_types(training)
+    diagnosis = Diagnosis(
+        training, registry or load_registry(), settings or Settings(), seed, started or time.perf_counter()
     )
+    if watch is not None:
+        watch(diagnosis)
+    with quiet(), _eager(), _placed(training, device):
+        diagnosis.about()
+        diagnosis.run(progress or (lambda *_: None))
+    return diagnosis.report()
 
 
 @dataclass
@@ -86,16 +91,32 @@ class Diagnosis:
     known: dict[str, Any] = field(default_factory=dict)
     failures: list[UserCodeError] = field(default_factory=list)
     tracebacks: dict[str, TracebackType | None] = field(default_factory=dict)
+    results: list[Result] = field(default_factory=list)
 
-    def run(self, progress: Progress) -> list[Result]:
+    def report(self) -> Report:
+        """What is known by now; checks that have not run are skipped for want of time."""
+        done = {r.code: r for r in self.results}
+        late = f"time: the limit of {self.settings.time_limit:.0f} s was used up"
+        missing = {
+            c.code: Result(c.code, Outcome.SKIPPED, c.cost, late, Reason.TIME) for c in self.registry.checks.values()
+        }
+        about = [known if isinstance(known := self.known.get(name), Mapping) else {} for name in ABOUT]
+        return Report(
+            target=self.training.name,
+            results=tuple({**missing, **done}.values()),
+            training=about[1],
+            environment=about[0],
+            seconds=time.perf_counter() - self.started,
+            broken=tuple(self.registry.broken),
+        )
+
+    def run(self, progress: Progress) -> None:
         """All checks: cheap ones first, and last the one that reports what the user's code raised on the way."""
         checks = sorted(self.registry.checks.values(), key=lambda c: ("failures" in c.needs, c.cost.rank))
-        results = []
         for i, check in enumerate(checks):
             progress(i, len(checks), check.code)
-            results.append(self.result(check))
+            self.results.append(self.result(check))
         progress(len(checks), len(checks), "")
-        return results
 
     def result(self, check: Check) -> Result:
         """One check's outcome, whatever happens in it."""
@@ -113,7 +134,7 @@ class Diagnosis:
             return Result(check.code, Outcome.SKIPPED, check.cost, str(unavailable), unavailable.reason)
         except UserCodeError as error:
             return Result(check.code, Outcome.SKIPPED, check.cost, str(error), Reason.FAILED)
-        except Exception as error:  # noqa: BLE001 - a crashed check is one line in the report, never the end of it
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a crashed check is one line in the report, never the end of it
             reason = f"{type(error).__name__}: {error}"
             return Result(check.code, Outcome.CRASHED, check.cost, reason, traceback=traceback.format_exc())
         return told(check, said)
@@ -129,15 +150,15 @@ class Diagnosis:
                 if error not in self.failures:
                     self.failures.append(error)
                 self._keep(name, error)
-            except Exception as error:  # noqa: BLE001 - kept, and raised for each check that asks
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - kept, and raised for each check that asks
                 self._keep(name, error)
         value = self.known[name]
-        if isinstance(value, Exception):
+        if isinstance(value, Exception | SystemExit):
             # Raised many times over: without this its traceback would grow each time.
             raise value.with_traceback(self.tracebacks[name])
         return value
 
-    def _keep(self, name: str, error: Exception) -> None:
+    def _keep(self, name: str, error: BaseException) -> None:
         self.known[name], self.tracebacks[name] = error, error.__traceback__
 
     def _field(self, name: str) -> Any:
@@ -153,7 +174,8 @@ class Diagnosis:
         if evidence.cost is Cost.TRAIN and self.settings.quick:
             raise Unavailable("--quick leaves out what trains", Reason.QUICK)
         arguments = [self._argument(evidence, need) for need in evidence.needs]
-        limit = min(HANGS[evidence.cost], self._time_left())
+        left = self._time_left()
+        limit = min(HANGS[evidence.cost], left, max(SHARES[evidence.cost] * left, A_FEW))
         if limit <= 0:
             raise Unavailable(f"time: the limit of {self.settings.time_limit:.0f} s was used up", Reason.TIME)
         return self._under_guard(evidence, arguments, limit)
@@ -169,7 +191,7 @@ class Diagnosis:
     def _under_guard(self, evidence: Evidence, arguments: list[Any], limit: float) -> Any:
         thresholds = self.settings.thresholds.get(evidence.name, {})
         try:
-            with _nothing_changes(self.training, self.seed), limited(limit):
+            with self._nothing_changes(evidence), limited(limit):
                 return evidence(*arguments, **thresholds)
         except TimeUp:
             raise Unavailable(
@@ -179,15 +201,27 @@ class Diagnosis:
     def _time_left(self) -> float:
         return self.settings.time_limit - (time.perf_counter() - self.started)
 
-    def about(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """Where it ran and what was examined; empty where even that cannot be read."""
-        facts = []
-        for name in ("environment_facts", "training_summary"):
-            try:
-                facts.append(self.value(name))
-            except Exception:  # noqa: BLE001 - a report without its header is better than none
-                facts.append({})
-        return facts[0], facts[1]
+    def _nothing_changes(self, evidence: Evidence) -> AbstractContextManager[None]:
+        """Around every measurement. Without objects of a training nothing needs torch, which may be what is broken."""
+        if not _has_objects(self.training):
+            return nullcontext()
+        from trainingdoctor.measure.restore import restored_and_seeded
+
+        return restored_and_seeded(self.training if self._touches(evidence) else Training(), self.seed)
+
+    def _touches(self, evidence: Evidence) -> bool:
+        """Whether the measurement is given an object of the training, itself or through other evidence."""
+        for need in evidence.needs:
+            inner = self.registry.evidence(need)
+            if getattr(self.training, need, None) is not None or (inner is not None and self._touches(inner)):
+                return True
+        return False
+
+    def about(self) -> None:
+        """Measure where it ran and what was examined, for the report's header."""
+        for name in ABOUT:
+            with suppress(Exception, SystemExit):  # a report without its header is better than none
+                self.value(name)
 
 
 def told(check: Check, said: list[Finding | Note]) -> Result:
@@ -203,23 +237,16 @@ def told(check: Check, said: list[Finding | Note]) -> Result:
     )
 
 
-def _is_empty(training: Training) -> bool:
-    return all(
-        getattr(training, name) is None for name in ("model", "train_loader", "val_loader", "optimizer", "criterion")
-    )
+def _has_objects(training: Training) -> bool:
+    return any(getattr(training, name) is not None for name in ADD)
 
 
-@contextmanager
-def _nothing_changes(training: Training, seed: int) -> Iterator[None]:
-    """Around every measurement. An empty training needs no torch, which may be what is broken."""
-    if _is_empty(training):
-        yield
-        return
-    from trainingdoctor.measure.restore import restored, seed_everything
+def _require_types(training: Training) -> None:
+    """Raise UserError where a field holds something else than it says."""
+    if _has_objects(training):
+        from trainingdoctor.loading.fields import require_types
 
-    with restored(training):
-        seed_everything(seed)
-        yield
+        require_types(training, "Training")
 
 
 def _placed(training: Training, device: str | None) -> AbstractContextManager[None]:
@@ -228,6 +255,13 @@ def _placed(training: Training, device: str | None) -> AbstractContextManager[No
     from trainingdoctor.measure.place import placed
 
     return placed(training, device)
+
+
+def _eager() -> AbstractContextManager[Any]:
+    """torch.compile'd models run as written meanwhile: hooks and odd batch sizes would compile them anew each time."""
+    dynamo = sys.modules.get("torch._dynamo")
+    stance = getattr(sys.modules["torch"].compiler, "set_stance", None) if dynamo is not None else None
+    return stance("force_eager") if stance is not None else nullcontext()
 
 
 @contextmanager

@@ -64,7 +64,8 @@ def _table(path: Path) -> Mapping[str, Any]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid TOML: {error}") from error
-    table = data.get("tool", {}).get("trainingdoctor", {})
+    tools = data.get("tool", {})
+    table = tools.get("trainingdoctor", {}) if isinstance(tools, Mapping) else {}
     if not isinstance(table, Mapping):
         raise UserError(f"{path}: [tool.trainingdoctor] must be a table")
     return table
@@ -83,7 +84,7 @@ def parse_settings(table: Mapping[str, Any], registry: Registry, source: str) ->
         ),
         thresholds=_thresholds(table, registry, source),
         quick=_typed(table, "quick", bool, False, source),
-        time_limit=float(_typed(table, "time_limit", (int, float), 600.0, source)),
+        time_limit=seconds(_typed(table, "time_limit", (int, float), 600.0, source), f"{source}: time_limit"),
     )
     return replace(settings, fail_on=severity(_typed(table, "fail_on", str, "warning", source), source))
 
@@ -96,11 +97,18 @@ def _typed(table: Mapping[str, Any], key: str, kind: Any, default: Any, source: 
     return value
 
 
+def seconds(value: float, label: str) -> float:
+    """A time limit. Raises UserError unless it is a positive number."""
+    if not 0 < value < float("inf"):
+        raise UserError(f"{label} {value:g}: give a positive number of seconds")
+    return float(value)
+
+
 def severity(name: str, source: str) -> Severity:
     """A severity by name. Raises UserError."""
     if name not in list(Severity):
         raise UserError(
-            f"{source}: {name!r} is no severity; use critical, warning or info.{did_you_mean(name, list(Severity))}"
+            f"{source}: {name!r} is no severity; use critical, warning or info.{did_you_mean(name, [s.value for s in Severity])}"
         )
     return Severity(name)
 
@@ -118,8 +126,12 @@ def checked_patterns(patterns: Iterable[str], registry: Registry, source: str) -
 
 def parse_ignore(items: Mapping[str, str] | Iterable[str], registry: Registry, source: str) -> dict[str, str]:
     """`{"code": "reason"}`, or a list of `code` and `code=reason`."""
-    pairs = items.items() if isinstance(items, Mapping) else (tuple(str(i).partition("=")[::2]) for i in items)
-    ignore = {str(code).strip(): str(reason).strip() for code, reason in pairs}
+    split = (str(i).partition("=") for i in items)
+    table = items if isinstance(items, Mapping) else {code: reason for code, _, reason in split}
+    for code, reason in table.items():
+        if not isinstance(reason, str):
+            raise UserError(f"{source}: the reason for ignoring {code!r} must be a string, not {reason!r}")
+    ignore = {str(code).strip(): str(reason).strip() for code, reason in table.items()}
     checked_patterns(ignore, registry, source)
     return ignore
 
@@ -138,7 +150,8 @@ def _thresholds(table: Mapping[str, Any], registry: Registry, source: str) -> di
 def _known_thresholds(kind: str, name: str, registry: Registry, source: str) -> Mapping[str, Threshold]:
     item = registry.checks.get(name) if kind == "checks" else registry.evidence(name)
     if item is None:
-        raise UserError(f"{source}: there is no {kind.rstrip('s')} {name!r}.{did_you_mean(name, registry.checks)}")
+        names = list(registry.checks) if kind == "checks" else registry.evidence_names()
+        raise UserError(f"{source}: there is no {kind.removesuffix('s')} {name!r}.{did_you_mean(name, names)}")
     return item.thresholds
 
 

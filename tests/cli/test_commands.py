@@ -73,13 +73,17 @@ def test_a_sick_config_exits_1_and_names_the_cause(tmp_path: Path) -> None:
         ("diagnose", "{config}", "--select", "lr.nope"),
         ("explain", "lr.nope"),
         ("diagnose", "{config}", "--time-limit", "-1"),
+        ("diagnose", "{config}", "--seed", "-1"),
+        ("diagnose", "{config}", "--output", "/no/such/folder/report.json"),
+        ("diagnose", "{config}", "--device", "nonsense"),
+        ("diagnose", "{config}", "--device", "meta"),
     ],
 )
 def test_wrong_usage_exits_2_with_one_sentence(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     path = config(tmp_path)
     result = run(*(a.replace("{config}", path) for a in arguments))
     assert result.returncode == 2
-    assert result.stderr.startswith("trainingdoctor: ")
+    assert result.stderr.splitlines()[-1].startswith("trainingdoctor: ")
     assert "Traceback" not in result.stderr
 
 

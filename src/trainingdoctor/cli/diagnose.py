@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from trainingdoctor.cli.deliver import write
+from trainingdoctor.cli.deliver import Delivery, check_writable, deliver
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
     from trainingdoctor.registry import Registry
     from trainingdoctor.report import Report
-    from trainingdoctor.runner import Progress
+    from trainingdoctor.runner import Diagnosis, Progress
     from trainingdoctor.settings import Settings
 
 FORMATS = ("text", "json")
+# After the time limit, the user's code has this many seconds to give in to the alarm before it is left behind.
+GRACE = 3.0
 
 
 def diagnose(
@@ -52,16 +55,22 @@ def diagnose(
     cannot be loaded, 3 a check crashed and nothing else was found.
     """
     from trainingdoctor.cli.exits import exit_code
+    from trainingdoctor.cli.streams import reserved_stdout
     from trainingdoctor.registry import load_registry
 
+    started = time.perf_counter()
     if format not in FORMATS:
         raise UserError(f"--format {format}: use text or json")
-    if time_limit is not None and time_limit <= 0:
-        raise UserError(f"--time-limit {time_limit:g}: give a positive number of seconds")
+    if not 0 <= seed < 1 << 63:
+        raise UserError(f"--seed {seed}: give a number from 0 to 2**63 - 1")
+    if output is not None:
+        check_writable(output)
     registry = load_registry()
     settings = _settings(config, registry, select, ignore, quick, time_limit, fail_on)
-    report = _examine(config, registry, settings, device, seed)
-    _deliver(report, format, output, verbose)
+    delivery = Delivery(format, None if output is None else output.resolve(), verbose)
+    with reserved_stdout() as stdout:
+        report = _examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout)
+        deliver(report, delivery, stdout)
     raise typer.Exit(exit_code(report, settings.fail_on))
 
 
@@ -75,28 +84,60 @@ def _settings(
     fail_on: str | None,
 ) -> Settings:
     """The file's settings; what the command line says wins."""
-    from trainingdoctor.settings import checked_patterns, parse_ignore, read_settings, severity
+    from trainingdoctor.settings import checked_patterns, parse_ignore, read_settings, seconds, severity
 
     settings = read_settings(config.resolve().parent, registry)
     if select:
         settings = replace(settings, select=checked_patterns(select, registry, "--select"))
     if ignore:
         settings = replace(settings, ignore={**settings.ignore, **parse_ignore(ignore, registry, "--ignore")})
+    if time_limit is not None:
+        settings = replace(settings, time_limit=seconds(time_limit, "--time-limit"))
     if fail_on is not None:
         settings = replace(settings, fail_on=severity(fail_on, "--fail-on"))
-    return replace(settings, quick=quick or settings.quick, time_limit=time_limit or settings.time_limit)
+    return replace(settings, quick=quick or settings.quick)
 
 
-def _examine(config: Path, registry: Registry, settings: Settings, device: str | None, seed: int) -> Report:
-    from trainingdoctor.runner import diagnose as run
+def _examine(
+    config: Path,
+    registry: Registry,
+    settings: Settings,
+    device: str | None,
+    seed: int,
+    started: float,
+    delivery: Delivery,
+    stdout: TextIO,
+) -> Report:
+    from trainingdoctor.cli.enforce import enforced
+    from trainingdoctor.cli.exits import USAGE, exit_code
 
-    with contextlib.redirect_stdout(sys.stderr), _progress() as (say, progress):
-        # What the user's code prints must not end up inside a report on standard output.
+    under_way: list[Diagnosis] = []
+
+    def last_words() -> int:
+        if not under_way:
+            print(f"trainingdoctor: {config.name} did not end within {settings.time_limit:g} s", file=sys.stderr)  # noqa: T201
+            return USAGE
+        report = under_way[0].report()
+        deliver(report, delivery, stdout)
+        return exit_code(report, settings.fail_on)
+
+    with enforced(settings.time_limit + GRACE, last_words), _progress() as (say, progress):
         say(f"loading {config.name}")
-        from trainingdoctor.loading import load_config
+        from trainingdoctor.loading import in_folder_of, load_config
+        from trainingdoctor.runner import diagnose as run
 
-        training = load_config(config)
-        return run(training, settings=settings, device=device, seed=seed, progress=progress, registry=registry)
+        with in_folder_of(config):
+            training = load_config(config, max(settings.time_limit - (time.perf_counter() - started), 1.0))
+            return run(
+                training,
+                settings=settings,
+                device=device,
+                seed=seed,
+                progress=progress,
+                registry=registry,
+                started=started,
+                watch=under_way.append,
+            )
 
 
 @contextlib.contextmanager
@@ -109,35 +150,3 @@ def _progress() -> Iterator[tuple[Callable[[str], object], Progress]]:
 
     with Console(stderr=True).status("starting") as status:
         yield status.update, lambda done, total, code: status.update(f"{done}/{total}  {code}")
-
-
-def _deliver(report: Report, format: str, output: Path | None, verbose: bool) -> None:
-    if format == "json" or (output is not None and output.suffix == ".json"):
-        from trainingdoctor.render.json import render_json
-
-        text = render_json(report)
-        if output is None:
-            sys.stdout.write(text)
-        else:
-            write(output, text)
-        if output is None or format == "json":
-            return
-    _print(report, None if output is not None and output.suffix == ".json" else output, verbose)
-
-
-def _print(report: Report, output: Path | None, verbose: bool) -> None:
-    import io
-
-    from rich.console import Console
-
-    from trainingdoctor.render.terminal import print_report
-
-    if output is None:
-        print_report(report, Console(), verbose=verbose)
-        tracebacks = [r.traceback for r in report.results if r.traceback]
-        if verbose and tracebacks:
-            print(*tracebacks, sep="\n", file=sys.stderr)  # noqa: T201
-        return
-    buffer = io.StringIO()
-    print_report(report, Console(file=buffer, width=100), verbose=verbose)
-    write(output, buffer.getvalue())

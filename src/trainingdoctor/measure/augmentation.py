@@ -90,6 +90,8 @@ def measure_pairs(
     """
     draw = sampler_of(loader)
     size = length(loader.dataset)
+    if size == 0:
+        raise Unavailable("the data set is empty")
     indices = [int(i) for i in np.linspace(0, (size or samples) - 1, min(samples, size or samples))]
     with noticing_randomness() as used:
         batches = [augmented(draw(indices), augment) for _ in range(draws)]

@@ -9,9 +9,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.errors import Unavailable
+from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.iterating import iterated
 
 TARGET_KEYS = ("labels", "label", "targets", "target", "y", "fine_label", "coarse_label")
 OUTPUT_KEYS = ("logits", "out", "output", "outputs", "pred", "preds", "predictions", "scores")
@@ -97,32 +98,22 @@ def draw_batches(loader: Iterable[Any], name: str, count: int, samples: int) -> 
     if is_one_shot(loader):
         raise Unavailable(f"{name} is its own iterator, and looking would use it up: give the DataLoader itself")
     batches: list[Batch] = []
-    with user_code(f"iterating {name}"), without_persistent_workers(loader):
-        for raw in islice(loader, count):
+    with user_code(f"iterating {name}"), iterated(loader) as iterator:
+        for raw in islice(iterator, count):
             batches.append(split_batch(raw))
             if sum(batch.size for batch in batches) >= samples:
                 break
     if not batches:
-        raise Unavailable(f"{name} is empty: it gives no batch")
+        raise UserCodeError(f"iterating {name}", said=f"{name} is empty: it gives no batch{_why_empty(loader)}")
     return tuple(batches)
 
 
-class without_persistent_workers:
-    """While looking, a loader must not keep workers (`persistent_workers=True` would leave them running)."""
-
-    def __init__(self, loader: Any) -> None:
-        self.loader = loader
-        self.was = getattr(loader, "persistent_workers", False)
-
-    def __enter__(self) -> None:
-        if self.was:
-            self.iterator, self.loader._iterator = self.loader._iterator, None
-            self.loader.persistent_workers = False
-
-    def __exit__(self, *_: object) -> None:
-        if self.was:
-            self.loader.persistent_workers = True
-            self.loader._iterator = self.iterator
+def _why_empty(loader: Iterable[Any]) -> str:
+    samples = getattr(loader, "dataset", ())
+    if not getattr(loader, "drop_last", False) or not hasattr(type(samples), "__len__"):
+        return ""
+    size = getattr(loader, "batch_size", None)
+    return f", because {len(samples)} samples make no whole batch of {size} and drop_last=True"
 
 
 @evidence(cost="probe", optional=("augment_on_device",))
@@ -197,10 +188,12 @@ def forward(model: nn.Module, batch: Batch) -> Any:
     inputs = in_precision_of(model, batch.inputs)
     with user_code("the model's forward"):
         if isinstance(inputs, Mapping):
-            return _forward_mapping(model, inputs)
-        if isinstance(inputs, list | tuple):
-            return model(*inputs)
-        return model(inputs)
+            output = _forward_mapping(model, inputs)
+        else:
+            output = model(*inputs) if isinstance(inputs, list | tuple) else model(inputs)
+    if output is None:
+        raise UserCodeError("the model's forward", said="the model returned None: its forward has no `return`")
+    return output
 
 
 def _forward_mapping(model: nn.Module, inputs: Mapping[str, Any]) -> Any:

@@ -42,7 +42,7 @@ def criterion_kind(criterion: Callable[..., Any], targets: Targets, num_classes:
     try:
         return _probed(criterion, name, width, not dense)
     except UserCodeError as error:
-        raise Unavailable(f"the criterion {name} could not be called on synthetic predictions: {error}") from error
+        raise Unavailable(f"the criterion ({name}) takes no predictions but the model's own: {error}") from error
 
 
 def _probed(criterion: Callable[..., Any], name: str, width: int, dense: bool) -> CriterionKind:

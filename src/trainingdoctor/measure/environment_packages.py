@@ -1,5 +1,6 @@
 """Installed packages, and what the imported torch says of itself."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -153,8 +154,8 @@ def _foreign_libraries(site_packages: Path) -> tuple[str, ...]:
     maps = Path("/proc/self/maps")
     if not maps.exists():
         return ()
-    paths = {line.split()[-1] for line in maps.read_text().splitlines() if "/" in line}
+    paths = {line.split(maxsplit=5)[-1] for line in maps.read_text().splitlines() if "/" in line}
     cuda = [p for p in paths if re.search(r"lib(cudnn|cublas|cudart|nccl)[.\-_a-z]*\.so", p)]
-    # The kernel gives real paths; an environment may be reached through a link.
-    own = str(site_packages.resolve())
+    # The kernel names the real path; an environment is often reached through a link (lib64, or a linked .venv).
+    own = str(site_packages.resolve()) + os.sep
     return tuple(sorted(p for p in cuda if not p.startswith(own)))

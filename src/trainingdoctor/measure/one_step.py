@@ -14,7 +14,8 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, prediction, tensors
 from trainingdoctor.measure.calling import user_code
-from trainingdoctor.measure.steps import backward, compute_loss, training_step
+from trainingdoctor.measure.steps import backward, compute_loss, needs_closure, training_step
+from trainingdoctor.measure.steps import step as optimizers_step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +65,7 @@ class ParameterStep:
 @dataclass(frozen=True)
 class OneStep:
     """A training step on `batch_size` samples. activations: in the order they ran.  seconds: of a second step.
-    input_side: the longer side of image inputs.
+    input_side: the longer side of image inputs.  output_finite: no NaN or infinity in the prediction.
     """
 
     loss: float
@@ -75,6 +76,7 @@ class OneStep:
     logits_constant: bool
     seconds: float | None
     input_side: int | None = None
+    output_finite: bool = True
 
     @property
     def gradient_norm(self) -> float:
@@ -113,6 +115,8 @@ def one_step(
     samples: int = 32,
 ) -> OneStep:
     """Make one step of the user's training on real samples, and a second one to time it."""
+    if any(needs_closure(o) for o in optimizers or ()):
+        optimizers = None
     return timed_step(model, train_batches[0].first(samples), criterion, optimizers or (), amp, grad_clip)
 
 
@@ -151,9 +155,8 @@ def measure_step(
         raise Unavailable(f"the criterion returns {tuple(loss.shape)} numbers, not one: there is nothing to descend")
     backward(loss)
     before = {n: p.detach().clone() for n, p in model.named_parameters()} if optimizers else {}
-    with clipped(model, grad_clip if optimizers else None), user_code("optimizer.step()"):
-        for optimizer in optimizers or ():
-            optimizer.step()
+    with clipped(model, grad_clip if optimizers else None):
+        optimizers_step(optimizers or ())
     logits = _prediction_or_none(output)
     return OneStep(
         loss=float(loss.detach()),
@@ -164,6 +167,7 @@ def measure_step(
         logits_constant=logits is not None and bool((logits == logits[:1]).all()),
         seconds=None,
         input_side=_side(batch),
+        output_finite=logits is None or bool(torch.isfinite(logits).all()),
     )
 
 

@@ -35,6 +35,8 @@ def sample_order(train_loader: Any, train_batches: tuple[Batch, ...], *, samples
     first, second = _indices(train_loader, samples), _indices(train_loader, samples)
     classes, expected = _classes(train_loader, train_batches)
     size = train_batches[0].size
+    if first is not None and len(first) <= size < samples:
+        raise Unavailable("one batch holds the whole data set: its order means nothing")
     if first is None and classes is None:
         raise Unavailable("neither the sampler's order nor the classes of the drawn batches can be read")
     return Order(

@@ -37,11 +37,15 @@ def placed(training: Training, device: str) -> Iterator[None]:
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except RuntimeError as error:
+        raise UserError(f"--device {name}: torch knows no such device; use cpu, cuda, cuda:1, mps, ...") from error
+    if device.type == "meta":
+        raise UserError("--device meta: it holds no numbers to measure; use --device cpu or leave it out")
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0].partition(". ")[0][:100]
         raise UserError(f"--device {name}: not usable here ({reason}); use --device cpu or leave it out") from error
-    return torch.empty(0, device=device).device
 
 
 def _tensors(training: Training) -> Iterator[Tensor]:

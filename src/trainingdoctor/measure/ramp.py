@@ -18,9 +18,9 @@ from trainingdoctor.measure.batches import (
     device_of,
     is_one_shot,
     split_batch,
-    without_persistent_workers,
 )
 from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.iterating import iterated
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.steps import backward, compute_loss
 from trainingdoctor.measure.trials import faster
@@ -135,17 +135,14 @@ def endless(loader: Iterable[Any], augment: Callable[..., Any] | None) -> Genera
     if is_one_shot(loader):
         raise Unavailable("train_loader is its own iterator, and looking would use it up: give the DataLoader itself")
     end = object()
-    with without_persistent_workers(loader):
-        while True:
-            with user_code("iterating train_loader"):
-                epoch = iter(loader)
-                raw = next(epoch, end)
+    while True:
+        with user_code("iterating train_loader"), iterated(loader) as epoch:
+            raw = next(epoch, end)
             if raw is end:
                 raise Unavailable("train_loader is empty: it gives no batch")
             while raw is not end:
                 yield augmented(split_batch(raw), augment)
-                with user_code("iterating train_loader"):
-                    raw = next(epoch, end)
+                raw = next(epoch, end)
 
 
 def seed_generators(loader: Any, seed: int) -> None:

@@ -2,9 +2,9 @@
 
 import random
 import types
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ Undo = Callable[[], None]
 _DEPTH = 12
 # Longer containers and larger arrays are the data set itself, which nothing here writes to.
 _LONG, _LARGE = 2_000, 1 << 16
-_OPAQUE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.GeneratorType, torch.device)
+_OPAQUE = (type, types.ModuleType, types.BuiltinFunctionType, types.GeneratorType, torch.device)
 _FOREIGN = ("multiprocessing", "threading", "concurrent", "asyncio", "logging", "torch._C", "torch._dynamo", "_io")
 
 
@@ -37,9 +37,9 @@ def restored(*objects: Any) -> Iterator[None]:
     Restored bit for bit: parameters and buffers (data, gradient, requires_grad), train/eval modes, hooks and every
     other attribute of modules, optimizer and scheduler state, random generators and plain attributes that the
     loaders, data sets and transforms own, the random states of Python, NumPy and torch, and torch's global switches.
-    Large arrays and long lists of a data set are taken as constant; what a generator has yielded does not come back.
-    Costs a copy of the parameters, the buffers and the optimizer state. Raises Unavailable for a model with lazy
-    parameters: they cannot be made lazy again.
+    Large arrays and long lists of a data set are taken as constant, and so is what a function reads from its module's
+    globals; what a generator has yielded does not come back. Costs a copy of the parameters, the buffers and the
+    optimizer state. Raises Unavailable for a model with lazy parameters: they cannot be made lazy again.
 
     >>> import torch, trainingdoctor
     >>> model = torch.nn.Linear(4, 2)
@@ -52,16 +52,23 @@ def restored(*objects: Any) -> Iterator[None]:
     >>> moved, torch.equal(model.weight, before), model.weight.grad, len(optimizer.state)
     (True, True, None, 0)
     """
-    undo = [*_global_state()]
     memory = _Memory()
     # What holds parameters comes first: what a data set reaches as well must not count as data.
     for value, data in sorted(_parts(objects), key=lambda part: part[1]):
         memory.keep(value, data=data)
-    try:
+    # A stack goes on with the other steps when one of them raises.
+    with ExitStack() as undo:
+        for step in (*_global_state(), *memory.undo):
+            undo.callback(step)
         yield
-    finally:
-        for step in (*reversed(memory.undo), *undo):
-            step()
+
+
+@contextmanager
+def restored_and_seeded(training: Training, seed: int) -> Iterator[None]:
+    """`restored`, with the same random numbers for every measurement."""
+    with restored(training):
+        seed_everything(seed)
+        yield
 
 
 def _parts(objects: Iterable[Any]) -> Iterator[tuple[Any, bool]]:
@@ -95,7 +102,7 @@ class _Memory:
         """Remember `value` and what it reaches; `data` marks loaders, whose large containers are not copied."""
         if value is None or isinstance(value, str | bytes | int | float | complex) or id(value) in self.seen:
             return
-        if depth > _DEPTH or isinstance(value, _OPAQUE) or _foreign(value):
+        if depth > _DEPTH or isinstance(value, _OPAQUE) or _is_foreign(value):
             return
         self.seen.add(id(value))
         self.alive.append(value)
@@ -118,25 +125,51 @@ class _Memory:
         if (generator := _generator(value)) is not None:
             self.undo.append(generator)
             return []
-        return self._remember_container(value)
+        return [*self._items(value), *self._attributes(value)]
 
-    def _remember_container(self, value: Any) -> list[Any]:
-        if type(value) in (dict, OrderedDict, defaultdict):
-            self.undo.append(_refill(value, dict(value)))
-            return list(value.values())
-        if type(value) in (list, deque, set):
-            self.undo.append(_refill(value, list(value)))
-            return list(value)
-        if isinstance(value, tuple | frozenset):
-            return list(value)
+    def _items(self, value: Any) -> list[Any]:
+        if isinstance(value, dict | list | deque | set):
+            self.undo.append(_refill(value))
+            return list(value.values() if isinstance(value, dict) else value)
+        return list(value) if isinstance(value, tuple | frozenset) else []
+
+    def _attributes(self, value: Any) -> list[Any]:
+        """What an object holds besides its items: its `__dict__`, its slots, and what it calls."""
         if isinstance(value, types.MethodType):
-            return [value.__self__]
+            return [value.__self__, value.__func__]
+        if isinstance(value, types.FunctionType):
+            return self._closure(value)
+        held = [value.func, value.args, value.keywords] if isinstance(value, partial) else []
+        names = [n for c in type(value).__mro__ for n in _slots(c) if isinstance(vars(c).get(n), _SLOT)]
+        slots = {name: getattr(value, name) for name in names if hasattr(value, name)}
+        self.undo += [partial(object.__setattr__, value, name, old) for name, old in slots.items()]
         attributes = getattr(value, "__dict__", None)
-        return [attributes] if isinstance(attributes, dict) else []
+        return [*held, *slots.values(), *([attributes] if isinstance(attributes, dict) else [])]
+
+    def _closure(self, function: types.FunctionType) -> list[Any]:
+        cells = [c for c in function.__closure__ or () if _is_filled(c)]
+        self.undo += [partial(setattr, c, "cell_contents", c.cell_contents) for c in cells]
+        return [*(c.cell_contents for c in cells), function.__dict__]
 
 
-def _foreign(value: Any) -> bool:
-    """Whether `value` belongs to the machinery below. torch's generators live there as well, and are not."""
+_SLOT = types.MemberDescriptorType
+
+
+def _slots(cls: type) -> tuple[str, ...]:
+    """The slots that a class written in Python declares."""
+    names = vars(cls).get("__slots__", ())
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+def _is_foreign(value: Any) -> bool:
+    """Objects of the machinery, which are not walked through; torch's generators are, though they live in torch._C."""
     return type(value).__module__.startswith(_FOREIGN) and not isinstance(value, torch.Generator)
 
 
@@ -150,7 +183,7 @@ def _tensor(value: Tensor) -> Undo:
     def undo() -> None:
         with torch.no_grad():
             value.data = storage
-            storage.copy_(copy)
+            _write(storage, copy)
             if value.is_leaf:
                 value.requires_grad_(needs_grad)
                 value.grad = gradient
@@ -158,6 +191,14 @@ def _tensor(value: Tensor) -> Undo:
                 gradient.detach().copy_(gradient_copy)
 
     return undo
+
+
+def _write(tensor: Tensor, numbers: Tensor) -> None:
+    """Copy into a tensor, each memory location once: an expanded one (stride 0) cannot be written to as it is."""
+    for dim, size in enumerate(tensor.shape if tensor.layout is torch.strided else ()):
+        if size > 1 and tensor.stride(dim) == 0:
+            tensor, numbers = tensor.narrow(dim, 0, 1), numbers.narrow(dim, 0, 1)
+    tensor.copy_(numbers)
 
 
 def _array(value: np.ndarray) -> Undo:
@@ -190,10 +231,15 @@ def void(_: object) -> None:
     """Nothing, of something: for a lambda that must return None."""
 
 
-def _refill(container: Any, contents: Any) -> Undo:
+def _refill(container: Any) -> Undo:
+    """The step that puts a container's contents back, past whatever a subclass does on the way."""
+    kind: Any = next(k for k in (OrderedDict, dict, list, deque, set) if isinstance(container, k))
+    contents = dict(container) if issubclass(kind, dict) else list(container)
+    fill = kind.extend if kind in (list, deque) else kind.update
+
     def undo() -> None:
-        container.clear()
-        (container.extend if isinstance(container, list | deque) else container.update)(contents)
+        kind.clear(container)
+        fill(container, contents)
 
     return undo
 

@@ -156,12 +156,12 @@ def _averages(scheduler: Any) -> bool:
 
 
 def steps_per_epoch(loader: Any) -> int | None:
-    """len(loader), or None where it has none."""
+    """len(loader), or None where it has none, or gives no batch."""
     if loader is None or not hasattr(type(loader), "__len__"):
         return None
     try:
         with user_code("len(train_loader)"):
-            return len(loader)
+            return len(loader) or None
     except UserCodeError:
         return None
 

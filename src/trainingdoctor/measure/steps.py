@@ -1,6 +1,7 @@
 """One training step, as a training loop makes it: forward, loss, backward, clip, step."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -39,17 +40,31 @@ def training_step(
 ) -> float:
     """One step of every optimizer; the loss before it. Raises Unavailable for optimizers that need a closure."""
     for optimizer in optimizers:
-        if isinstance(optimizer, torch.optim.LBFGS):
-            raise Unavailable("LBFGS needs a closure: a step of it is not one forward and backward pass")
+        if needs_closure(optimizer):
+            name = type(optimizer).__name__
+            raise Unavailable(f"{name} needs a closure: a step of it is not one forward and backward pass")
         optimizer.zero_grad(set_to_none=True)
     _, loss = compute_loss(model, batch, criterion, amp)
     backward(loss)
     if grad_clip:
         nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
+    step(optimizers)
+    return float(loss.detach())
+
+
+def step(optimizers: Sequence[Any]) -> None:
+    """A step of each, with what it raises attributed to the optimizer."""
     with user_code("optimizer.step()"):
         for optimizer in optimizers:
             optimizer.step()
-    return float(loss.detach())
+
+
+def needs_closure(optimizer: Any) -> bool:
+    """Whether `step` evaluates the model itself, as in LBFGS."""
+    # Of the class: schedulers wrap the instance's method, and its signature is lost.
+    parameters = list(inspect.signature(type(optimizer).step).parameters.values())[1:]
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return any(p.default is p.empty and p.kind not in variadic for p in parameters)
 
 
 def backward(loss: Tensor) -> None:

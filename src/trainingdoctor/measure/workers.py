@@ -11,6 +11,7 @@ from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.augmentation import AugmentationPairs
 from trainingdoctor.measure.batches import tensors
 from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.iterating import iterated
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ def _probe_loader(loader: DataLoader[Any], draws: int) -> DataLoader[Any]:
 
 
 def _epoch(loader: DataLoader[Any]) -> list[torch.Tensor]:
-    with user_code("the data set in a worker process"):
-        return [next(t for t in tensors(batch) if t.ndim >= 2).clone() for batch in loader]
+    with user_code("the data set in a worker process"), iterated(loader) as batches:
+        return [next(t for t in tensors(batch) if t.ndim >= 2).clone() for batch in batches]
 
 
 def _equal(left: list[torch.Tensor], right: list[torch.Tensor]) -> bool:

@@ -1,0 +1,40 @@
+"""Standard output for the report alone."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import UnsupportedOperation
+from typing import TextIO
+
+
+@contextmanager
+def reserved_stdout() -> Iterator[TextIO]:
+    """Give the real standard output; what anybody else writes there, until the process ends, goes to standard error.
+
+    Anybody is the user's code with `print`, with `os.write(1, ...)`, in a child process, or at exit.
+    """
+    real = sys.stdout
+    if not _is_descriptor(real, 1):
+        sys.stdout = sys.stderr
+        try:
+            yield real
+        finally:
+            sys.stdout = real
+        return
+    real.flush()
+    stream = os.fdopen(os.dup(1), "w", encoding=real.encoding, errors="backslashreplace")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    try:
+        yield stream
+        stream.flush()
+    finally:
+        sys.stdout = real
+
+
+def _is_descriptor(stream: TextIO, number: int) -> bool:
+    try:
+        return stream.fileno() == number
+    except (AttributeError, OSError, UnsupportedOperation):
+        return False
