@@ -6,6 +6,7 @@ call that a fault.
 
 from __future__ import annotations
 
+from math import log
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -50,11 +51,13 @@ def zero(one_step: OneStep) -> Verdicts:
     Why it costs accuracy: they can never leave zero. A zero layer that does get a gradient (the last of a residual
     branch, a zero head, LoRA) is a known good start and left out.
     Remedy: nn.init.kaiming_normal_(weight).
-    Thresholds: exact zeros on both sides.
+    Thresholds: exact zeros on both sides. Behind another zero that does get a gradient (a zero head, as in Fixup and in
+    torchvision's ViT) nothing gets one in the first step and all do in the next: left out, unless every weight is zero.
     Measured: no measurement yet.
     """
     stuck = [p for p in one_step.weights if p.weight == 0 and not p.gradient]
-    if stuck:
+    waits = _starts_blocked(one_step) and any(p.weight for p in one_step.weights)
+    if stuck and not waits:
         yield critical(
             f"{len(stuck)} of {len(one_step.weights)} weight tensors are zero and their gradient is zero: they will stay so.",
             RESET,
@@ -143,13 +146,16 @@ def scale(
 
 
 def _slope(step: OneStep) -> float | None:
-    """Relative gradient of the first quarter of the weights over that of the last; None for shallow or silent nets."""
+    """Largest relative gradient in the first quarter of the weights over that in the last; None for shallow or silent nets.
+
+    The largest, because branches that start almost silent (LayerScale, ReZero) get hardly any at either end.
+    """
     relative = [(p.gradient or 0.0) / p.weight for p in step.weights if p.weight > 0 and p.gradient is not None]
     moving = [r for r in relative if r > 0]
     if len(relative) < 6 or len(moving) < len(relative) / 2:
         return None
     quarter = max(2, len(moving) // 4)
-    return median(moving[:quarter]) / median(moving[-quarter:])
+    return max(moving[:quarter]) / max(moving[-quarter:])
 
 
 @check("init.gradient_flow", cost="probe", explains=STARTS_BADLY, references=(GLOROT, HE))
@@ -157,18 +163,19 @@ def gradient_flow(reference_init: ReferenceInit, *, factor: float = 1e3, absolut
     """Gradients vanish or explode on their way to the first layers.
 
     What it does: compares the gradient relative to the weight in the first quarter of the layers with the last
-    quarter, and with the same architecture under its standard initialization.
+    quarter, and with the same architecture under two standard initializations (PyTorch's and Kaiming's).
     Why it costs accuracy: the first layers do not learn, or their steps are noise.
     Remedy: normalization, residual connections, ReLU in place of sigmoid, Kaiming initialization.
-    Thresholds: a thousand times away from the reference, or below 1e-4 whatever the reference does (ten sigmoid
-    layers). A healthy ResNet-110 has ten times larger gradients early: that is normal.
+    Thresholds: a thousand times away from the better reference and worse than it, or below 1e-4 whatever the
+    references do (ten sigmoid layers). A healthy ResNet-110 has ten times larger gradients early: that is normal.
     Measured: no measurement yet.
     """
-    own, reference = _slope(reference_init.own), _slope(reference_init.reference)
+    own = _slope(reference_init.own)
     if own is None:
         return
-    compared = own / reference if reference else None
-    off = compared is not None and not 1 / factor <= compared <= factor
+    slopes = [s for r in reference_init.references if (s := _slope(r))]
+    reference = min(slopes, key=lambda s: abs(log(s))) if slopes else None
+    off = reference is not None and not 1 / factor <= own / reference <= factor and abs(log(own)) > abs(log(reference))
     if own < absolute or off:
         word = "vanish" if own < 1 else "explode"
         than = f"; under the standard initialization it is {reference:.2g}" if reference else ""
@@ -199,7 +206,9 @@ def dead_relu(reference_init: ReferenceInit, *, most: float = 0.5) -> Verdicts:
     Thresholds: half of a layer's units (the line most tools draw), and twice the reference's share.
     Measured: no measurement yet.
     """
-    reference = {p.name: p.zero_rows for p in reference_init.reference.weights}
+    reference: dict[str, float] = {}
+    for parameter in (p for r in reference_init.references for p in r.weights):
+        reference[parameter.name] = max(parameter.zero_rows, reference.get(parameter.name, 0.0))
     own = reference_init.own
     dead = [p for p in own.weights[:-1] if _dead(p, reference.get(p.name, 0.0), most, _starts_blocked(own))]
     if dead:
@@ -240,7 +249,8 @@ def logits_scale(reference_init: ReferenceInit, *, times: float = 10.0, loss: fl
     starts at a loss of 6 to 7, not at ln 10.
     Measured: no measurement yet.
     """
-    own, reference = reference_init.own, reference_init.reference
+    own = reference_init.own
+    reference = max(reference_init.references, key=lambda r: r.logits_std or 0.0)
     if own.logits_std is None or not reference.logits_std:
         return
     ratio = own.logits_std / reference.logits_std

@@ -65,7 +65,7 @@ def stem_too_coarse(one_step: OneStep, *, largest_input: int = 64, most: float =
     patched stem 25 %; VGG-16 46 %, without the early shrinking.
     Measured: no measurement yet.
     """
-    convolutions = [a for a in one_step.activations if a.kind == "Conv2d" and a.spatial is not None]
+    convolutions = _maps(one_step)
     side = one_step.input_side
     if len(convolutions) < layers or side is None or side > largest_input:
         return
@@ -83,6 +83,12 @@ def stem_too_coarse(one_step: OneStep, *, largest_input: int = 64, most: float =
         )
     else:
         yield Note(f"feature maps from {side}x{side} to {last}x{last}")
+
+
+def _maps(step: OneStep) -> list[Activation]:
+    """The convolutions on feature maps: a map of 1x1 before larger ones is a gate (squeeze and excitation)."""
+    convolutions = [a for a in step.activations if a.kind == "Conv2d" and a.spatial is not None]
+    return [a for i, a in enumerate(convolutions) if _side(a) > 1 or all(_side(b) == 1 for b in convolutions[i:])]
 
 
 def _side(activation: Activation) -> int:

@@ -40,6 +40,11 @@ MEASURE_MODULES = (
     "lengths",
     "trials",
     "overfit",
+    "flow",
+    "batchnorm_use",
+    "freezing",
+    "spectral",
+    "origins",
 )
 
 

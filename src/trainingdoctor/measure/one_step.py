@@ -39,7 +39,7 @@ class ParameterStep:
 
     zero_rows: share of its rows (output units) whose gradient is exactly zero.  kind: of the module that owns it.
     constant: all its values are equal.  duplicate_rows: share of rows that equal an earlier row, in weight and
-    gradient.
+    gradient.  vector: all its dimensions but one are 1 (a scale per channel, a class token).
     """
 
     name: str
@@ -53,6 +53,7 @@ class ParameterStep:
     zero_rows: float
     constant: bool
     duplicate_rows: float
+    vector: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ class OneStep:
 
     @property
     def weights(self) -> tuple[ParameterStep, ...]:
-        """Trainable matrices and kernels, in the model's order; embeddings excluded."""
-        return tuple(p for p in self.parameters if p.ndim >= 2 and p.trainable and "Embedding" not in p.kind)
+        """Trainable matrices and kernels, in the model's order; embeddings and scales per channel excluded."""
+        matrices = (p for p in self.parameters if p.ndim >= 2 and not p.vector)
+        return tuple(p for p in matrices if p.trainable and "Embedding" not in p.kind)
 
 
 @evidence(cost="probe", optional=("optimizers", "amp", "grad_clip"))
@@ -194,6 +196,7 @@ def _parameters(model: nn.Module, before: dict[str, Tensor]) -> Iterator[Paramet
             zero_rows=0.0 if rows is None else float((rows == 0).all(1).float().mean()),
             constant=value.numel() > 1 and bool((value == value.flatten()[0]).all()),
             duplicate_rows=0.0 if rows is None else _duplicates(value.reshape(len(value), -1), rows),
+            vector=value.numel() > 1 and max(value.shape, default=0) == value.numel(),
         )
 
 
