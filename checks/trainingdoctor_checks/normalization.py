@@ -31,7 +31,7 @@ def _is_unit(s: ChannelStatistics) -> bool:
 @check(
     "normalization.missing",
     cost="probe",
-    explains=("init.*", "loss.diverges", "lr.too_high", "loss.nonfinite"),
+    explains=("init.*", "model.saturated_activation", "loss.diverges", "lr.too_high", "loss.nonfinite"),
     references=(LECUN,),
 )
 def missing(train_images: ChannelStatistics, architecture: Architecture) -> Verdicts:

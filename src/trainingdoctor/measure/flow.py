@@ -228,16 +228,16 @@ def _squashed(graph: Graph, used: dict[Any, str]) -> Iterator[Squashed]:
 
 
 def _into(graph: Graph, step: Any, used: dict[Any, str]) -> str | None:
-    """The first weight layer that takes the output of `step` through linear steps; None where it is a gate."""
+    """The first weight layer that takes the output of `step` through linear steps and pooling; None for a gate."""
     stack, seen, found = [step], {step}, None
     while stack:
         for user in graph.consumers[stack.pop()]:
             if user in used:
                 found = found or used[user]
-            elif graph.is_linear(user) and user not in seen:
+            elif user not in seen and (graph.is_linear(user) or "MaxPool" in kind_of(user)):
                 seen.add(user)
                 stack.append(user)
-            elif not graph.is_linear(user) and len(graph.inputs[user]) > 1:
+            elif user not in seen and len(graph.inputs[user]) > 1:
                 return None
     return found
 

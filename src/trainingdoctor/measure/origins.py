@@ -17,6 +17,10 @@ from trainingdoctor.measure.batches import Batch, forward
 
 # Fewer rows or numbers say nothing about a distribution.
 _ROWS, _NUMBERS = 8, 256
+# Where training shows: 22 fresh nets (torchvision's, ViT, MLPs, language models) have spreads of at most 2.2 and 4.6
+# standard errors, and no tails; layers of two pretrained nets (CREPE, a speaker encoder) 10 to 2,700, and tails of 0.3
+# and more, at hundreds of standard errors.
+_SPREAD, _TAILS, _SURE, _DOUBT = 1.5, 0.3, 10.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,23 @@ class Origin:
     tails_z: float
     untouched: bool
     norm_moved: bool | None = None
+
+    @property
+    def weights_moved(self) -> bool:
+        """Whether the distribution of the weights is one that no initialization gives."""
+        spread = self.spread is not None and self.spread > _SPREAD and self.spread_z > _SURE
+        return spread or (self.tails > _TAILS and self.tails_z > _SURE)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the weights, or the scale and shift of the normalization after them, have been trained."""
+        return self.weights_moved or bool(self.norm_moved)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether everything looks as initialized, something exactly so. Small layers are neither trained nor fresh."""
+        usual = self.spread is not None and self.spread_z < _DOUBT and self.tails_z < _DOUBT
+        return usual and self.untouched and not self.norm_moved
 
 
 @evidence(cost="probe")
@@ -80,7 +101,7 @@ def _origin(name: str, module: Any) -> Origin:
     rows, columns = weight.flatten(1), weight.transpose(0, 1).flatten(1)
     measured = [s for s in (_spread(rows), _spread(columns)) if s is not None and weight.numel() >= _NUMBERS]
     spread, spread_z = max(measured, key=lambda s: s[1], default=(None, 0.0))
-    tails = _tails(weight)
+    tails = 0.0 if spread is None else _tails(weight)
     return Origin(
         name=name,
         shape=tuple(weight.shape),
@@ -108,7 +129,8 @@ def _spread(rows: Tensor) -> tuple[float, float] | None:
     """Relative variance of the squared norms over its expectation for normal numbers, 2 / n; and its z."""
     count, width = rows.shape
     squares = rows.square().sum(1)
-    if count < _ROWS or not float(squares.mean()):
+    copies = count > 1 and torch.equal(rows[0], rows[1])
+    if count < _ROWS or copies or not float(squares.mean()):
         return None
     ratio = float(squares.var() / squares.mean() ** 2) * width / 2
     return ratio, (ratio - 1) / math.sqrt(2 / count)

@@ -100,17 +100,20 @@ def _difference(whole: Tensor, part: Tensor, few: int) -> float:
     return float((whole[:few] - part).abs().max()) if part.shape == whole[:few].shape else 0.0
 
 
-def _heads(model: nn.Module) -> list[Any]:
-    return [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:]
-
-
 def _head_is_zero(model: nn.Module) -> bool:
-    return any(not bool(head.weight.detach().any()) for head in _heads(model))
+    heads: list[Any] = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    return bool(heads) and not bool(heads[-1].weight.detach().any())
 
 
 @torch.no_grad()
 def _amplified(model: nn.Module, batch: Batch) -> float:
-    for head in _heads(model):
-        for parameter in head.parameters(recurse=False):
-            parameter.mul_(100)
+    """The largest prediction once the convolution or linear layer that runs last is 100 times as large."""
+    ran: list[nn.Module] = []
+    layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    handles = [m.register_forward_pre_hook(lambda module, _inputs: ran.append(module)) for m in layers]
+    _predicted(model, batch)
+    for handle in handles:
+        handle.remove()
+    for parameter in ran[-1].parameters(recurse=False) if ran else ():
+        parameter.mul_(100)
     return float(_predicted(model, batch).max())
