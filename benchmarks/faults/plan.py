@@ -21,7 +21,7 @@ FAULTS: tuple[Fault, ...] = tuple(
     for fault in module.FAULTS
 )
 # Every fault runs on this many of the cheap bases that it fits, and every so-manieth on a deep one, too.
-ON_CHEAP, EVERY_DEEP = 2, 5
+ON_CHEAP, EVERY_DEEP = 2, 8
 PAIRS = 36
 
 

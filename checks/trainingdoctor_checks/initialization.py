@@ -1,4 +1,4 @@
-"""Initialization: compared with the same architecture under its standard initialization, not with fixed bands.
+"""Initialization: compared with the same architecture under standard initializations, not with fixed bands.
 
 A healthy ResNet-110 starts at a loss of 6 to 7 and its early gradients are ten times the late ones; a fixed band would
 call that a fault.
@@ -6,6 +6,7 @@ call that a fault.
 
 from __future__ import annotations
 
+from math import log
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from trainingdoctor import Note, Verdicts, check, critical, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture
     from trainingdoctor.measure.one_step import OneStep, ParameterStep
+    from trainingdoctor.measure.origins import Origin
     from trainingdoctor.measure.reference_init import ReferenceInit
 
 HE = "He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852"
@@ -50,11 +52,13 @@ def zero(one_step: OneStep) -> Verdicts:
     Why it costs accuracy: they can never leave zero. A zero layer that does get a gradient (the last of a residual
     branch, a zero head, LoRA) is a known good start and left out.
     Remedy: nn.init.kaiming_normal_(weight).
-    Thresholds: exact zeros on both sides.
+    Thresholds: exact zeros on both sides. Behind another zero that does get a gradient (a zero head, as in Fixup and in
+    torchvision's ViT) nothing gets one in the first step and all do in the next: left out, unless every weight is zero.
     Measured: no measurement yet.
     """
     stuck = [p for p in one_step.weights if p.weight == 0 and not p.gradient]
-    if stuck:
+    waits = _starts_blocked(one_step) and any(p.weight for p in one_step.weights)
+    if stuck and not waits:
         yield critical(
             f"{len(stuck)} of {len(one_step.weights)} weight tensors are zero and their gradient is zero: they will stay so.",
             RESET,
@@ -87,31 +91,39 @@ def identical_units(one_step: OneStep, *, most: float = 0.3) -> Verdicts:
 @check(
     "init.scale",
     cost="probe",
-    explains=("init.gradient_flow", "init.logits_scale", "init.dead_relu", *STARTS_BADLY),
+    explains=(
+        "init.gradient_flow",
+        "init.logits_scale",
+        "init.dead_relu",
+        "model.saturated_activation",
+        *STARTS_BADLY,
+    ),
     references=(HE,),
 )
 def scale(
     reference_init: ReferenceInit,
     architecture: Architecture,
+    origins: tuple[Origin, ...],
     *,
-    typical: float = 8.0,
+    typical: float = 5.0,
     extreme: float = 30.0,
     share: float = 0.2,
 ) -> Verdicts:
     """The signal is far larger or smaller than this architecture's standard initialization makes it.
 
-    What it does: one forward pass of the model and of a copy initialized anew; compares the standard deviation of
-    each convolution's and linear layer's output.
+    What it does: one forward pass of the model and of two copies initialized anew, by reset_parameters() and by
+    Kaiming's rule; compares the standard deviation of each convolution's and linear layer's output with the nearer one.
     Why it costs accuracy: without normalization the signal explodes or vanishes with depth; with it, weights n times
     too large learn at a rate n squared times too small.
     Remedy: nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu").
-    Thresholds: a median ratio above 8, or a fifth of the layers off by more than 30 times. Kaiming, Xavier and
-    truncated normal initializations lie within 0.2 to 2.6 of PyTorch's default by their formulas; N(0, 1) is at about
-    40.
+    Thresholds: a median ratio above 5, or a fifth of the layers off by more than 30 times. Measured: 30 healthy nets
+    (torchvision's, ViT, Fixup, SELU, Xavier, orthogonal, SIREN, half-trained) have a median of at most 1.1 and single
+    layers of up to 1.9; N(0, 1) has 7 in a small MLP, 12 in a ResNet-20, over 100 in nets without normalization.
+    Pretrained weights (half of the layers) are left out: CREPE's are at 28 to 113, and trained.
     Measured: no measurement yet.
     """
     ratios = reference_init.scale_ratios()
-    if len(ratios) < 2:
+    if len(ratios) < 2 or _is_pretrained(origins):
         return
     high = [n for n, r in ratios.items() if r > extreme]
     low = [n for n, r in ratios.items() if r < 1 / extreme]
@@ -142,14 +154,23 @@ def scale(
         yield Note(f"outputs {middle:.2g} times the standard initialization's")
 
 
+def _is_pretrained(origins: tuple[Origin, ...]) -> bool:
+    """Whether half of the layers that can be told carry trained weights: their scale is no initialization."""
+    told = [o for o in origins if o.spread is not None]
+    return bool(told) and 2 * sum(o.weights_moved for o in told) >= len(told)
+
+
 def _slope(step: OneStep) -> float | None:
-    """Relative gradient of the first quarter of the weights over that of the last; None for shallow or silent nets."""
+    """Largest relative gradient in the first quarter of the weights over that in the last; None for shallow or silent nets.
+
+    The largest, because branches that start almost silent (LayerScale, ReZero) get hardly any at either end.
+    """
     relative = [(p.gradient or 0.0) / p.weight for p in step.weights if p.weight > 0 and p.gradient is not None]
     moving = [r for r in relative if r > 0]
     if len(relative) < 6 or len(moving) < len(relative) / 2:
         return None
     quarter = max(2, len(moving) // 4)
-    return median(moving[:quarter]) / median(moving[-quarter:])
+    return max(moving[:quarter]) / max(moving[-quarter:])
 
 
 @check("init.gradient_flow", cost="probe", explains=STARTS_BADLY, references=(GLOROT, HE))
@@ -157,18 +178,19 @@ def gradient_flow(reference_init: ReferenceInit, *, factor: float = 1e3, absolut
     """Gradients vanish or explode on their way to the first layers.
 
     What it does: compares the gradient relative to the weight in the first quarter of the layers with the last
-    quarter, and with the same architecture under its standard initialization.
+    quarter, and with the same architecture under two standard initializations (PyTorch's and Kaiming's).
     Why it costs accuracy: the first layers do not learn, or their steps are noise.
     Remedy: normalization, residual connections, ReLU in place of sigmoid, Kaiming initialization.
-    Thresholds: a thousand times away from the reference, or below 1e-4 whatever the reference does (ten sigmoid
-    layers). A healthy ResNet-110 has ten times larger gradients early: that is normal.
+    Thresholds: a thousand times away from the better reference and worse than it, or below 1e-4 whatever the
+    references do (ten sigmoid layers). A healthy ResNet-110 has ten times larger gradients early: that is normal.
     Measured: no measurement yet.
     """
-    own, reference = _slope(reference_init.own), _slope(reference_init.reference)
+    own = _slope(reference_init.own)
     if own is None:
         return
-    compared = own / reference if reference else None
-    off = compared is not None and not 1 / factor <= compared <= factor
+    slopes = [s for r in reference_init.references if (s := _slope(r))]
+    reference = min(slopes, key=lambda s: abs(log(s))) if slopes else None
+    off = reference is not None and not 1 / factor <= own / reference <= factor and abs(log(own)) > abs(log(reference))
     if own < absolute or off:
         word = "vanish" if own < 1 else "explode"
         than = f"; under the standard initialization it is {reference:.2g}" if reference else ""
@@ -199,7 +221,9 @@ def dead_relu(reference_init: ReferenceInit, *, most: float = 0.5) -> Verdicts:
     Thresholds: half of a layer's units (the line most tools draw), and twice the reference's share.
     Measured: no measurement yet.
     """
-    reference = {p.name: p.zero_rows for p in reference_init.reference.weights}
+    reference: dict[str, float] = {}
+    for parameter in (p for r in reference_init.references for p in r.weights):
+        reference[parameter.name] = max(parameter.zero_rows, reference.get(parameter.name, 0.0))
     own = reference_init.own
     dead = [p for p in own.weights[:-1] if _dead(p, reference.get(p.name, 0.0), most, _starts_blocked(own))]
     if dead:
@@ -240,7 +264,8 @@ def logits_scale(reference_init: ReferenceInit, *, times: float = 10.0, loss: fl
     starts at a loss of 6 to 7, not at ln 10.
     Measured: no measurement yet.
     """
-    own, reference = reference_init.own, reference_init.reference
+    own = reference_init.own
+    reference = max(reference_init.references, key=lambda r: r.logits_std or 0.0)
     if own.logits_std is None or not reference.logits_std:
         return
     ratio = own.logits_std / reference.logits_std

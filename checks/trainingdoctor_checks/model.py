@@ -62,10 +62,11 @@ def stem_too_coarse(one_step: OneStep, *, largest_input: int = 64, most: float =
     Remedy: conv1 = nn.Conv2d(3, 64, 3, stride=1, padding=1) and no max-pooling.
     Thresholds: inputs up to 64 pixels; within the first tenth of the convolutions the map has shrunk by 4 or more,
     and over 60 % of them work on an eighth of the side or less. torchvision's ResNet-18 on 32x32 has 75 %, with a
-    patched stem 25 %; VGG-16 46 %, without the early shrinking.
+    patched stem 25 %; VGG-16 46 %, without the early shrinking. Where the last map is larger than 1x1 (torchvision's
+    nets as they are on 64x64) it is an info.
     Measured: no measurement yet.
     """
-    convolutions = [a for a in one_step.activations if a.kind == "Conv2d" and a.spatial is not None]
+    convolutions = _maps(one_step)
     side = one_step.input_side
     if len(convolutions) < layers or side is None or side > largest_input:
         return
@@ -73,7 +74,8 @@ def stem_too_coarse(one_step: OneStep, *, largest_input: int = 64, most: float =
     coarse = sum(_side(a) <= side / 8 for a in convolutions) / len(convolutions)
     last = _side(convolutions[-1])
     if early * 4 <= side and coarse > most:
-        yield warning(
+        say = warning if last == 1 else info
+        yield say(
             f"A {side}x{side} image is down to {early}x{early} after the first layers and to {last}x{last} at the end: {coarse:.0%} of the "
             f"{len(convolutions)} convolutions work on {side // 8}x{side // 8} or less.",
             "model.conv1 = nn.Conv2d(3, 64, 3, stride=1, padding=1, bias=False); model.maxpool = nn.Identity()",
@@ -83,6 +85,12 @@ def stem_too_coarse(one_step: OneStep, *, largest_input: int = 64, most: float =
         )
     else:
         yield Note(f"feature maps from {side}x{side} to {last}x{last}")
+
+
+def _maps(step: OneStep) -> list[Activation]:
+    """The convolutions on feature maps: a map of 1x1 before larger ones is a gate (squeeze and excitation)."""
+    convolutions = [a for a in step.activations if a.kind == "Conv2d" and a.spatial is not None]
+    return [a for i, a in enumerate(convolutions) if _side(a) > 1 or all(_side(b) == 1 for b in convolutions[i:])]
 
 
 def _side(activation: Activation) -> int:

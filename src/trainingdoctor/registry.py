@@ -60,6 +60,11 @@ MEASURE_MODULES = (
     "precision",
     "penalty",
     "regularizers",
+    "flow",
+    "batchnorm_use",
+    "freezing",
+    "spectral",
+    "origins",
 )
 
 

@@ -134,7 +134,9 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     infos = sorted((f for f in all_findings if f.severity is Severity.INFO), key=_badness)
     result: list[Finding] = []
     for root in roots(all_findings):
-        result += [f for f in (root, *(s for s in standing if explains(root, s.code))) if f not in result]
+        result += [
+            f for f in (root, *(s for s in standing if s is not root and explains(root, s.code))) if f not in result
+        ]
     result += [f for f in (*standing, *infos) if f not in result]
     return tuple(replace(f, explains=tuple(sorted(c for c in codes - {f.code} if explains(f, c)))) for f in result)
 

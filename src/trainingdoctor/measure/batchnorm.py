@@ -18,7 +18,8 @@ from trainingdoctor.measure.calling import user_code
 class BatchNormLayer:
     """One layer's settings. given_training: its mode in the config.  training: its mode after `model.train()`.
 
-    updates: how often its running statistics were updated so far (0 for a fresh layer).
+    updates: how often its running statistics were updated so far (0 for a fresh layer; at least 1 where they have moved,
+    as after loading a checkpoint that does not count).
     """
 
     name: str
@@ -58,7 +59,8 @@ def batchnorm_layers(model: nn.Module) -> BatchNormLayers:
 
 
 def _layer(name: str, module: _BatchNorm, given: bool) -> BatchNormLayer:
-    tracked = module.num_batches_tracked
+    tracked, mean = module.num_batches_tracked, module.running_mean
+    moved = mean is not None and bool(mean.any())
     return BatchNormLayer(
         name=name,
         features=module.num_features,
@@ -69,7 +71,7 @@ def _layer(name: str, module: _BatchNorm, given: bool) -> BatchNormLayer:
         tracked=module.running_mean is not None,
         given_training=given,
         training=module.training,
-        updates=0 if tracked is None else int(tracked),
+        updates=max(int(moved), 0 if tracked is None else int(tracked)),
     )
 
 

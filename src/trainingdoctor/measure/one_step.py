@@ -46,7 +46,7 @@ class ParameterStep:
 
     zero_rows: share of its rows (output units) whose gradient is exactly zero.  kind: of the module that owns it.
     constant: all its values are equal.  duplicate_rows: share of rows that equal an earlier row, in weight and
-    gradient.
+    gradient.  vector: all its dimensions but one are 1 (a scale per channel, a class token).
     """
 
     name: str
@@ -60,6 +60,7 @@ class ParameterStep:
     zero_rows: float
     constant: bool
     duplicate_rows: float
+    vector: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ class OneStep:
 
     @property
     def weights(self) -> tuple[ParameterStep, ...]:
-        """Trainable matrices and kernels, in the model's order; embeddings excluded."""
-        return tuple(p for p in self.parameters if p.ndim >= 2 and p.trainable and "Embedding" not in p.kind)
+        """Trainable matrices and kernels, in the model's order; embeddings and scales per channel excluded."""
+        matrices = (p for p in self.parameters if p.ndim >= 2 and not p.vector)
+        return tuple(p for p in matrices if p.trainable and "Embedding" not in p.kind)
 
     def plot(self, target: "Path | None" = None) -> "Figure":
         """Draw by depth: the size of the activations, of the gradients, and of the updates.
@@ -244,6 +246,7 @@ def _parameters(model: nn.Module, before: dict[str, Tensor]) -> Iterator[Paramet
             zero_rows=0.0 if rows is None else float((rows == 0).all(1).float().mean()),
             constant=value.numel() > 1 and bool((value == value.flatten()[0]).all()),
             duplicate_rows=0.0 if rows is None else _duplicates(value.reshape(len(value), -1), rows),
+            vector=value.numel() > 1 and max(value.shape, default=0) == value.numel(),
         )
 
 

@@ -18,6 +18,8 @@ class Outputs:
     row_sum_error: largest |sum over dimension 1 - 1|.  log_sum_error: largest |logsumexp over dimension 1|.
     Differences are relative to the prediction's standard deviation over everything: repeat (two eval passes), mixing
     (a sample alone against the same in a batch, eval mode), input (against zeroed input).
+    zero_share: share that is exactly 0.  amplified: the largest prediction with the last layer 100 times as large, which
+    tells values that are small from values that are bounded.
     """
 
     shape: tuple[int, ...]
@@ -33,6 +35,8 @@ class Outputs:
     input: float
     head_is_zero: bool
     finite: bool
+    zero_share: float = 0.0
+    amplified: float = 1.0
 
     @property
     def are_probabilities(self) -> bool:
@@ -47,8 +51,9 @@ class Outputs:
 
     @property
     def are_unit_range(self) -> bool:
-        """Whether all values lie in 0..1 and spread in it, as after a sigmoid."""
-        return self.minimum >= 0 and self.maximum <= 1 and not self.are_probabilities
+        """Whether all values lie in 0..1, spread in it and cannot leave it, as after a sigmoid."""
+        bounded = self.minimum >= 0 and self.maximum <= 1 and self.amplified <= 1 + 1e-4
+        return bounded and not self.are_probabilities
 
 
 @evidence(cost="probe")
@@ -77,6 +82,8 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
         input=float((whole - zeroed).abs().max()) / scale,
         head_is_zero=_head_is_zero(model),
         finite=bool(torch.isfinite(train).all()),
+        zero_share=float((train == 0).float().mean()),
+        amplified=_amplified(model, batch),
     )
 
 
@@ -96,3 +103,17 @@ def _difference(whole: Tensor, part: Tensor, few: int) -> float:
 def _head_is_zero(model: nn.Module) -> bool:
     heads: list[Any] = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     return bool(heads) and not bool(heads[-1].weight.detach().any())
+
+
+@torch.no_grad()
+def _amplified(model: nn.Module, batch: Batch) -> float:
+    """The largest prediction once the convolution or linear layer that runs last is 100 times as large."""
+    ran: list[nn.Module] = []
+    layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    handles = [m.register_forward_pre_hook(lambda module, _inputs: ran.append(module)) for m in layers]
+    _predicted(model, batch)
+    for handle in handles:
+        handle.remove()
+    for parameter in ran[-1].parameters(recurse=False) if ran else ():
+        parameter.mul_(100)
+    return float(_predicted(model, batch).max())

@@ -1,4 +1,4 @@
-"""The same architecture under its standard initialization: what this net does when it is healthy."""
+"""The same architecture under two standard initializations: what this net does when it is healthy."""
 
 import copy
 from collections.abc import Callable
@@ -11,41 +11,53 @@ from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.calling import user_code
-from trainingdoctor.measure.one_step import Activation, OneStep, measure_step
+from trainingdoctor.measure.one_step import OneStep, measure_step
 
 WEIGHTED = ("Conv1d", "Conv2d", "Conv3d", "Linear")
 
 
 @dataclass(frozen=True)
 class ReferenceInit:
-    """A step of the model as it is, and of a copy whose layers were initialized anew by `reset_parameters()`."""
+    """A step of the model as it is, of a copy initialized anew by `reset_parameters()`, and of one by Kaiming's rule.
+
+    PyTorch's default lets the signal of a deep net without normalization fade (by the square root of 6 per layer), so
+    that alone it would call Kaiming's initialization an explosion. kaiming: None where it was not measured.
+    """
 
     own: OneStep
     reference: OneStep
+    kaiming: OneStep | None = None
+
+    @property
+    def references(self) -> tuple[OneStep, ...]:
+        """The healthy steps to compare with."""
+        return (self.reference,) if self.kaiming is None else (self.reference, self.kaiming)
 
     def scale_ratios(self) -> dict[str, float]:
-        """Standard deviation of each convolution's and linear layer's output over the reference's.
+        """Standard deviation of each convolution's and linear layer's output over the nearer reference's; 1 between them.
 
         Without the last such layer (the head) and those that are silent on either side.
         """
-        theirs = {a.name: a for a in self.reference.activations}
-        pairs = [(a, theirs[a.name]) for a in self.own.activations if a.kind in WEIGHTED and a.name in theirs]
-        return {a.name: a.std / b.std for a, b in pairs[:-1] if _loud(a) and _loud(b)}
+        theirs = [{a.name: a.std for a in r.activations if a.std > 0} for r in self.references]
+        layers = [a for a in self.own.activations if a.kind in WEIGHTED and all(a.name in t for t in theirs)]
+        return {a.name: _beyond(a.std, [t[a.name] for t in theirs]) for a in layers[:-1] if a.std > 0}
 
 
-def _loud(activation: Activation) -> bool:
-    return activation.std > 0
+def _beyond(value: float, band: list[float]) -> float:
+    return value / max(band) if value > max(band) else value / min(band) if value < min(band) else 1.0
 
 
 @evidence(cost="probe")
 def reference_init(
     model: nn.Module, train_batches: tuple[Batch, ...], criterion: Callable[..., Any], *, samples: int = 16
 ) -> ReferenceInit:
-    """Measure a forward and backward pass of the model and of a freshly initialized copy on the same samples."""
+    """Measure a forward and backward pass of the model and of freshly initialized copies on the same samples."""
     batch = train_batches[0].first(samples)
     model.train()
     fresh = _reinitialized(model)
-    return ReferenceInit(measure_step(model, batch, criterion), measure_step(fresh, batch, criterion))
+    own, reference = measure_step(model, batch, criterion), measure_step(fresh, batch, criterion)
+    _kaiming(fresh)
+    return ReferenceInit(own, reference, measure_step(fresh, batch, criterion))
 
 
 def _reinitialized(model: nn.Module) -> nn.Module:
@@ -61,3 +73,12 @@ def _reinitialized(model: nn.Module) -> nn.Module:
         with user_code("reset_parameters()"):
             module.reset_parameters()  # type: ignore[operator]
     return fresh
+
+
+def _kaiming(model: nn.Module) -> None:
+    """He et al. 2015: a variance of 2 / fan_in, and biases of zero, for every convolution and linear layer."""
+    for module in model.modules():
+        if type(module).__name__ in WEIGHTED and isinstance(weight := getattr(module, "weight", None), nn.Parameter):
+            nn.init.kaiming_normal_(weight, nonlinearity="relu")
+            if isinstance(bias := getattr(module, "bias", None), nn.Parameter):
+                nn.init.zeros_(bias)

@@ -1,0 +1,44 @@
+"""Bounded predictions told from small ones."""
+
+import pytest
+import torch
+from torch import nn
+
+from trainingdoctor.measure.batches import Batch
+from trainingdoctor.measure.outputs import Outputs, outputs
+
+X = torch.randn(16, 8, generator=torch.Generator().manual_seed(0))
+
+
+def predicted(*tail: nn.Module) -> Outputs:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4), *tail)
+    return outputs(model, (Batch(X, None),))
+
+
+class SmallPositive(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        # Registered before the layer that runs first.
+        self.head, self.body = nn.Linear(16, 4), nn.Linear(8, 16)
+        nn.init.constant_(self.head.bias, 0.5)
+        nn.init.normal_(self.head.weight, std=1e-3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.body(x)))
+
+
+@pytest.mark.parametrize("tail", [nn.Sigmoid(), nn.Hardsigmoid()])
+def test_a_sigmoid_keeps_to_the_unit_range(tail: nn.Module) -> None:
+    assert predicted(tail).are_unit_range
+
+
+def test_small_positive_logits_do_not() -> None:
+    found = outputs(SmallPositive(), (Batch(X, None),))
+    assert 0 <= found.minimum <= found.maximum <= 1
+    assert not found.are_unit_range
+
+
+def test_zeros_of_a_relu() -> None:
+    assert predicted(nn.ReLU()).zero_share > 0.2
+    assert predicted().zero_share == 0
