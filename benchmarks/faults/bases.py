@@ -146,8 +146,9 @@ BASES: dict[str, Parts] = {
         resnet(110),
     )
 }
-# Cheap ones first; the deep ones take part less often (plan.py).
-CHEAP = ("resnet20", "cnn", "vgg", "groupnorm", "vit", "mlp", "wrn")
+# By the seconds of a diagnosis on one core: under 15, under 30, and more (plan.py).
+QUICK = ("resnet20", "cnn", "vgg", "mlp")
+SLOW = ("groupnorm", "vit", "wrn")
 DEEP = ("resnet56", "resnet110")
 
 

@@ -161,7 +161,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("one rare class", "data.imbalance", change(train={"change": pick(one_rare)}), corpus=f"{DC} unbalance; {TD} unbalanced data"),
     fault("long tail", "data.imbalance", change(train={"change": pick(long_tail)}), consequences=("data.subset",), strength="subtle"),
     fault("a tenth, ten times", "data.duplicates", change(train={"change": repeated}), corpus=f"{DC} repeat"),
-    fault("classes overlap", "labels.noise", change(train={"change": two_labels}), also=("data.duplicates", "labels.conflict"), corpus=f"{DC} make classes overlap", strength="subtle"),
+    fault("classes overlap", "labels.noise", change(train={"change": two_labels}), also=("data.duplicates", "labels.conflicting"), corpus=f"{DC} make classes overlap", strength="subtle"),
     fault("test set from training", "data.leakage", change(test={"change": from_training}), corpus=f"{UM} validation from training data"),
     fault("half the test set from training", "data.leakage", change(test={"change": half_from_training}), strength="subtle"),
     fault("all labels random", "labels.shuffled", change(train={"change": relabelled(1.0)}), corpus=f"{DC} relabel; {TD} labels", also=("labels.noise",)),

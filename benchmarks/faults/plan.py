@@ -10,7 +10,7 @@ from itertools import combinations
 import faults_data
 import faults_model
 import faults_recipe
-from bases import BASES, CHEAP, DEEP
+from bases import BASES, DEEP, QUICK, SLOW
 from fault import Fault
 from parts import Parts
 from variations import VARIATIONS
@@ -20,8 +20,8 @@ FAULTS: tuple[Fault, ...] = tuple(
     for module in (faults_data, faults_model, faults_recipe)
     for fault in module.FAULTS
 )
-# Every fault runs on this many of the cheap bases that it fits, and every so-manieth on a deep one, too.
-ON_CHEAP, EVERY_DEEP = 2, 8
+# Every fault runs on two bases that it fits, one of them now and then slower, and every so-manieth on a deep one, too.
+EVERY_SLOW, EVERY_DEEP = 3, 8
 PAIRS = 36
 
 
@@ -51,19 +51,26 @@ def healthy() -> Iterator[Job]:
 
 
 def sick() -> Iterator[Job]:
-    """Each fault on several bases, rotated so that all bases get about as many."""
-    for i, fault in enumerate(FAULTS):
-        yield from (Job(f"{name}: {fault.name}", BASES[name], (fault,)) for name in _chosen(fault, i))
+    """Each fault on several bases, rotated. First all faults on one base each, so that a part of a run covers them all."""
+    chosen = [_chosen(fault, turn) for turn, fault in enumerate(FAULTS)]
+    for rank in range(3):
+        for fault, names in zip(FAULTS, chosen, strict=True):
+            yield from (Job(f"{name}: {fault.name}", BASES[name], (fault,)) for name in names[rank : rank + 1])
 
 
 def _chosen(fault: Fault, turn: int) -> list[str]:
-    cheap = [n for n in CHEAP if fault.fits(BASES[n])]
-    deep = [n for n in DEEP if fault.fits(BASES[n])]
-    start = turn % max(len(cheap), 1)
-    chosen = (cheap[start:] + cheap[:start])[:ON_CHEAP]
-    if deep and (turn % EVERY_DEEP == 0 or not chosen):
-        chosen.append(deep[turn // EVERY_DEEP % len(deep)])
-    return chosen
+    quick, slow, deep = ([n for n in names if fault.fits(BASES[n])] for names in (QUICK, SLOW, DEEP))
+    rotated = _rotated(quick, turn)[:2]
+    if slow and (turn % EVERY_SLOW == 0 or len(rotated) < 2):
+        rotated = [*rotated[:1], *_rotated(slow, turn // EVERY_SLOW)[: 2 - len(rotated[:1])]]
+    if deep and (turn % EVERY_DEEP == 0 or not rotated):
+        rotated.append(_rotated(deep, turn // EVERY_DEEP)[0])
+    return rotated
+
+
+def _rotated(names: list[str], turn: int) -> list[str]:
+    start = turn % max(len(names), 1)
+    return names[start:] + names[:start]
 
 
 def pairs() -> Iterator[Job]:
@@ -76,7 +83,7 @@ def pairs() -> Iterator[Job]:
     for i, (a, b) in enumerate(combinations(usable, 2)):
         if found == PAIRS or i % 17 or a.part == b.part or _hides(a, b):
             continue
-        names = [n for n in CHEAP[:-1] if a.fits(BASES[n]) and b.fits(BASES[n])]
+        names = [n for n in (*QUICK, *SLOW[:2]) if a.fits(BASES[n]) and b.fits(BASES[n])]
         if names:
             found += 1
             name = names[found % len(names)]
@@ -126,7 +133,6 @@ def jobs(kinds: Iterable[str] = ("healthy", "sick", "pairs")) -> list[Job]:
 
 def regression() -> list[Job]:
     """About 40 trainings on the cheapest bases, over all codes: what CI repeats."""
-    small = ("mlp", "cnn", "vgg", "resnet20")
-    spoilt = [j for j in (*sick(), *pairs()) if j.base.name in small]
-    sound = [j for j in healthy() if j.base.name in small]
+    spoilt = [j for j in (*sick(), *pairs()) if j.base.name in QUICK]
+    sound = [j for j in healthy() if j.base.name in QUICK]
     return [*sound[::7], *spoilt[::5]]

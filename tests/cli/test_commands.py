@@ -20,9 +20,9 @@ torch.manual_seed(0)
 labels = torch.arange(96) % 4
 x = torch.randn(96, 3, 12, 12)
 x[:, 0] += labels[:, None, None] - 1.5
-data = TensorDataset(x / x.std(), labels)
-train_loader = DataLoader(data, batch_size=32, shuffle=True)
-val_loader = DataLoader(data, batch_size=32)
+x = x / x.std()
+train_loader = DataLoader(TensorDataset(x[:72], labels[:72]), batch_size=24, shuffle=True)
+val_loader = DataLoader(TensorDataset(x[72:], labels[72:]), batch_size=32)
 model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
 criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)

@@ -368,9 +368,13 @@ def test_the_users_errors_are_named(training: Any) -> None:
     assert same(state(t.model, [t.optimizer]), before)
 
 
+CALLED: list[int] = []
+
+
 def test_augmentation_on_the_device_is_applied(training: Any) -> None:
     t = training()
-    called = []
+    CALLED.clear()
+    # A list that the function held in its closure would be put back, too.
     lr_range_test(
         t.model,
         t.train_loader,
@@ -378,9 +382,9 @@ def test_augmentation_on_the_device_is_applied(training: Any) -> None:
         t.optimizer,
         steps=10,
         seeds=1,
-        augment_on_device=lambda x: called.append(1) or x,
+        augment_on_device=lambda x: CALLED.append(1) or x,
     )
-    assert len(called) == 11
+    assert len(CALLED) == 11
 
 
 def test_epochs_follow_one_another() -> None:

@@ -43,7 +43,7 @@ def reader_of(dataset: Any) -> Reader | None:
         return _joined([reader_of(part) for part in dataset.datasets], [length(d) or 0 for d in dataset.datasets])
     size = length(dataset)
     own = getattr(dataset, "__dict__", {})
-    if size is None:
+    if not size:
         return None
     array = next((own[n] for n in ARRAYS if _holds(own.get(n), size)), None)
     if array is None and isinstance(tensors := own.get("tensors"), tuple) and len(tensors) == 2:
