@@ -105,35 +105,58 @@ def numpy_abi(environment: Environment) -> Verdicts:
 
 @check("env.cudnn")
 def cudnn(environment: Environment) -> Verdicts:
-    """cuDNN is disabled, missing, or another one than the installed was loaded.
+    """cuDNN is disabled or missing, or CUDA and cuDNN were loaded in other versions than are installed.
 
-    What it does: compares the version that torch loaded with the installed wheel, and looks for CUDA libraries from
-    elsewhere.
+    What it does: asks the loaded libraries for their versions, compares them with the installed wheels, and looks for
+    CUDA libraries from elsewhere.
     Why it costs accuracy: without it convolutions are many times slower; a foreign one gives errors or wrong speed.
     Remedy: torch.backends.cudnn.enabled = True; no foreign libraries in LD_LIBRARY_PATH.
-    Thresholds: none.
+    Thresholds: equal versions; of CUDA's runtime major and minor.
     Measured: no measurement yet.
     """
     t = environment.torch
     if t is None or t.cuda is None:
-        yield Note("no CUDA build: cuDNN is not used")
+        yield Note("torch cannot be imported" if t is None else "no CUDA build: CUDA and cuDNN are not used")
         return
-    wheel = next((f"{n} {v}" for n, v in environment.packages.nvidia.items() if n.startswith("nvidia-cudnn")), None)
+    installed = {name: _wheel(environment, name) for name in ("cuda-runtime", "cudnn")}
+    loaded = {
+        "cuda-runtime": None if t.cuda_runtime is None else ".".join(map(str, t.cuda_runtime)),
+        "cudnn": None if t.cudnn is None else _cudnn_version(t.cudnn),
+    }
+    other = [n for n, v in loaded.items() if v and installed[n] and not f"{installed[n]}.".startswith(f"{v}.")]
+    versions = "; ".join(
+        f"{n} loaded {loaded[n] or 'none'}, installed {v or 'within torch'}" for n, v in installed.items()
+    )
     if not t.cudnn_enabled:
         yield warning(
             "cuDNN is switched off.", "torch.backends.cudnn.enabled = True", where="torch.backends.cudnn.enabled"
         )
-    elif t.loaded_libraries:
+    elif t.loaded_libraries or other:
+        outside = (
+            f" Loaded from outside torch's wheels: {', '.join(t.loaded_libraries[:3])}." if t.loaded_libraries else ""
+        )
         yield warning(
-            f"CUDA libraries from outside torch's wheels are loaded: {', '.join(t.loaded_libraries[:3])}; installed: {wheel or 'no wheel'}.",
-            "unset LD_LIBRARY_PATH",
+            f"Other CUDA libraries are loaded than are installed: {versions}.{outside}",
+            "unset LD_LIBRARY_PATH  # and, if that is not it: " + REINSTALL,
             where="LD_LIBRARY_PATH",
             confidence=0.7,
         )
     elif t.cudnn is None and t.cuda_available:
         yield warning("cuDNN is not available in this build.", REINSTALL, where="torch.backends.cudnn")
     else:
-        yield Note(f"cuDNN loaded {t.cudnn}, installed {wheel or 'within torch'}")
+        yield Note(versions)
+
+
+def _wheel(environment: Environment, name: str) -> str | None:
+    """The installed version of nvidia-NAME or nvidia-NAME-cu13."""
+    names = re.compile(rf"nvidia-{name}(-cu\d+)?$")
+    return next((v for n, v in environment.packages.nvidia.items() if names.match(n)), None)
+
+
+def _cudnn_version(number: int) -> str:
+    """92400 is 9.24.0; until version 8, 8902 was 8.9.2."""
+    base = 10_000 if number >= 90_000 else 1_000
+    return f"{number // base}.{number % base // 100}.{number % 100}"
 
 
 @check("env.nccl")
@@ -167,7 +190,7 @@ def tf32(environment: Environment) -> Verdicts:
     t = environment.torch
     able = [g for g in environment.gpus.devices if g.capability and g.capability >= (8, 0)]
     if t is None or not able:
-        yield Note("TF32 plays no role here")
+        yield Note("no GPU that has TF32")
     elif environment.variables.get("NVIDIA_TF32_OVERRIDE") == "0" or t.tf32_matmul == "highest":
         yield info(
             "Matrix products in float32 run without TF32.",

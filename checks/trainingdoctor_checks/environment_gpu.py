@@ -187,7 +187,10 @@ def memory(environment: Environment, *, least: float = 2.0) -> Verdicts:
         )
     if not full:
         yield Note(
-            ", ".join(f"GPU {g.index} {g.name}: {g.free / GIB:.0f} of {g.memory / GIB:.0f} GiB free" for g in devices)
+            ", ".join(
+                f"GPU {g.index} {g.name}: {g.free / GIB:.0f} of {g.memory / GIB:.0f} GiB free (expected {least:g} or more)"
+                for g in devices
+            )
             or NONE
         )
 
@@ -241,7 +244,8 @@ def throttling(environment: Environment, *, hot: int = 87) -> Verdicts:
     if not said:
         yield Note(
             ", ".join(
-                f"GPU {g.index}: {g.temperature} C, {g.clock} of {g.clock_max} MHz" for g in environment.gpus.devices
+                f"GPU {g.index}: {g.temperature} C (expected under {hot}), {g.clock} of {g.clock_max} MHz"
+                for g in environment.gpus.devices
             )
             or NONE
         )
@@ -265,7 +269,7 @@ def ecc(environment: Environment) -> Verdicts:
             where=f"cuda:{g.index}",
         )
     if not bad:
-        yield Note("no uncorrected memory error" if environment.gpus.devices else NONE)
+        yield Note("0 uncorrected memory errors (expected 0)" if environment.gpus.devices else NONE)
 
 
 @check("env.pcie")

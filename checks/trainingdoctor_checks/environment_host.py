@@ -32,7 +32,9 @@ def shm(environment: Environment, placement: Placement, *, least: float = 1.0) -
             where="/dev/shm",
         )
     else:
-        yield Note(f"{h.shm_free / GIB:.2g} GiB of /dev/shm free, {placement.workers} workers")
+        yield Note(
+            f"{h.shm_free / GIB:.2g} GiB of /dev/shm free for {placement.workers} workers (expected {least:g} or more)"
+        )
 
 
 @check("env.disk")
@@ -50,7 +52,7 @@ def disk(environment: Environment, *, least: float = 1.0) -> Verdicts:
     if free < least * GIB:
         yield warning(f"{free / GIB:.2f} GiB are free on disk.", "Free some space, or set TMPDIR", where="disk")
     else:
-        yield Note(f"{free / GIB:.0f} GiB free")
+        yield Note(f"{free / GIB:.0f} GiB free (expected {least:g} or more)")
 
 
 @check("env.ram")
@@ -71,7 +73,7 @@ def ram(environment: Environment, *, least: float = 1.0) -> Verdicts:
             where="memory",
         )
     else:
-        yield Note(f"{h.ram_available / GIB:.0f} of {h.ram / GIB:.0f} GiB available")
+        yield Note(f"{h.ram_available / GIB:.0f} of {h.ram / GIB:.0f} GiB available (expected {least:g} or more)")
 
 
 @check("env.threads")
@@ -98,7 +100,10 @@ def threads(environment: Environment, placement: Placement) -> Verdicts:
             where="train_loader.num_workers",
         )
     else:
-        yield Note(f"{t.threads if t else '?'} threads and {placement.workers} workers on {cores:g} usable cores")
+        yield Note(
+            f"{t.threads if t else '?'} threads and {placement.workers} workers on {cores:g} usable cores "
+            f"(expected {2 * cores:g} threads or fewer)"
+        )
 
 
 CHECKS = (shm, disk, ram, threads)

@@ -24,7 +24,7 @@ from trainingdoctor.training import Training
 
 Progress = Callable[[int, int, str], None]
 
-# A single measurement that takes longer than this hangs, whatever the whole diagnosis may take. Seconds; the dearest
+# A single measurement of the user's objects that takes longer than this hangs, whatever the whole diagnosis may take. Seconds; the dearest
 # measurement of a ResNet-110 on two CPU cores takes about a fifth of it.
 HANGS = {Cost.INSPECT: 20.0, Cost.PROBE: 60.0, Cost.TRAIN: 150.0}
 # And it may use this share of the time that is left, or a few seconds, so that one that hangs leaves some for the others.
@@ -174,8 +174,9 @@ class Diagnosis:
         if evidence.cost is Cost.TRAIN and self.settings.quick:
             raise Unavailable("--quick leaves out what trains", Reason.QUICK)
         arguments = [self._argument(evidence, need) for need in evidence.needs]
-        left = self._time_left()
-        limit = min(HANGS[evidence.cost], left, max(SHARES[evidence.cost] * left, A_FEW))
+        limit = left = self._time_left()
+        if self._touches(evidence):
+            limit = min(HANGS[evidence.cost], left, max(SHARES[evidence.cost] * left, A_FEW))
         if limit <= 0:
             raise Unavailable(f"time: the limit of {self.settings.time_limit:.0f} s was used up", Reason.TIME)
         return self._under_guard(evidence, arguments, limit)
@@ -212,7 +213,8 @@ class Diagnosis:
     def _touches(self, evidence: Evidence) -> bool:
         """Whether the measurement is given an object of the training, itself or through other evidence."""
         for need in evidence.needs:
-            inner = self.registry.evidence(need)
+            # Fields first: looking for evidence of that name would import every measurement, and torch.
+            inner = None if need in Training.field_names() else self.registry.evidence(need)
             if getattr(self.training, need, None) is not None or (inner is not None and self._touches(inner)):
                 return True
         return False

@@ -3,16 +3,24 @@
 (nvidia-ml-py's functions, bytes, milliwatts, bit masks), with the figures of an H100 80GB and driver 580.159.04.
 """
 
+import os
 from dataclasses import replace
+from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from trainingdoctor import Note
 from trainingdoctor.measure.environment import Arithmetic, Environment, Placement
 from trainingdoctor.measure.environment_gpu import Gpus, read_gpus
 from trainingdoctor.measure.environment_host import Host
+from trainingdoctor.measure.environment_imports import fatal_imports
 from trainingdoctor.measure.environment_packages import Packages, TorchFacts
+from trainingdoctor.render.environment import print_environment
+from trainingdoctor.report import Outcome, Report, Result
 from trainingdoctor.testing import assert_healthy, assert_unwell
 from trainingdoctor_checks import environment as software
 from trainingdoctor_checks import environment_gpu as gpu
@@ -80,9 +88,12 @@ TORCH = TorchFacts(
     2,
     True,
     (),
+    (13, 2),
 )
 PACKAGES = Packages(
-    {"torch": "2.15.0", "torchvision": "0.29.2", "numpy": "2.4.6"}, {"nvidia-cudnn-cu13": "9.26.0.51"}, "torch==2.15.0"
+    {"torch": "2.15.0", "torchvision": "0.29.2", "numpy": "2.4.6"},
+    {"nvidia-cudnn-cu13": "9.26.0.51", "nvidia-cuda-runtime": "13.2.20"},
+    "torch==2.15.0",
 )
 HOST = Host(16, 16.0, 128 * GIB, 100 * GIB, 64 * GIB, 64 * GIB, 500 * GIB, 500 * GIB)
 GOOD = Environment("3.12.3", "Linux", "python", PACKAGES, TORCH, None, H100, HOST, {})
@@ -120,6 +131,9 @@ SICK = [
     (software.numpy_abi, replace(GOOD, torch=replace(TORCH, numpy_works=False)), "critical"),
     (software.cudnn, replace(GOOD, torch=replace(TORCH, cudnn_enabled=False)), "warning"),
     (software.cudnn, replace(GOOD, torch=replace(TORCH, loaded_libraries=("/opt/cuda/libcudnn.so.8",))), "warning"),
+    (software.cudnn, replace(GOOD, torch=replace(TORCH, cudnn=91002)), "warning"),
+    (software.cudnn, replace(GOOD, torch=replace(TORCH, cudnn=8902)), "warning"),
+    (software.cudnn, replace(GOOD, torch=replace(TORCH, cuda_runtime=(12, 8))), "warning"),
     (
         software.nccl,
         replace(GOOD, torch=replace(TORCH, nccl=None), gpus=replace(H100, devices=H100.devices * 2)),
@@ -175,6 +189,38 @@ def test_healthy_gives_one_verdict(check: Any, environment: Environment) -> None
     placement = ON_GPU if environment is GOOD else ON_CPU
     given = (environment, placement) if check.code in NEEDS_PLACEMENT else (environment,)
     assert len(assert_healthy(check, *given)) == 1
+
+
+def test_this_process_is_not_a_foreign_one() -> None:
+    mine = with_gpu(
+        nvmlDeviceGetComputeRunningProcesses=lambda h: [SimpleNamespace(pid=os.getpid(), usedGpuMemory=40 * GIB)]
+    )
+    assert mine.gpus.devices[0].processes == ()
+
+
+def test_what_ends_the_process_is_found_without_ending_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "module_that_dies.py").write_text("import os\nos.abort()\n")
+    (tmp_path / "module_that_leaves.py").write_text("import os\nos._exit(3)\n")
+    (tmp_path / "module_that_raises.py").write_text("raise SystemExit\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = ("module_that_raises", "module_that_dies", "module_that_leaves")
+    assert fatal_imports(names) == {
+        "module_that_dies": "import module_that_dies ends the process with SIGABRT",
+        "module_that_leaves": "import module_that_leaves ends the process with exit code 3",
+    }
+
+
+def test_what_many_checks_say_alike_is_one_line() -> None:
+    results = [
+        Result(c.code, Outcome.HEALTHY, c.cost, notes=tuple(n for n in c(CPU) if isinstance(n, Note)))
+        for c in gpu.CHECKS
+        if c.code not in NEEDS_PLACEMENT
+    ]
+    console = Console(file=StringIO(), width=300)
+    print_environment(Report("environment", tuple(results)), console)
+    assert console.file.getvalue().count("no NVIDIA GPU here") == 1  # type: ignore[attr-defined]
 
 
 def test_no_workers_need_no_shared_memory() -> None:

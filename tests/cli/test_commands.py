@@ -1,6 +1,7 @@
 """The command line: output, exit codes, schema."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,5 +110,19 @@ def test_env_works_when_torch_is_broken(tmp_path: Path) -> None:
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['trainingdoctor', 'env']; from trainingdoctor.cli import main; main()"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 1
-    assert "undefined symbol" in result.stdout
+    assert "undefined symbol" in " ".join(result.stdout.split())
+    assert "crashed" not in result.stdout
     assert "Traceback" not in result.stderr
+
+
+def test_env_works_when_importing_torch_ends_the_process(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("import os, sys\nprint('torch talks')\nos.kill(os.getpid(), 4)\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "trainingdoctor", "env", "--format", "json"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    report = json.loads(result.stdout)
+    jsonschema.validate(report, SCHEMA)
+    assert report["root_causes"] == ["env.torch"]
+    assert "SIGILL" in report["findings"][0]["message"]
+    assert str(tmp_path / "torch.py") in report["findings"][0]["message"]
+    assert [c["code"] for c in report["checks"] if c["outcome"] == "crashed"] == []

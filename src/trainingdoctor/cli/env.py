@@ -1,12 +1,18 @@
 """`trainingdoctor env`: verdicts on Python, torch, GPU, driver and host. Works when torch does not."""
 
-import sys
+from __future__ import annotations
+
+from io import StringIO
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from trainingdoctor.cli.deliver import check_writable, write
 from trainingdoctor.errors import UserError
+
+if TYPE_CHECKING:
+    from trainingdoctor.report import Report
 
 
 def env(
@@ -21,33 +27,39 @@ def env(
     if format not in ("text", "json"):
         raise UserError(f"--format {format}: use text or json")
     from trainingdoctor.cli.exits import exit_code
+    from trainingdoctor.cli.streams import reserved_stdout
     from trainingdoctor.finding import Severity
     from trainingdoctor.registry import load_registry
     from trainingdoctor.runner import diagnose
     from trainingdoctor.settings import Settings
     from trainingdoctor.training import Training
 
+    if output is not None:
+        check_writable(output)
     registry = load_registry()
     registry.checks = {code: c for code, c in registry.checks.items() if c.area == "env"}
-    report = diagnose(Training(name="environment"), settings=Settings(), registry=registry)
-    _deliver(report, format, output)
+    with reserved_stdout() as stdout:
+        report = diagnose(Training(name="environment"), settings=Settings(), registry=registry)
+        _deliver(report, format, output, stdout)
     raise typer.Exit(exit_code(report, Severity.WARNING))
 
 
-def _deliver(report: object, format: str, output: Path | None) -> None:
-    from trainingdoctor.cli.deliver import write
-    from trainingdoctor.report import Report
+def _deliver(report: Report, format: str, output: Path | None, stdout: TextIO) -> None:
+    from rich.console import Console
 
-    assert isinstance(report, Report)
-    if format == "json":
-        from trainingdoctor.render.json import render_json
+    from trainingdoctor.render.environment import print_environment
+    from trainingdoctor.render.json import render_json
 
+    if format == "json" or (output is not None and output.suffix == ".json"):
         text = render_json(report)
+    elif output is not None:
+        buffer = StringIO()
+        print_environment(report, Console(file=buffer, width=100))
+        text = buffer.getvalue()
     else:
-        from trainingdoctor.render.environment import render_environment
-
-        text = render_environment(report, colour=output is None and sys.stdout.isatty())
-    if output is None:
-        sys.stdout.write(text)
-    else:
+        print_environment(report, Console(file=stdout))
+        return
+    if output is not None:
         write(output, text)
+    else:
+        stdout.write(text)

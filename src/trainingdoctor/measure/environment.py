@@ -9,6 +9,7 @@ from typing import Any
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.environment_gpu import Gpus, read_gpus
 from trainingdoctor.measure.environment_host import Host, read_host
+from trainingdoctor.measure.environment_imports import fatal_imports
 from trainingdoctor.measure.environment_packages import Packages, TorchFacts, read_packages, read_torch
 
 # Environment variables that change what a training does or how fast it is.
@@ -52,12 +53,13 @@ class Environment:
 @evidence()
 def environment() -> Environment:
     """Ask Python, the installed packages, torch, NVML and the operating system."""
-    torch, error = read_torch()
+    fatal = fatal_imports(("numpy", "torch", "torchvision"))
+    torch, error = read_torch(fatal)
     return Environment(
         python=platform.python_version(),
         platform=platform.platform(),
         executable=sys.executable,
-        packages=read_packages(),
+        packages=read_packages(fatal),
         torch=torch,
         torch_error=error,
         gpus=read_gpus(),

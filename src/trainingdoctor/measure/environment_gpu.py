@@ -1,5 +1,6 @@
 """NVIDIA GPUs and their driver, through nvidia-ml-py where it is installed."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -25,7 +26,7 @@ class Process:
 class Gpu:
     """One GPU. Memory in bytes, temperature in Celsius, clocks in MHz, power in watts; None: not supported.
 
-    throttling: names of the active reasons.  ecc_errors: uncorrected, since boot.  pcie: (generation, width), now and
+    processes: others than this one.  throttling: names of the active reasons.  ecc_errors: uncorrected, since boot.  pcie: (generation, width), now and
     at most.
     """
 
@@ -136,7 +137,9 @@ def _gpu(nvml: Any, index: int) -> Gpu:
         power_limit=None if limit is None else limit / 1000,
         pcie=_pair(ask("nvmlDeviceGetCurrPcieLinkGeneration"), ask("nvmlDeviceGetCurrPcieLinkWidth")),
         pcie_max=_pair(ask("nvmlDeviceGetMaxPcieLinkGeneration"), ask("nvmlDeviceGetMaxPcieLinkWidth")),
-        processes=tuple(_process(nvml, p) for p in ask("nvmlDeviceGetComputeRunningProcesses") or ()),
+        processes=tuple(
+            _process(nvml, p) for p in ask("nvmlDeviceGetComputeRunningProcesses") or () if p.pid != os.getpid()
+        ),
     )
 
 

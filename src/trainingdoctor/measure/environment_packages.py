@@ -1,7 +1,9 @@
 """Installed packages, and what the imported torch says of itself."""
 
+import ctypes
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from trainingdoctor.errors import UserCodeError
 from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.environment_imports import place_of
 
 NAMES = ("torch", "torchvision", "torchaudio", "numpy", "triton", "nvidia-ml-py")
 
@@ -32,6 +35,7 @@ class TorchFacts:
     """The torch that was imported. cuda: of its build, None for a CPU build.  cudnn: loaded version, as 91002.
 
     loaded_libraries: CUDA libraries mapped into the process that do not come from torch's own wheels.
+    cuda_runtime: version of the CUDA runtime library that is loaded, as (13, 0).
     """
 
     version: str
@@ -50,10 +54,14 @@ class TorchFacts:
     threads: int
     numpy_works: bool
     loaded_libraries: tuple[str, ...]
+    cuda_runtime: tuple[int, int] | None = None
 
 
-def read_packages() -> Packages:
-    """Versions from the installed metadata, without importing torch."""
+def read_packages(fatal: Mapping[str, str]) -> Packages:
+    """Versions from the installed metadata, and whether the neighbours of torch can be imported.
+
+    fatal: packages whose import ends the process, which are not tried.
+    """
     installed = {name: version for name in NAMES if (version := _version(name)) is not None}
     nvidia = {
         d.name: d.version
@@ -65,8 +73,8 @@ def read_packages() -> Packages:
         installed=installed,
         nvidia=nvidia,
         torchvision_needs=needs[0] if needs else None,
-        torchvision_error=_import_error("torchvision") if "torchvision" in installed else None,
-        numpy_error=_import_error("numpy") if "numpy" in installed else None,
+        torchvision_error=_import_error("torchvision", fatal) if "torchvision" in installed else None,
+        numpy_error=_import_error("numpy", fatal) if "numpy" in installed else None,
     )
 
 
@@ -84,7 +92,11 @@ def _requires(name: str) -> list[str]:
         return []
 
 
-def _import_error(name: str) -> str | None:
+def _import_error(name: str, fatal: Mapping[str, str]) -> str | None:
+    # Each imports the one before.
+    for needed in ("numpy", "torch", "torchvision")[: {"numpy": 1, "torch": 2, "torchvision": 3}[name]]:
+        if needed in fatal:
+            return fatal[needed]
     try:
         with user_code(f"import {name}"):
             __import__(name)
@@ -93,15 +105,19 @@ def _import_error(name: str) -> str | None:
     return None
 
 
-def read_torch() -> tuple[TorchFacts | None, str | None]:
-    """Import torch and ask it; None and the error where that fails."""
-    try:
-        with user_code("import torch"):
-            import torch
+def read_torch(fatal: Mapping[str, str]) -> tuple[TorchFacts | None, str | None]:
+    """Import torch and ask it; None and the error where that fails. fatal: as in read_packages."""
+    error = _import_error("torch", fatal)
+    if error is None:
+        try:
+            with user_code("asking torch"):
+                import torch
 
-            return _torch_facts(torch), None
-    except UserCodeError as error:
-        return None, str(error)
+                return _torch_facts(torch), None
+        except UserCodeError as failure:
+            error = str(failure)
+    place = place_of("torch")
+    return None, f"{error}; it was found in {place}" if place else error
 
 
 def _torch_facts(torch: Any) -> TorchFacts:
@@ -125,6 +141,7 @@ def _torch_facts(torch: Any) -> TorchFacts:
         threads=torch.get_num_threads(),
         numpy_works=_numpy_works(torch),
         loaded_libraries=_foreign_libraries(Path(torch.__file__).parent.parent),
+        cuda_runtime=_loaded_runtime(),
     )
 
 
@@ -149,13 +166,27 @@ def _numpy_works(torch: Any) -> bool:
         return False
 
 
-def _foreign_libraries(site_packages: Path) -> tuple[str, ...]:
-    """CUDA and cuDNN libraries mapped into this process from elsewhere than the wheels (Linux)."""
+def _loaded_libraries(names: str) -> list[str]:
+    """Libraries mapped into this process whose file names match (Linux)."""
     maps = Path("/proc/self/maps")
     if not maps.exists():
-        return ()
+        return []
     paths = {line.split(maxsplit=5)[-1] for line in maps.read_text().splitlines() if "/" in line}
-    cuda = [p for p in paths if re.search(r"lib(cudnn|cublas|cudart|nccl)[.\-_a-z]*\.so", p)]
+    return sorted(p for p in paths if re.search(rf"lib({names})[.\-_a-z]*\.so", p))
+
+
+def _loaded_runtime() -> tuple[int, int] | None:
+    """What the loaded CUDA runtime says of itself; it needs no GPU for that."""
+    version = ctypes.c_int()
+    for path in _loaded_libraries("cudart"):
+        if ctypes.CDLL(path).cudaRuntimeGetVersion(ctypes.byref(version)) == 0:
+            return version.value // 1000, version.value % 1000 // 10
+    return None
+
+
+def _foreign_libraries(site_packages: Path) -> tuple[str, ...]:
+    """CUDA and cuDNN libraries mapped into this process from elsewhere than the wheels."""
+    cuda = _loaded_libraries("cudnn|cublas|cudart|nccl")
     # The kernel names the real path; an environment is often reached through a link (lib64, or a linked .venv).
     own = str(site_packages.resolve()) + os.sep
     return tuple(sorted(p for p in cuda if not p.startswith(own)))

@@ -1,35 +1,67 @@
 """The environment's report: one verdict a line."""
 
-import io
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from trainingdoctor.render.terminal import HEADLINES, MARKS
 from trainingdoctor.report import Outcome, Report, Result
 
+# As many checks that say the same ("no NVIDIA GPU here") share a line.
+SEVERAL = 3
 
-def render_environment(report: Report, *, colour: bool) -> str:
-    """Mark, code, what was found; under a finding the command that mends it."""
-    buffer = io.StringIO()
-    console = Console(file=buffer, width=100 if not colour else None, force_terminal=colour, soft_wrap=True)
+
+@dataclass(frozen=True)
+class _Line:
+    mark: str
+    style: str
+    name: str
+    text: Text
+
+
+def print_environment(report: Report, console: Console) -> None:
+    """Mark, code, what was found; under a finding what mends it; what many checks have to say alike, once."""
     word, style = HEADLINES[report.verdict]
     console.print(Text.assemble((word, style), "  environment"))
+    table = Table.grid(padding=(0, 1), pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    alike = _said_alike(report)
     for result in report.results:
         for line in _lines(result):
-            console.print(line)
-    return buffer.getvalue()
+            if line.text.plain not in alike:
+                table.add_row(Text(line.mark, line.style), Text(line.name, line.style), line.text)
+    for text, names in alike.items():
+        table.add_row(Text("✓", "green"), Text(f"{len(names)} more", "green"), f"{text} ({', '.join(names)})")
+    console.print(table)
 
 
-def _lines(result: Result) -> list[Text]:
-    name = f"{result.code.removeprefix('env.'):26}"
+def _said_alike(report: Report) -> dict[str, list[str]]:
+    said: dict[str, list[str]] = defaultdict(list)
+    for result in report.results:
+        for note in result.notes:
+            said[note.message].append(_name(result))
+    return {text: names for text, names in said.items() if len(names) >= SEVERAL}
+
+
+def _name(result: Result) -> str:
+    return result.code.removeprefix("env.")
+
+
+def _lines(result: Result) -> Iterator[_Line]:
+    name = _name(result)
     if result.outcome is Outcome.CRASHED:
-        return [Text.assemble(("† ", "magenta"), name, f"crashed: {result.reason}")]
+        yield _Line("†", "magenta", name, Text(f"crashed: {result.reason}"))
     if result.outcome is Outcome.SKIPPED:
-        return [Text.assemble(("- ", "dim"), (name, "dim"), (f"not examined: {result.reason}", "dim"))]
-    lines = [Text.assemble(("✓ ", "green"), name, note.message) for note in result.notes]
+        yield _Line("-", "dim", name, Text(f"not examined: {result.reason}", "dim"))
+    for note in result.notes:
+        yield _Line("✓", "green", name, Text(note.message))
     for finding in result.findings:
         mark, style = MARKS[finding.severity]
-        lines.append(Text.assemble((f"{mark} ", style), (name, style), finding.message))
-        lines.append(Text.assemble("  ", " " * 26, ("→ ", "green"), finding.remedy))
-    return lines
+        yield _Line(mark, style, name, Text(finding.message))
+        yield _Line("", "", "", Text.assemble(("→ ", "green"), finding.remedy))
