@@ -130,7 +130,9 @@ def main() -> None:
         ]
         due = names if arguments.again else missing
         parts = [("log", due[start :: arguments.jobs], True) for start in range(arguments.jobs)]
-        for jobs in (parts, [(m.name, names, arguments.again) for m in sorted(chosen, key=lambda m: not m.reads_log)]):
+        # The quick ones first, so that an interrupted comparison holds most of them.
+        chosen.sort(key=lambda m: (not m.reads_log, m.name != OURS, m.steps))
+        for jobs in (parts, [(m.name, names, arguments.again) for m in chosen]):
             with ThreadPoolExecutor(arguments.jobs) as pool:
                 list(pool.map(lambda job: bench.run(*job), jobs))
     bench.write()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from trainingdoctor import Training
 
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
+import cases as bench
 from cases import FAULTS, HEALTHY, Case
-from cifar import data_folder
+from cifar import cifar10, data_folder
 
 # The smallest of He's CIFAR ResNets (6n + 2 layers, n = 1): every tool trains it anew for every case.
 DEPTH = 8
@@ -60,6 +63,18 @@ def cases(everything: bool = False) -> Iterable[tuple[str, str | None, Callable[
     for name, (code, changes) in FAULTS.items():
         if everything or name in SICK:
             yield name, code, partial(_built, changes)
+
+
+def keep_data() -> None:
+    """Reads the images once for all trainings of this process and of those forked from it."""
+    kept = cifar10(None, None)
+
+    def again(train: Any, test: Any) -> list[Any]:
+        copies = [copy.copy(part) for part in kept]
+        copies[0].transform, copies[1].transform = train, test
+        return copies
+
+    bench.cifar10 = again
 
 
 def data() -> str:

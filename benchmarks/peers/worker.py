@@ -20,7 +20,7 @@ from typing import Any
 
 import tools
 from loop import record
-from trainings import cases
+from trainings import cases, keep_data
 
 TAIL = 1500
 # Wall seconds for each second of the limit, against a tool that waits for ever.
@@ -98,6 +98,8 @@ def waited(process: int, until: float) -> str:
 def main() -> None:
     """Import the tool, then answer until the jobs end."""
     name = sys.argv[1]
+    if name == "log" or not tools.manual(name).reads_log:
+        keep_data()
     if name != "log":
         tools.adapter(name)
     with tempfile.TemporaryDirectory() as folder:
