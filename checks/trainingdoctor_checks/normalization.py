@@ -108,7 +108,11 @@ def wrong_statistics(
         yield Note(f"channel means {_numbers(s.mean)}, deviations {_numbers(s.std)}")
 
 
-@check("normalization.train_eval_mismatch", cost="probe", explains=("batchnorm.statistics_stale",))
+@check(
+    "normalization.train_eval_mismatch",
+    cost="probe",
+    explains=("batchnorm.statistics_stale", "normalization.missing", "normalization.wrong_statistics"),
+)
 def train_eval_mismatch(
     train_images: ChannelStatistics,
     val_images: ChannelStatistics,
