@@ -1,4 +1,4 @@
-"""The cured ResNet-110 in parts, and one function per fault that spoils exactly one of them."""
+"""The cured CIFAR ResNet in parts, and a function per fault: the trainings of `peers`, `data_checks.py`, `lr_range.py`."""
 
 from __future__ import annotations
 
