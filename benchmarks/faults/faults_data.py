@@ -63,8 +63,8 @@ def noisy(strength: float) -> Callable[[Arrays], Arrays]:
 
 
 def repeated(data: Arrays) -> Arrays:
-    """One image in ten, ten times each."""
-    at = np.tile(np.arange(len(data[1]) // 10), 10)
+    """Drawn with replacement from a tenth of the images."""
+    at = np.random.default_rng(0).integers(0, len(data[1]) // 10, len(data[1]))
     return data[0][at], data[1][at]
 
 
@@ -160,7 +160,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("60 % of the data", "data.subset", change(train={"change": share_of(0.6)}), bases=("resnet20", "vit", "mlp"), corpus=f"{DC} remove training data", strength="subtle"),
     fault("one rare class", "data.imbalance", change(train={"change": pick(one_rare)}), corpus=f"{DC} unbalance; {TD} unbalanced data"),
     fault("long tail", "data.imbalance", change(train={"change": pick(long_tail)}), consequences=("data.subset",), strength="subtle"),
-    fault("a tenth, ten times", "data.duplicates", change(train={"change": repeated}), corpus=f"{DC} repeat"),
+    fault("a tenth, drawn with replacement", "data.duplicates", change(train={"change": repeated}), corpus=f"{DC} repeat"),
     fault("classes overlap", "labels.noise", change(train={"change": two_labels}), also=("data.duplicates", "labels.conflicting"), corpus=f"{DC} make classes overlap", strength="subtle"),
     fault("test set from training", "data.leakage", change(test={"change": from_training}), corpus=f"{UM} validation from training data"),
     fault("half the test set from training", "data.leakage", change(test={"change": half_from_training}), strength="subtle"),

@@ -101,7 +101,12 @@ def nonfinite(input_health: InputHealth) -> Verdicts:
         )
 
 
-@check("data.not_shuffled", cost="probe", explains=("labels.missing_class", "batchnorm.*"), references=(BENGIO,))
+@check(
+    "data.not_shuffled",
+    cost="probe",
+    explains=("labels.missing_class", "batchnorm.*", "data.channel_order", "normalization.*", "lr.*"),
+    references=(BENGIO,),
+)
 def not_shuffled(sample_order: Order, *, sorted_share: float = 0.5) -> Verdicts:
     """The training samples come in a fixed order, or sorted by class.
 

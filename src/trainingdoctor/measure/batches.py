@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, SequentialSampler, Subset
 
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
@@ -127,8 +128,31 @@ def train_batches(
 
 @evidence(cost="probe")
 def val_batches(val_loader: Iterable[Any], *, count: int = 32, samples: int = 512) -> tuple[Batch, ...]:
-    """Batches of the evaluation loader."""
-    return draw_batches(val_loader, "val_loader", count, samples)
+    """Batches of the evaluation loader, from all over its data set."""
+    return draw_batches(spread(val_loader, samples), "val_loader", count, samples)
+
+
+def spread(loader: Iterable[Any], samples: int) -> Iterable[Any]:
+    """A loader of `samples` samples from all over the data set of one that goes through it in order.
+
+    The first batches of an ImageFolder hold a single class. Other loaders, and small ones, come back as they are.
+    """
+    dataset: Any = getattr(loader, "dataset", None)
+    if type(loader) is not DataLoader or not isinstance(loader.sampler, SequentialSampler) or loader.batch_size is None:
+        return loader
+    if not hasattr(type(dataset), "__len__") or len(dataset) <= 2 * samples:
+        return loader
+    order = torch.randperm(samples, generator=torch.Generator().manual_seed(0))
+    indices = torch.linspace(0, len(dataset) - 1, samples, dtype=torch.float64).long()[order]
+    return DataLoader(
+        Subset(dataset, indices.tolist()),
+        batch_size=loader.batch_size,
+        collate_fn=loader.collate_fn,
+        num_workers=loader.num_workers,
+        worker_init_fn=loader.worker_init_fn,
+        timeout=loader.timeout,
+        multiprocessing_context=loader.multiprocessing_context,
+    )
 
 
 @dataclass(frozen=True)
