@@ -81,6 +81,8 @@ def constant(input_health: InputHealth, *, most: float = 0.05) -> Verdicts:
         "init.*",
         "normalization.*",
         "augmentation.*",
+        "data.*",
+        "labels.*",
     ),
 )
 def nonfinite(input_health: InputHealth) -> Verdicts:
