@@ -52,7 +52,7 @@ def shuffled(label_relation: LabelRelation, *, nothing: float = 3.0, clear: floa
     )
 
 
-@check("labels.noise", cost="probe", references=(NORTHCUTT, COATES))
+@check("labels.noise", cost="probe", explains=("lr.too_high", "loss.not_learning"), references=(NORTHCUTT, COATES))
 def noise(label_relation: LabelRelation, *, clear: float = 4.0, least: float = 0.1, related: float = 10.0) -> Verdicts:
     """A share of the training labels is wrong.
 
