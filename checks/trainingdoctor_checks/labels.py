@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @check(
     "labels.out_of_range",
     cost="probe",
-    explains=("training.raises", "model.output_width", "loss.*", "labels.missing_class"),
+    explains=("training.raises", "model.output_width", "loss.*", "labels.*"),
 )
 def out_of_range(targets: Targets, outputs: Outputs) -> Verdicts:
     """Class indices that the model has no output for.
