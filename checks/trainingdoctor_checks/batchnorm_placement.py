@@ -90,7 +90,7 @@ def shared(batchnorm_use: tuple[BatchNormUse, ...]) -> Verdicts:
         )
 
 
-@check("batchnorm.eps", cost="probe", explains=("lr.too_low", "loss.not_learning", "init.gradient_flow"))
+@check("batchnorm.eps", cost="probe", explains=("lr.*", "loss.not_learning", "init.*", "model.ignores_input"))
 def eps(
     batchnorm_use: tuple[BatchNormUse, ...], *, usual: float = 1e-3, share: float = 0.25, tiny: float = 0.5
 ) -> Verdicts:

@@ -9,6 +9,11 @@ from trainingdoctor import Note, Verdicts, check, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.lengths import LoaderLengths
     from trainingdoctor.measure.loading_speed import LoadingSpeed
+    from trainingdoctor.measure.pretraining import Pretraining
+    from trainingdoctor.measure.run_length import RunLength
+
+HOFFER = "Hoffer et al. 2017, Train longer, generalize better, arXiv:1705.08741"
+JORDAN = "Jordan 2024, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, arXiv:2404.00498"
 
 
 @check("loader.batch_size_one", explains=("batchnorm.small_batch",))
@@ -27,6 +32,33 @@ def batch_size_one(loader_lengths: LoaderLengths) -> Verdicts:
             f"train_loader gives one sample at a time, {n.train_samples:,} steps an epoch.",
             "DataLoader(..., batch_size=128)",
             where="train_loader.batch_size",
+        )
+
+
+@check("loader.batch_size_huge", explains=("lr.*", "schedule.*", "data.subset"), references=(HOFFER, JORDAN))
+def batch_size_huge(
+    run_length: RunLength, pretraining: Pretraining, *, steps: int = 200, samples: int = 5_000, batch: int = 2_048
+) -> Verdicts:
+    """The batch is so large that the whole run makes hardly any steps.
+
+    What it does: counts the optimizer steps of the run.
+    Why it costs accuracy: what a net learns depends on the number of its updates, not of the epochs (Hoffer et al.
+    2017): with the whole set as one batch fifty epochs are fifty steps.
+    Remedy: the batch size in the finding.
+    Thresholds: under 200 steps from scratch on 5,000 samples and more, in batches of 2,048 and more. The fastest tuned
+    CIFAR-10 recipe that is known makes about 480 (Jordan 2024: 9.9 epochs in batches of 1,024).
+    Measured: no measurement yet.
+    """
+    total, size = run_length.steps, run_length.samples
+    if total is None or size is None or pretraining.done or total >= steps or size < samples:
+        return
+    per_step = size * (run_length.epochs or 1) // max(total, 1)
+    if per_step >= batch:
+        yield warning(
+            f"The whole run makes {total} steps: {run_length.epochs} epochs of {size:,} samples in batches of about {per_step:,}.",
+            "DataLoader(..., batch_size=128), and the rate in proportion to the batch",
+            where="train_loader.batch_size",
+            steps=total,
         )
 
 
@@ -117,4 +149,4 @@ def workers(loading_speed: LoadingSpeed, *, gain: float = 1.2, most: int = 2) ->
         )
 
 
-CHECKS = (batch_size_one, last_batch, bottleneck, workers)
+CHECKS = (batch_size_one, batch_size_huge, last_batch, bottleneck, workers)
