@@ -173,7 +173,7 @@ def _slope(step: OneStep) -> float | None:
     return max(moving[:quarter]) / max(moving[-quarter:])
 
 
-@check("init.gradient_flow", cost="probe", explains=STARTS_BADLY, references=(GLOROT, HE))
+@check("init.gradient_flow", cost="probe", explains=("init.dead_relu", *STARTS_BADLY), references=(GLOROT, HE))
 def gradient_flow(reference_init: ReferenceInit, *, factor: float = 1e3, absolute: float = 1e-4) -> Verdicts:
     """Gradients vanish or explode on their way to the first layers.
 
