@@ -1,11 +1,14 @@
 """The reference run: architecture, recipes, resume, checkpoints, certificate."""
 
 import json
+import pickle
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,6 +48,19 @@ def test_he2015_divides_the_rate_at_half_and_three_quarters() -> None:
         0.001,
         0.001,
     ]
+
+
+def test_he2015_ends_after_64000_iterations() -> None:
+    recipe = RECIPES["he2015"]
+    steps_per_epoch = 50_000 // recipe.batch_size
+    assert recipe.iterations == 64_000
+    assert (recipe.epochs - 1) * steps_per_epoch < 64_000 <= recipe.epochs * steps_per_epoch
+    assert (recipe.peak, recipe.momentum, recipe.weight_decay, recipe.batch_size) == (0.1, 0.9, 1e-4, 128)
+    assert recipe.decay_all
+    assert not recipe.nesterov
+    steps: list[int] = []
+    result = train_resnet110(IMAGES, replace(TINY, iterations=7), on_step=lambda step, *_: steps.append(step))
+    assert (len(result.metrics), steps) == (3, [1, 2, 3, 4, 5, 6, 7])
 
 
 def test_fast_rises_to_its_peak_and_falls_to_almost_zero() -> None:
@@ -115,6 +131,35 @@ def test_out_of_memory_goes_on_with_smaller_micro_batches(monkeypatch: pytest.Mo
     assert "micro-batches of 8" in said[0]
 
 
+def no_card(*_: object) -> None:
+    raise torch.OutOfMemoryError("simulated")
+
+
+def test_a_device_without_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CifarResNet, "forward", no_card)
+    with pytest.raises(UserError, match="cpu has no memory for 8 samples"):
+        train_resnet110(IMAGES, replace(TINY, epochs=1))
+    monkeypatch.setattr(CifarResNet, "__init__", no_card)
+    with pytest.raises(UserError, match="cpu has no memory for the model and the images"):
+        train_resnet110(IMAGES, replace(TINY, epochs=1))
+
+
+def test_evaluation_goes_on_in_smaller_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    forward, sizes = CifarResNet.forward, []
+
+    def small_card(self: CifarResNet, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            sizes.append(len(x))
+            if len(x) > 16:
+                raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")
+        return forward(self, x)
+
+    plain = train_resnet110(IMAGES, replace(TINY, epochs=1))
+    monkeypatch.setattr(CifarResNet, "forward", small_card)
+    assert train_resnet110(IMAGES, replace(TINY, epochs=1)).accuracy == plain.accuracy
+    assert sizes == [32, 16, 16]
+
+
 def test_bfloat16_trains_on_the_cpu() -> None:
     result = train_resnet110(IMAGES, replace(TINY, epochs=1, precision="bfloat16"))
     assert torch.isfinite(torch.tensor(result.metrics[0].loss))
@@ -137,6 +182,99 @@ def test_class_folders_are_read(tmp_path: Path) -> None:
     assert images.train_x.shape == (2, 3, 32, 32)
     assert images.train_y.tolist() == [0, 1]
     assert int(images.test_x[1].min()) == 255
+
+
+def test_folders_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for place in ("train/cat", "train/dog", "test/dog", "test/emu"):
+        (tmp_path / place).mkdir(parents=True)
+    with pytest.raises(UserError, match="Found no valid file for the classes"):
+        load_images(tmp_path)
+    for place in ("train/cat", "train/dog", "test/dog", "test/emu"):
+        Image.new("L", (20, 40)).save(tmp_path / place / "0.png")
+    with pytest.raises(UserError, match="not in both: cat, emu"):
+        load_images(tmp_path)
+    (tmp_path / "test" / "emu").rename(tmp_path / "test" / "cat")
+    (tmp_path / "test" / "cat" / "1.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_images(tmp_path)
+
+
+def test_files_that_are_no_cifar10_are_one_sentence(tmp_path: Path) -> None:
+    np.savez(tmp_path / "cifar10.npz", x=np.zeros(3))
+    with pytest.raises(UserError, match="it must hold train_x"):
+        load_images(tmp_path)
+    (tmp_path / "data_batch_1").write_bytes(pickle.dumps({"x": 1}))
+    with pytest.raises(UserError, match="unpack CIFAR-10 again"):
+        load_images(tmp_path)
+
+
+def test_npz_and_batches_hold_the_same(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
+    y = np.arange(60) % 10
+    np.savez(tmp_path / "cifar10.npz", train_x=x[:50], train_y=y[:50], test_x=x[50:], test_y=y[50:])
+    npz = load_images(tmp_path)
+    rows = x.transpose(0, 3, 1, 2).reshape(60, -1)
+    for i in range(6):
+        name = f"data_batch_{i + 1}" if i < 5 else "test_batch"
+        part = slice(10 * i, 10 * i + 10)
+        (tmp_path / name).write_bytes(pickle.dumps({"data": rows[part], "labels": y[part].tolist()}))
+    batches = load_images(tmp_path)
+    assert torch.equal(npz.train_x, batches.train_x)
+    assert torch.equal(npz.test_y, batches.test_y)
+    assert "not the published files" in batches.source
+    assert not batches.is_cifar10
+
+
+def smoke(folder: Path, *arguments: str) -> list[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "trainingdoctor",
+        "reference-run",
+        "--device",
+        "cpu",
+        "--smoke",
+        "--model",
+        "resnet20",
+    ]
+    return [*command, "--epochs", "3", "--precision", "float32", "--output", str(folder), *arguments]
+
+
+def test_a_run_that_is_killed_at_any_moment_ends_with_the_same_figures(tmp_path: Path) -> None:
+    whole = subprocess.run(smoke(tmp_path / "whole"), capture_output=True, check=False)
+    assert whole.returncode == 1
+    wanted, cut = figures(tmp_path / "whole"), tmp_path / "cut"
+    # One after the other, each some time after the first step is seen; the last one goes to the end.
+    for pause in (0.0, 0.4, 0.9):
+        process = subprocess.Popen(smoke(cut, "--resume"), stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(pause)
+        process.kill()
+        process.communicate()
+    again = subprocess.run(smoke(cut, "--resume"), capture_output=True, text=True, check=False)
+    assert again.returncode == 1, again.stderr
+    assert figures(cut) == wanted
+    assert [tuple(json.loads(line).values())[:5] for line in (cut / "metrics.jsonl").read_text().splitlines()] == wanted
+    refused = subprocess.run(smoke(cut), capture_output=True, text=True, check=False)
+    assert (refused.returncode, "holds a run already" in refused.stderr) == (2, True)
+
+
+def figures(folder: Path) -> list[tuple[float, ...]]:
+    metrics = json.loads((folder / "result.json").read_text())["metrics"]
+    return [tuple(m.values())[:5] for m in metrics]
+
+
+def test_other_images_are_never_certified(tmp_path: Path) -> None:
+    x, y = np.zeros((20, 32, 32, 3), dtype=np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "cifar10.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    command = [sys.executable, "-m", "trainingdoctor", "reference-run", "--device", "cpu", "--model", "resnet20"]
+    command += ["--data", str(tmp_path), "--epochs", "1", "--batch-size", "10", "--target", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1, result.stderr
+    assert "NOT CERTIFIED: the data is not CIFAR-10 (20 and 20 images of 2 classes" in result.stdout
 
 
 def test_smoke_is_never_certified(tmp_path: Path) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainingdoctor.cli.live import Live, say
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
-    from trainingdoctor.reference import EpochMetrics, RunResult, Settings
+    from trainingdoctor.reference import RunResult, Settings
     from trainingdoctor.reference.data import Images
 
 DEPTHS = {"resnet110": 110, "resnet20": 20}
@@ -54,48 +54,97 @@ def reference_run(
 ) -> None:
     """Train the reference ResNet-110 on CIFAR-10 and certify its test accuracy (last epoch, single view).
 
-    Exit codes: 0 certified, 1 not certified, 2 wrong usage or no data.
+    Exit codes: 0 certified, 1 not certified, 2 wrong usage, no data or no memory, 130 interrupted.
     """
+    if gpu is not None and device is not None:
+        raise UserError("give --gpu N or --device NAME, not both")
+    for name, value in (("--epochs", epochs), ("--batch-size", batch_size), ("--limit-train", limit_train)):
+        if value is not None and value < 1:
+            raise UserError(f"{name} {value}: give a positive number")
+    if seeds < 1:
+        raise UserError(f"--seeds {seeds}: at least one run is needed")
+    if not 0 <= seed < (1 << 32) - seeds:
+        raise UserError(f"--seed {seed}: give a number from 0 to 2**32 - 1")
+    _check_output(output, resume)
     if config is not None:
-        raise typer.Exit(_own(config, epochs, target))
+        raise typer.Exit(_own(config, epochs, target, gpu, device, seed, output, resume))
+    raise typer.Exit(
+        _reference(
+            recipe,
+            gpu,
+            device,
+            data,
+            download,
+            model,
+            epochs,
+            batch_size,
+            seed,
+            seeds,
+            target,
+            precision,
+            limit_train,
+            smoke,
+            output,
+            resume,
+        )
+    )
+
+
+def _check_output(output: Path | None, resume: bool) -> None:
+    if resume and output is None:
+        raise UserError("--resume needs --output: the folder of the run to go on with")
+    if output is not None and not resume and any(output.glob("**/checkpoint.pt")):
+        raise UserError(f"--output {output} holds a run already: --resume goes on with it; or choose another folder")
+
+
+def _reference(
+    recipe: str,
+    gpu: int | None,
+    device: str | None,
+    data: Path | None,
+    download: bool,
+    model: str,
+    epochs: int | None,
+    batch_size: int | None,
+    seed: int,
+    seeds: int,
+    target: float,
+    precision: str | None,
+    limit_train: int | None,
+    smoke: bool,
+    output: Path | None,
+    resume: bool,
+) -> int:
     from trainingdoctor.reference.run import summary, train_resnet110
 
     images, settings = _prepared(
         recipe, gpu, device, data, download, model, epochs, batch_size, seed, precision, limit_train, smoke
     )
-    if resume and output is None:
-        raise UserError("--resume needs --output: the folder of the run to go on with")
-    if seeds < 1:
-        raise UserError(f"--seeds {seeds}: at least one run is needed")
-    _say(
-        f"ResNet-{settings.depth}, {settings.recipe.name}, {settings.epochs} epochs of {len(images.train_x):,} images on {settings.device}, {settings.precision}"
+    length = f"{settings.iterations:,} iterations" if settings.iterations else f"{settings.epochs} epochs"
+    say(
+        f"ResNet-{settings.depth}, {settings.recipe.name}, {length} on {len(images.train_x):,} images, {settings.device}, "
+        f"{settings.precision}"
     )
     results = []
     for one in range(seed, seed + seeds):
-        folder = output if output is None or seeds == 1 else output / f"seed{one}"
-        with _progress() as on_epoch:
+        with Live() as live:
             results.append(
                 train_resnet110(
                     images,
-                    _with_seed(settings, one),
-                    output=folder,
+                    replace(settings, seed=one),
+                    output=output if output is None or seeds == 1 else output / f"seed{one}",
                     resume=resume,
                     target=target,
-                    on_epoch=on_epoch,
-                    say=_say,
+                    on_epoch=live.on_epoch,
+                    on_step=live.on_step,
+                    say=say,
                 )
             )
     if output is not None and seeds > 1:
         (output / "summary.json").write_text(json.dumps(summary(results), indent=2) + "\n")
-    why_not = _why_not(results, target, smoke, limit_train)
+    why_not = _why_not(results, images, target, smoke, limit_train)
     _certificate(results, why_not, target)
-    raise typer.Exit(1 if why_not else 0)
-
-
-def _with_seed(settings: Settings, seed: int) -> Settings:
-    from dataclasses import replace
-
-    return replace(settings, seed=seed)
+    return 1 if why_not else 0
 
 
 def _prepared(
@@ -112,8 +161,6 @@ def _prepared(
     limit_train: int | None,
     smoke: bool,
 ) -> tuple[Images, Settings]:
-    from dataclasses import replace
-
     from trainingdoctor.reference import Settings, generated_images, load_images
     from trainingdoctor.reference.recipe import recipe_named
     from trainingdoctor.reference.run import device_named, precision_for
@@ -122,55 +169,36 @@ def _prepared(
         raise UserError(f"--model {model}: use {' or '.join(DEPTHS)}")
     if precision not in (None, "bfloat16", "float32"):
         raise UserError(f"--precision {precision}: use bfloat16 or float32")
-    if min(epochs or 1, batch_size or 1, limit_train or 1) < 1:
-        raise UserError("--epochs, --batch-size and --limit-train must be positive")
     chosen, where = recipe_named(recipe), device_named(gpu, device)
     images = (generated_images(64, 32) if smoke else load_images(data, download)).limited(limit_train)
     size = min(batch_size or (32 if smoke else chosen.batch_size), len(images.train_x))
+    as_published = not (epochs or batch_size or smoke)
     chosen = replace(chosen, peak=chosen.peak * size / chosen.batch_size)
-    length = epochs or (2 if smoke else chosen.epochs)
-    return images, Settings(chosen, DEPTHS[model], length, size, seed, where, precision or precision_for(where))
+    settings = Settings(
+        chosen,
+        DEPTHS[model],
+        epochs or (2 if smoke else chosen.epochs),
+        size,
+        seed,
+        where,
+        precision or precision_for(where),
+        iterations=chosen.iterations if as_published else None,
+    )
+    return images, settings
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
-
-
-class _progress:
-    """A live line on a terminal, one line per epoch in a pipe."""
-
-    def __enter__(self) -> Callable[[EpochMetrics, int], None]:
-        self.live: Any = None
-        if sys.stdout.isatty():
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-            self.live = Progress(BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-            self.live.start()
-            self.task = self.live.add_task("first epoch", total=None)
-        return self.report
-
-    def report(self, metrics: EpochMetrics, total: int) -> None:
-        """Show one finished epoch."""
-        m = metrics
-        line = (
-            f"epoch {m.epoch}/{total}  lr {m.rate:.4f}  loss {m.loss:.3f}  train {m.train_accuracy:.2f} %  test {m.test_accuracy:.2f} %  "
-            f"{m.images_per_second:,.0f} images/s"
-        )
-        if self.live is None:
-            _say(f"{line}  {m.seconds:.1f} s  {(total - m.epoch) * m.seconds:.0f} s left")
-        else:
-            self.live.update(self.task, total=total, completed=m.epoch, description=line)
-
-    def __exit__(self, *_: object) -> None:
-        if self.live is not None:
-            self.live.stop()
-
-
-def _why_not(results: list[RunResult], target: float, smoke: bool, limit_train: int | None) -> str | None:
+def _why_not(
+    results: list[RunResult], images: Images, target: float, smoke: bool, limit_train: int | None
+) -> str | None:
     if smoke:
         return "a smoke run on generated data proves the machinery only"
     if limit_train is not None:
         return f"only {limit_train:,} training samples were used"
+    if not images.is_cifar10:
+        return (
+            f"the data is not CIFAR-10 ({len(images.train_x):,} and {len(images.test_x):,} images of {images.classes} classes, "
+            "where CIFAR-10 has 50,000 and 10,000 of 10)"
+        )
     worst = min(r.accuracy for r in results)
     return f"{worst:.2f} % is below the target of {target:g} %" if worst < target else None
 
@@ -181,25 +209,62 @@ def _certificate(results: list[RunResult], why_not: str | None, target: float) -
     s = summary(results)
     spread = f" (mean of {s['n']}, std {s['std']:.2f}, min {s['min']:.2f})" if s["n"] > 1 else ""
     figures = f"test accuracy {s['mean']:.2f} %{spread}, {s['seconds']:.1f} s of training, {s['seconds_per_epoch']:.2f} s an epoch"
-    _say(
-        f"NOT CERTIFIED: {why_not}; {figures}"
+    data = f"data: {results[0].data}"
+    say(
+        f"NOT CERTIFIED: {why_not}; {figures}, {data}"
         if why_not
-        else f"CERTIFIED: {figures}, target {target:g} %, data: {results[0].data}"
+        else f"CERTIFIED: {figures}, target {target:g} %, {data}"
     )
 
 
-def _own(config: Path, epochs: int | None, target: float) -> int:
-    from trainingdoctor.loading import load_config
+def _own(
+    config: Path,
+    epochs: int | None,
+    target: float,
+    gpu: int | None,
+    device: str | None,
+    seed: int,
+    output: Path | None,
+    resume: bool,
+) -> int:
+    from trainingdoctor.loading import in_folder_of, load_config
+    from trainingdoctor.measure.restore import seed_everything
     from trainingdoctor.reference.own import train_own
+    from trainingdoctor.reference.run import device_named
 
-    training = load_config(config)
-    with _progress() as on_epoch:
-        result = train_own(training, epochs=epochs, on_epoch=on_epoch)
-    gap = result.accuracy - target
-    _say(
-        f"{training.name}: test accuracy {result.accuracy:.2f} % after {result.epochs} epochs, {result.seconds:.1f} s of training"
+    folder = None if output is None else output.resolve()
+    where = None if gpu is None and device is None else device_named(gpu, device)
+    file = config.resolve()
+    with in_folder_of(file), Live() as live:
+        # Before the config runs: it builds the model.
+        seed_everything(seed)
+        training = load_config(file)
+        result = train_own(
+            training,
+            epochs=epochs,
+            device=where,
+            seed=seed,
+            output=folder,
+            resume=resume,
+            target=target,
+            source=file,
+            on_epoch=live.on_epoch,
+            on_step=live.on_step,
+            say=say,
+        )
+    return _compared(training.name, result, target)
+
+
+def _compared(name: str, result: RunResult, target: float) -> int:
+    """Print the user's accuracy beside the target and what the paper reports for the architecture."""
+    from trainingdoctor.reference.resnet import PUBLISHED
+
+    say(
+        f"{name}: test accuracy {result.accuracy:.2f} % after {result.epochs} epochs, {result.seconds:.1f} s of training"
     )
-    _say(
-        f"{'CERTIFIED' if gap >= 0 else 'NOT CERTIFIED'}: {abs(gap):.2f} points {'above' if gap >= 0 else 'below'} the target of {target:g} %"
-    )
-    return 0 if gap >= 0 else 1
+    for what, value in (("the target", target), PUBLISHED):
+        gap = result.accuracy - value
+        say(f"  {abs(gap):6.2f} points {'above' if gap >= 0 else 'below'} {what}, {value:g} %")
+    met = result.accuracy >= target
+    say("CERTIFIED" if met else f"NOT CERTIFIED: {result.accuracy:.2f} % is below the target of {target:g} %")
+    return 0 if met else 1

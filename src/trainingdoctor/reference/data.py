@@ -1,8 +1,11 @@
 """Images for the reference run: CIFAR-10 in the layouts that people have it in, as uint8 tensors."""
 
+import hashlib
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +29,12 @@ class Images:
     classes: int
     source: str
 
+    @property
+    def is_cifar10(self) -> bool:
+        """By its numbers: 50,000 and 10,000 images, 5,000 and 1,000 of each of ten classes."""
+        counts = [torch.bincount(y, minlength=10).tolist() for y in (self.train_y, self.test_y)]
+        return counts == [[5_000] * 10, [1_000] * 10]
+
     def limited(self, train: int | None) -> "Images":
         """The first `train` training samples only."""
         if train is None:
@@ -47,10 +56,8 @@ def load_images(folder: Path | None, download: bool = False) -> Images:
     Raises UserError when nothing is there and `download` is not given: no network connection is opened unasked.
     """
     folder = folder or Path("data")
-    if download and not _batches(folder):
-        from torchvision.datasets import CIFAR10
-
-        CIFAR10(folder, download=True)
+    if download and _batches(folder) is None:
+        _download(folder)
     if (found := _batches(folder)) is not None:
         return _read_batches(found)
     if (folder / "cifar10.npz").is_file():
@@ -63,6 +70,18 @@ def load_images(folder: Path | None, download: bool = False) -> Images:
     )
 
 
+def _download(folder: Path) -> None:
+    from torchvision.datasets import CIFAR10
+
+    try:
+        CIFAR10(folder, download=True)
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"CIFAR-10 could not be fetched into {folder} ({error}): fetch cifar-10-python.tar.gz by other means, unpack it, "
+            "and give its folder to --data"
+        ) from error
+
+
 def _batches(folder: Path) -> Path | None:
     candidates = (folder / BATCHES, folder)
     return next((c for c in candidates if (c / "data_batch_1").is_file()), None)
@@ -73,34 +92,60 @@ def _read_batches(folder: Path) -> Images:
         try:
             with (folder / name).open("rb") as file:
                 batch = pickle.load(file, encoding="latin1")  # torchvision's own format of CIFAR-10
-        except (OSError, pickle.UnpicklingError, EOFError) as error:
+            return batch["data"].reshape(-1, 3, 32, 32), batch["labels"]
+        except (OSError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"{folder / name} cannot be read ({type(error).__name__}): unpack CIFAR-10 again"
             ) from error
-        return batch["data"].reshape(-1, 3, 32, 32), batch["labels"]
 
     parts = [read(f"data_batch_{i}") for i in range(1, 6)]
     test_x, test_y = read("test_batch")
     train_x = np.concatenate([x for x, _ in parts])
     train_y = [label for _, labels in parts for label in labels]
-    return _images(train_x, train_y, test_x, test_y, f"CIFAR-10 batches in {folder.name}")
+    copy = "the published files" if _as_published(folder) else "not the published files"
+    return _images(train_x, train_y, test_x, test_y, f"CIFAR-10 batches in {folder.name}, {copy}")
+
+
+def _as_published(folder: Path) -> bool:
+    """Whether the files have the md5 sums that torchvision knows: a rebuilt or lossy copy gives other figures."""
+    from torchvision.datasets import CIFAR10
+
+    known = [*CIFAR10.train_list, *CIFAR10.test_list]
+    return all(
+        hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest() == md5 for name, md5 in known
+    )
 
 
 def _read_npz(file: Path) -> Images:
-    with np.load(file) as arrays:
-        train_x, test_x = (arrays[k].transpose(0, 3, 1, 2) for k in ("train_x", "test_x"))
-        return _images(train_x, arrays["train_y"], test_x, arrays["test_y"], file.name)
+    try:
+        with np.load(file) as arrays:
+            train_x, test_x = (arrays[k].transpose(0, 3, 1, 2) for k in ("train_x", "test_x"))
+            return _images(train_x, arrays["train_y"], test_x, arrays["test_y"], file.name)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{file} cannot be read ({error}): it must hold train_x, test_x of shape (N, 32, 32, 3) and train_y, test_y"
+        ) from error
 
 
 def _read_folders(folder: Path) -> Images:
     from torchvision.datasets import ImageFolder
 
-    arrays = []
-    for split in ("train", "test"):
-        data = ImageFolder(str(folder / split))
-        arrays.append(np.stack([np.asarray(image.resize((32, 32))) for image, _ in data]).transpose(0, 3, 1, 2))
-        arrays.append(np.array(data.targets))
-    return _images(arrays[0], arrays[1], arrays[2], arrays[3], f"class folders in {folder.name}")
+    try:
+        train, test = ImageFolder(str(folder / "train")), ImageFolder(str(folder / "test"))
+    except OSError as error:
+        raise UserError(f"{folder}: {str(error).partition('. Supported')[0]}") from error
+    if train.classes != test.classes:
+        differ = sorted(set(train.classes) ^ set(test.classes))
+        raise UserError(f"{folder}: train/ and test/ must hold the same classes; not in both: {', '.join(differ[:5])}")
+    source = f"class folders in {folder.name}"
+    return _images(_pixels(train), np.array(train.targets), _pixels(test), np.array(test.targets), source)
+
+
+def _pixels(data: Any) -> np.ndarray:
+    try:
+        return np.stack([np.asarray(image.resize((32, 32))) for image, _ in data]).transpose(0, 3, 1, 2)
+    except OSError as error:
+        raise UserError(f"an image of {data.root} cannot be read: {error}") from error
 
 
 def _images(train_x: np.ndarray, train_y: object, test_x: np.ndarray, test_y: object, source: str) -> Images:

@@ -10,7 +10,8 @@ from trainingdoctor.errors import UserError
 class Recipe:
     """One recipe. warmup: share of the steps.  shape: "onecycle" (linear up, linear down) or "steps" (tenths at `drops`).
 
-    drops: shares of the run at which the rate is divided by ten.  batch_size: samples per optimizer step. decay_all:
+    drops: shares of the run at which the rate is divided by ten.  iterations: where the recipe counts in these; `epochs`
+    is then what they make of CIFAR-10, the last one being cut short.  batch_size: samples per optimizer step. decay_all:
     weight decay on BatchNorm and biases too.
     """
 
@@ -28,13 +29,15 @@ class Recipe:
     warmup_factor: float
     shape: str
     drops: tuple[float, ...] = ()
+    iterations: int | None = None
 
 
 HE2015 = Recipe(
     name="he2015",
     source="He et al. 2015, arXiv:1512.03385, section 4.2: 64k iterations of 128, rate 0.1 divided by 10 at 32k and 48k, "
     "warmed up at 0.01 for ResNet-110 (about 400 iterations), weight decay 1e-4, momentum 0.9",
-    epochs=164,
+    epochs=165,
+    iterations=64_000,
     batch_size=128,
     peak=0.1,
     momentum=0.9,

@@ -6,6 +6,8 @@ from torch.nn import functional
 
 # Parameters of ResNet-110 in table 6: "1.7M"; counted: 1,727,962 with 10 classes.
 RESNET110_PARAMETERS = 1_727_962
+# Table 6: an error of 6.43 % for the best of five runs, 6.61 % on average.
+PUBLISHED = ("the mean of five ResNet-110 in He et al. 2015 (table 6)", 93.39)
 
 
 class Block(nn.Module):

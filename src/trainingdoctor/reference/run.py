@@ -2,23 +2,23 @@
 
 import hashlib
 import json
-import platform
 import statistics
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from trainingdoctor.errors import UserError
+from trainingdoctor.reference import records
 from trainingdoctor.reference.checkpoint import load_checkpoint, save_checkpoint
-from trainingdoctor.reference.curve import draw_curve
 from trainingdoctor.reference.data import Images
-from trainingdoctor.reference.train import EpochMetrics, Run, Settings
+from trainingdoctor.reference.records import source_hash
+from trainingdoctor.reference.train import EpochMetrics, OnStep, Run, Say, Settings, is_out_of_memory, no_memory
 
-Say = Callable[[str], None]
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -42,41 +42,68 @@ def train_resnet110(
     resume: bool = False,
     target: float = 90.0,
     on_epoch: Callable[[EpochMetrics, int], None] = lambda *_: None,
+    on_step: OnStep = lambda *_: None,
     say: Say = lambda _: None,
 ) -> RunResult:
     """Train one seed. With `output`, writes config, environment, metrics, curve and a checkpoint per epoch there.
 
     resume: go on from the checkpoint in `output`, to the same figures as an uninterrupted run. Raises UserError for a
-    checkpoint that is not this run's.
+    checkpoint that is not this run's, and for a device without the memory.
     """
-    run = Run(settings, images)
-    identity = _identity(settings, images)
-    file = output / "checkpoint.pt" if output is not None else None
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        if resume and file is not None and file.is_file():
-            run.load_state(load_checkpoint(file, identity))
-            say(f"resuming after epoch {run.epochs_done}")
-        _write_conditions(output, settings, images)
-    for metrics in run.epochs(say):
+    with deterministic():
+        run = _placed(settings, images)
+        identity = _identity(settings, images)
+        file = output / CHECKPOINT if output is not None else None
         if output is not None and file is not None:
-            save_checkpoint(file, {"identity": identity, **run.state()})
-            _write_metrics(output, run.metrics)
-        on_epoch(metrics, settings.epochs)
-    result = RunResult(
-        seed=settings.seed,
-        accuracy=run.metrics[-1].test_accuracy,
-        seconds=sum(m.seconds for m in run.metrics),
-        epochs=settings.epochs,
-        parameters=sum(p.numel() for p in run.model.parameters()),
-        data=images.source,
-        metrics=tuple(run.metrics),
-    )
+            records.prepare(output)
+            if resume and file.is_file():
+                run.load_state(load_checkpoint(file, identity))
+                say(f"resuming after epoch {run.epochs_done}")
+            records.write_conditions(output, _conditions(settings, images), run.device)
+        for metrics in run.epochs(say, on_step):
+            if output is not None and file is not None:
+                save_checkpoint(file, {"identity": identity, **run.state()})
+                records.write_metrics(output, run.metrics)
+            on_epoch(metrics, settings.epochs)
+    result = result_of(run.metrics, settings.seed, run.model, images.source)
     if output is not None:
         title = f"ResNet-{settings.depth}, {settings.recipe.name}, seed {settings.seed}"
-        draw_curve(result.metrics, target, title, output / "curve.png")
-        (output / "result.json").write_text(json.dumps(asdict(result), indent=2) + "\n")
+        records.write_result(output, result, target, title)
     return result
+
+
+def result_of(metrics: list[EpochMetrics], seed: int, model: torch.nn.Module, data: str) -> RunResult:
+    """The result of a run that is over."""
+    return RunResult(
+        seed=seed,
+        accuracy=metrics[-1].test_accuracy,
+        seconds=sum(m.seconds for m in metrics),
+        epochs=len(metrics),
+        parameters=sum(p.numel() for p in model.parameters()),
+        data=data,
+        metrics=tuple(metrics),
+    )
+
+
+def _placed(settings: Settings, images: Images) -> Run:
+    try:
+        return Run(settings, images)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise no_memory(settings.device, "the model and the images") from error
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """cuDNN picks algorithms that give the same numbers each time, so that a resumed run ends as an uninterrupted one."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
 
 
 def _identity(settings: Settings, images: Images) -> str:
@@ -85,42 +112,13 @@ def _identity(settings: Settings, images: Images) -> str:
     return hashlib.sha256(json.dumps([settings.to_dict(), shape, source_hash()], sort_keys=True).encode()).hexdigest()
 
 
-def source_hash() -> str:
-    """SHA-256 over the source files of this package, in order of their names."""
-    digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
-def _write_conditions(output: Path, settings: Settings, images: Images) -> None:
-    device = torch.device(settings.device)
-    environment = {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
-        "device": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S"),
-    }
-    config = {
+def _conditions(settings: Settings, images: Images) -> dict[str, Any]:
+    return {
         **settings.to_dict(),
         "data": images.source,
         "train_samples": len(images.train_x),
         "source": source_hash(),
     }
-    (output / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    (output / "environment.json").write_text(json.dumps(environment, indent=2) + "\n")
-
-
-def _write_metrics(output: Path, metrics: list[EpochMetrics]) -> None:
-    lines = "".join(json.dumps(asdict(m)) + "\n" for m in metrics)
-    temporary = output / "metrics.partial"
-    temporary.write_text(lines)
-    temporary.replace(output / "metrics.jsonl")
 
 
 def summary(results: list[RunResult]) -> dict[str, Any]:

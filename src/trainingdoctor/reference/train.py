@@ -9,9 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainingdoctor.errors import UserError
 from trainingdoctor.reference.data import Images, augmented, normalized
 from trainingdoctor.reference.recipe import Recipe, schedule
 from trainingdoctor.reference.resnet import CifarResNet, channels_last
+
+Say = Callable[[str], None]
+# Called after each step with its number, the number of all, and the rate.
+OnStep = Callable[[int, int, float], None]
+# BatchNorm needs some samples to take its statistics from.
+LEAST_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,10 @@ class EpochMetrics:
 
 @dataclass(frozen=True)
 class Settings:
-    """What one run is: recipe, model depth, seed, device, precision ("bfloat16" or "float32")."""
+    """What one run is: recipe, model depth, seed, device, precision ("bfloat16" or "float32").
+
+    iterations: where the run ends, if that is before the last epoch's end.
+    """
 
     recipe: Recipe
     depth: int
@@ -39,6 +49,7 @@ class Settings:
     device: str
     precision: str
     channels_last: bool = True
+    iterations: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings."""
@@ -58,58 +69,77 @@ class Run:
         # Shuffling and augmentation have a generator of their own, on the CPU: the same numbers on every device.
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.steps_per_epoch = max(1, len(images.train_x) // settings.batch_size)
-        self.rate = schedule(settings.recipe, settings.epochs * self.steps_per_epoch)
+        whole = settings.epochs * self.steps_per_epoch
+        self.steps = min(whole, settings.iterations or whole)
+        self.rate = schedule(settings.recipe, self.steps)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=settings.recipe.label_smoothing)
         self.epochs_done, self.micro_batch = 0, settings.batch_size
         self.metrics: list[EpochMetrics] = []
 
-    def epochs(self, say: Callable[[str], None]) -> Iterator[EpochMetrics]:
+    def epochs(self, say: Say, on_step: OnStep = lambda *_: None) -> Iterator[EpochMetrics]:
         """Train the epochs that are left, yielding each one's metrics."""
-        while self.epochs_done < self.settings.epochs:
-            metrics = self._epoch(say)
+        while self.epochs_done < self.settings.epochs and self.epochs_done * self.steps_per_epoch < self.steps:
+            metrics = self._epoch(say, on_step)
             self.epochs_done += 1
             self.metrics.append(metrics)
             yield metrics
 
-    def _epoch(self, say: Callable[[str], None]) -> EpochMetrics:
+    def _epoch(self, say: Say, on_step: OnStep) -> EpochMetrics:
         self.model.train()
         started = time.perf_counter()
         total, right, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
-        first = self.epochs_done * self.steps_per_epoch
-        for step, indices in enumerate(self._batches(), start=first):
+        first = step = self.epochs_done * self.steps_per_epoch
+        for step, indices in enumerate(self._batches(first), start=first):
             loss, correct = self._step_or_smaller(indices, self.rate(step), say)
             total, right, seen = total + loss, right + correct, seen + len(indices)
-        mean = float(total) / self.steps_per_epoch
+            on_step(step + 1, self.steps, self.rate(step))
+        mean = float(total) / (step - first + 1)
         seconds = time.perf_counter() - started
-        accuracy = evaluate(self.model, self.images.test_x, self.images.test_y, self._autocast)
+        accuracy = self._evaluate()
         return EpochMetrics(
             self.epochs_done + 1, self.rate(step), mean, 100 * float(right) / seen, accuracy, seconds, seen / seconds
         )
 
-    def _batches(self) -> Iterator[Tensor]:
+    def _evaluate(self) -> float:
+        """In pieces of 1000; where those do not fit into memory, in pieces of a micro-batch."""
+        x, y = self.images.test_x, self.images.test_y
+        try:
+            return evaluate(self.model, x, y, self._autocast)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            self._free_memory()
+            return evaluate(self.model, x, y, self._autocast, self.micro_batch)
+
+    def _batches(self, first: int) -> Iterator[Tensor]:
         order = torch.randperm(len(self.images.train_x), generator=self.generator)
         size = self.settings.batch_size
-        for start in range(self.steps_per_epoch):
+        for start in range(min(self.steps_per_epoch, self.steps - first)):
             yield order[start * size : (start + 1) * size].to(self.device)
 
-    def _step_or_smaller(self, indices: Tensor, rate: float, say: Callable[[str], None]) -> tuple[Tensor, Tensor]:
+    def _step_or_smaller(self, indices: Tensor, rate: float, say: Say) -> tuple[Tensor, Tensor]:
         """One step; out of memory halves the micro-batch, accumulates gradients to the same batch, and says so."""
         while True:
             state = self.generator.get_state()
             try:
                 return self._step(indices, rate)
-            except torch.OutOfMemoryError:
-                if self.micro_batch <= 8:
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
                     raise
+                if self.micro_batch <= LEAST_BATCH:
+                    raise no_memory(self.device, f"{self.micro_batch} samples") from error
                 self.micro_batch = math.ceil(self.micro_batch / 2)
                 self.generator.set_state(state)
                 self.optimizer.zero_grad(set_to_none=True)
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
+                self._free_memory()
                 say(
                     f"out of memory: going on with micro-batches of {self.micro_batch}, gradients accumulated to "
                     f"{self.settings.batch_size}; BatchNorm now sees {self.micro_batch} samples"
                 )
+
+    def _free_memory(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _step(self, indices: Tensor, rate: float) -> tuple[Tensor, Tensor]:
         for group in self.optimizer.param_groups:
@@ -162,12 +192,25 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     )
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """CUDA's own error, that of the CPU's allocator, and those of libraries that could not get their workspace."""
+    words = ("can't allocate memory", "ALLOC_FAILED", "out of memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def no_memory(device: torch.device | str, what: str) -> UserError:
+    """The sentence for a device that is too small, or full."""
+    return UserError(f"{device} has no memory for {what}: `trainingdoctor env` tells who holds it; or use --device cpu")
+
+
 @torch.no_grad()
-def evaluate(model: nn.Module, images: Tensor, labels: Tensor, autocast: Callable[[], torch.autocast]) -> float:
+def evaluate(
+    model: nn.Module, images: Tensor, labels: Tensor, autocast: Callable[[], torch.autocast], size: int = 1000
+) -> float:
     """Accuracy in percent on all images, a single view of each, in eval mode."""
     model.eval()
     right = torch.zeros((), device=labels.device)
-    for x, y in zip(images.split(1000), labels.split(1000), strict=True):
+    for x, y in zip(images.split(size), labels.split(size), strict=True):
         with autocast():
             right += (model(normalized(x)).argmax(1) == y).sum()
     return 100 * float(right) / len(labels)
