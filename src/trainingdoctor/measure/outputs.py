@@ -15,6 +15,7 @@ class Outputs:
     """The prediction on a batch in train mode, and how it differs in eval mode.
 
     shape: with the batch first.  width: size of dimension 1 (the classes), None for one-dimensional predictions.
+    across_samples: largest deviation between samples, in train or eval mode, whichever is less (dropout varies by itself).
     row_sum_error: largest |sum over dimension 1 - 1|.  log_sum_error: largest |logsumexp over dimension 1|.
     Differences are relative to the prediction's standard deviation over everything: repeat (two eval passes), mixing
     (a sample alone against the same in a batch, eval mode), input (against zeroed input).
@@ -76,7 +77,7 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
         std=float(train.std()),
         row_sum_error=float((train.sum(1) - 1).abs().max()) if width else float("inf"),
         log_sum_error=float(train.logsumexp(1).abs().max()) if width else float("inf"),
-        across_samples=float(train.std(0).max()) if len(train) > 1 else float("nan"),
+        across_samples=min(float(p.std(0).max()) for p in (train, whole)) if len(train) > 1 else float("nan"),
         repeat=float((whole - again).abs().max()) / scale,
         mixing=_difference(whole, part, few) / scale,
         input=float((whole - zeroed).abs().max()) / scale,
