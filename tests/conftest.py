@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from trainingdoctor import Training
 
@@ -53,6 +55,36 @@ def build(**changes: Any) -> Training:
         **changes,
     }
     return Training(**fields)
+
+
+class Waves(Dataset):
+    """Colour images kept as bytes, as torchvision keeps CIFAR-10: four classes of waves, told apart by direction."""
+
+    classes = ("level", "upright", "rising", "falling")
+
+    def __init__(self, count: int = 800, transform: Any = None, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        self.targets = (np.arange(count) % 4).tolist()
+        self.transform = transform
+        y, x = np.mgrid[:16, :16] / 16
+        ways = ((0, 1), (1, 0), (0.7, 0.7), (0.7, -0.7))
+        waves = [np.sin(2 * np.pi * (2 * (a * x + b * y) + rng.random())) for a, b in (ways[t] for t in self.targets)]
+        tint = np.array([70.0, 50.0, 30.0]) * rng.uniform(0.5, 1.0, (count, 1, 1, 3))
+        pixels = np.array([130, 110, 90]) + np.stack(waves)[..., None] * tint + rng.normal(0, 5, (count, 16, 16, 3))
+        self.data = pixels.clip(0, 255).astype(np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        image = Image.fromarray(self.data[index])
+        return (image if self.transform is None else self.transform(image)), self.targets[index]
+
+
+@pytest.fixture
+def waves() -> type[Waves]:
+    """A small image data set that a small classifier can learn."""
+    return Waves
 
 
 @pytest.fixture

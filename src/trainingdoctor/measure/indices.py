@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from torch.utils.data import IterableDataset, Subset
 
 from trainingdoctor.errors import Unavailable
@@ -37,7 +38,7 @@ def drawn_indices(loader: Any, count: int) -> list[int] | None:
     found: list[int] = []
     with user_code("the sampler"):
         for batch in islice(sampler, count):
-            found += [i for i in batch if isinstance(i, int)]
+            found += [int(i) for i in batch if isinstance(i, int | np.integer)]
             if len(found) >= count:
                 break
     return found[:count] or None
