@@ -29,7 +29,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Some 40 trainings of the fault bench again: fails when more than 1 in 20 are judged worse than in the committed table.
+# Some 40 trainings of the fault bench again: fails when more than 1 in 10 are judged worse than in the committed table.
 regression: $(READY)
 	$(BIN)/python benchmarks/faults --regression
 
