@@ -23,6 +23,7 @@ AREAS = (
     "loss",
     "model",
     "model_structure",
+    "activations",
     "freezing",
     "initialization",
     "weight_origin",
