@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from model_faults import MODEL_FAULTS
 from torch import nn
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, MultiStepLR, SequentialLR
@@ -425,6 +426,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "one rare class": ("data.imbalance", {"wrap": imbalanced}),
     "a class left out": ("labels.missing_class", {"wrap": without_class}),
     "three epochs": ("epochs.too_few", {"epochs": 3, "scheduler": lambda o: CosineAnnealingLR(o, 3)}),
+    **MODEL_FAULTS,
 }
 
 # Healthy variations of the same training: nothing above info may be said of them.

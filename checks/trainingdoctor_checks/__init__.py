@@ -29,6 +29,7 @@ AREAS = (
     "class_weights",
     "model",
     "model_structure",
+    "activations",
     "freezing",
     "initialization",
     "weight_origin",

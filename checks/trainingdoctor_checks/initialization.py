@@ -129,10 +129,8 @@ def scale(
     low = [n for n, r in ratios.items() if r < 1 / extreme]
     middle = median(ratios.values())
     if middle > typical or len(high) > share * len(ratios):
-        broken = (
-            not reference_init.own.first_nonfinite and not architecture.normalizations and len(high) > len(ratios) / 2
-        )
-        say = critical if broken or reference_init.own.first_nonfinite else warning
+        unbounded = not architecture.normalizations and len(high) > len(ratios) / 2
+        say = critical if unbounded or reference_init.own.first_nonfinite else warning
         yield say(
             f"Layer outputs are {middle:.3g} times as large as under the standard initialization (median of {len(ratios)} layers, up to "
             f"{max(ratios.values()):.3g} times).",

@@ -1,4 +1,4 @@
-"""Structure, BatchNorm placement, freezing and origin of weights: checks on handmade evidence."""
+"""Structure, activations, BatchNorm placement, freezing and origin of weights: checks on handmade evidence."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -11,12 +11,23 @@ from trainingdoctor.measure.batchnorm_use import BatchNormUse
 from trainingdoctor.measure.criterion import CriterionKind
 from trainingdoctor.measure.flow import Flow, Squashed, WeightLayer
 from trainingdoctor.measure.freezing import VainFreeze
+from trainingdoctor.measure.layers import Architecture
+from trainingdoctor.measure.one_step import Activation, OneStep
 from trainingdoctor.measure.optimizers import Ownership
 from trainingdoctor.measure.origins import Origin
 from trainingdoctor.measure.outputs import Outputs
+from trainingdoctor.measure.reference_init import ReferenceInit
 from trainingdoctor.measure.spectral import SpectralLayer
 from trainingdoctor.measure.targets import Targets
-from trainingdoctor_checks import batchnorm_placement, freezing, model, model_structure, weight_origin
+from trainingdoctor_checks import (
+    activations,
+    batchnorm_placement,
+    freezing,
+    initialization,
+    model,
+    model_structure,
+    weight_origin,
+)
 
 CE = CriterionKind("CrossEntropyLoss", "cross_entropy", "mean", True)
 MSE = replace(CE, name="MSELoss", kind="regression")
@@ -92,25 +103,25 @@ def loaded(*marks: str, **changes: Any) -> tuple[tuple[Origin, ...]]:
 SICK = [
     (model_structure.no_residual, (plain(55),), "warning"),
     (model_structure.no_residual, (plain(24),), "info"),
-    (model_structure.activation_missing, (mlp(784, 256, 256, 10),), "warning"),
+    (activations.activation_missing, (mlp(784, 256, 256, 10),), "warning"),
     # Seen by behaviour alone: leaky ReLUs with a slope of 1.
     (
-        model_structure.activation_missing,
+        activations.activation_missing,
         (replace(mlp(784, 256, 256, 10, bends={"LeakyRelu": 2}), deviation=1e-7),),
         "warning",
     ),
-    (model_structure.activation_missing, (plain(4, bends={"MaxPool2DWithIndices": 2}),), "warning"),
-    (model_structure.activation_missing, (transformer(activation=False),), "warning"),
-    (model_structure.activation_missing, (replace(plain(4), layers=(conv("a"), conv("b", after="a"), HEAD)),), "info"),
-    (model_structure.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Relu",))), "warning"),
-    (model_structure.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Hardtanh", "Div"))), "warning"),
-    (model_structure.relu_on_logits, (OUTPUTS, CE, plain(4, tail=("Tanh",))), "warning"),
-    (model_structure.saturated_activation, (squashed("sigmoid", 5),), "warning"),
-    (model_structure.saturated_activation, (replace(squashed("sigmoid", 5), norms=5),), "info"),
-    (model_structure.saturated_activation, (squashed("sigmoid", 4),), "info"),
-    (model_structure.saturated_activation, (squashed("softmax", 2),), "warning"),
-    (model_structure.saturated_activation, (squashed("softmax", 1),), "info"),
-    (model_structure.saturated_activation, (squashed("tanh", 3, flat=0.9),), "warning"),
+    (activations.activation_missing, (plain(4, bends={"MaxPool2DWithIndices": 2}),), "warning"),
+    (activations.activation_missing, (transformer(activation=False),), "warning"),
+    (activations.activation_missing, (replace(plain(4), layers=(conv("a"), conv("b", after="a"), HEAD)),), "info"),
+    (activations.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Relu",))), "warning"),
+    (activations.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Hardtanh", "Div"))), "warning"),
+    (activations.relu_on_logits, (OUTPUTS, CE, plain(4, tail=("Tanh",))), "warning"),
+    (activations.saturated_activation, (squashed("sigmoid", 5),), "warning"),
+    (activations.saturated_activation, (replace(squashed("sigmoid", 5), norms=5),), "info"),
+    (activations.saturated_activation, (squashed("sigmoid", 4),), "info"),
+    (activations.saturated_activation, (squashed("softmax", 2),), "warning"),
+    (activations.saturated_activation, (squashed("softmax", 1),), "info"),
+    (activations.saturated_activation, (squashed("tanh", 3, flat=0.9),), "warning"),
     (model_structure.capacity, (NARROW, TARGETS, CE), "warning"),
     (
         model_structure.capacity,
@@ -147,36 +158,36 @@ HEALTHY = [
     (model_structure.no_residual, (plain(110, each={"always": False}),)),
     # MobileNetV1: every other convolution is grouped.
     (model_structure.no_residual, (plain(27, each={"grouped": True}),)),
-    (model_structure.activation_missing, (plain(8),)),
-    (model_structure.activation_missing, (mlp(784, 10),)),
+    (activations.activation_missing, (plain(8),)),
+    (activations.activation_missing, (mlp(784, 10),)),
     # A low-rank map, a linear autoencoder: no single layer is that.
-    (model_structure.activation_missing, (mlp(64, 8, 64),)),
-    (model_structure.activation_missing, (mlp(784, 256, 10, bends={"Relu": 1}),)),
-    (model_structure.activation_missing, (transformer(activation=True),)),
+    (activations.activation_missing, (mlp(64, 8, 64),)),
+    (activations.activation_missing, (mlp(784, 256, 10, bends={"Relu": 1}),)),
+    (activations.activation_missing, (transformer(activation=True),)),
     # Zero-initialized branches leave a model that is nearly affine at the start.
-    (model_structure.activation_missing, (plain(8, deviation=1e-3),)),
+    (activations.activation_missing, (plain(8, deviation=1e-3),)),
     # MobileNetV2's bottleneck, and depthwise separable convolutions.
     (
-        model_structure.activation_missing,
+        activations.activation_missing,
         (replace(plain(2), layers=(conv("a", inputs=96, outputs=24), conv("b", outputs=144, after="a"), HEAD)),),
     ),
     (
-        model_structure.activation_missing,
+        activations.activation_missing,
         (replace(plain(2), layers=(conv("a", grouped=True), conv("b", after="a"), HEAD)),),
     ),
-    (model_structure.relu_on_logits, (OUTPUTS, CE, plain(4))),
+    (activations.relu_on_logits, (OUTPUTS, CE, plain(4))),
     # SqueezeNet and Network in Network pool after their last ReLU.
-    (model_structure.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Relu", "Mean")))),
-    (model_structure.relu_on_logits, (CLIPPED, MSE, plain(4, tail=("Relu",)))),
-    (model_structure.relu_on_logits, (replace(CLIPPED, head_is_zero=True), CE, plain(4, tail=("Relu",)))),
-    (model_structure.relu_on_logits, (replace(OUTPUTS, minimum=0.1), CE, plain(4, tail=("Softplus",)))),
+    (activations.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Relu", "Mean")))),
+    (activations.relu_on_logits, (CLIPPED, MSE, plain(4, tail=("Relu",)))),
+    (activations.relu_on_logits, (replace(CLIPPED, head_is_zero=True), CE, plain(4, tail=("Relu",)))),
+    (activations.relu_on_logits, (replace(OUTPUTS, minimum=0.1), CE, plain(4, tail=("Softplus",)))),
     # A soft cap.
-    (model_structure.relu_on_logits, (OUTPUTS, CE, plain(4, tail=("Div", "Tanh", "Mul")))),
-    (model_structure.saturated_activation, (squashed("sigmoid", 3),)),
-    (model_structure.saturated_activation, (squashed("tanh", 8, flat=0.1),)),
-    (model_structure.saturated_activation, (squashed("tanh", 2, flat=0.9),)),
-    (model_structure.saturated_activation, (squashed("sigmoid", 8, repeated=True),)),
-    (model_structure.saturated_activation, (squashed("softmax", 8, always=False),)),
+    (activations.relu_on_logits, (OUTPUTS, CE, plain(4, tail=("Div", "Tanh", "Mul")))),
+    (activations.saturated_activation, (squashed("sigmoid", 3),)),
+    (activations.saturated_activation, (squashed("tanh", 8, flat=0.1),)),
+    (activations.saturated_activation, (squashed("tanh", 2, flat=0.9),)),
+    (activations.saturated_activation, (squashed("sigmoid", 8, repeated=True),)),
+    (activations.saturated_activation, (squashed("softmax", 8, always=False),)),
     (model_structure.capacity, (plain(8), TARGETS, CE)),
     (model_structure.capacity, (NARROW, TARGETS, MSE)),
     (model_structure.capacity, (NARROW, replace(TARGETS, counts={0: 5, 1: 5}), CE)),
@@ -218,16 +229,26 @@ def test_healthy(check: Any, evidence: tuple[Any, ...]) -> None:
     assert [f for f in check(*evidence) if isinstance(f, Finding)] == []
 
 
+def test_the_scale_of_pretrained_weights_is_no_initialization() -> None:
+    def step(std: float) -> OneStep:
+        layers = tuple(Activation(f"l{i}", "Linear", (16, 8), 0.0, std, True) for i in range(6))
+        return OneStep(2.3, 16, layers, (), 1.0, False, None)
+
+    architecture = Architecture("MLP", 0, 6, 0, 0, 0, 0, 0, 10_000)
+    loud = ReferenceInit(step(50.0), step(1.0), step(2.0))
+    assert loud.scale_ratios()["l0"] == 25.0
+    assert [isinstance(f, Finding) for f in initialization.scale(loud, architecture, *loaded(*"??????"))] == [True]
+    assert initialization.scale(loud, architecture, *loaded(*"tttt??")) == []
+
+
 def test_every_check_has_both() -> None:
-    modules = (model_structure, batchnorm_placement, freezing, weight_origin)
+    modules = (model_structure, activations, batchnorm_placement, freezing, weight_origin)
     codes = {c.code for m in modules for c in m.CHECKS}
     assert {c.code for c, *_ in SICK} == codes
     assert {c.code for c, *_ in HEALTHY} == codes
 
 
 def test_gates_of_squeeze_and_excitation_are_no_feature_maps() -> None:
-    from trainingdoctor.measure.one_step import Activation, OneStep
-
     def step(sides: list[int]) -> OneStep:
         maps = tuple(Activation(f"c{i}", "Conv2d", (16, 8, s, s), 0, 1, True) for i, s in enumerate(sides))
         return OneStep(2.3, 16, maps, (), 1.0, False, None, 32)

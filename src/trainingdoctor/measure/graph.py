@@ -48,7 +48,7 @@ class Graph:
         """Whether the step is affine in the data: one dependent input, or a sum or concatenation of several."""
         kind, inputs = kind_of(step), self.inputs[step]
         if kind in BATCH_NORMS:
-            return not step._saved_training
+            return not getattr(step, "_saved_training", False)
         if kind == "Div":
             return len(inputs) == 1 and inputs[0][0] == 0
         return kind in LINEAR_STEPS and (len(inputs) == 1 or kind in JOINS)
