@@ -39,7 +39,8 @@ def too_high(
     """The learning rate is beyond what this model can follow.
 
     What it does: trains some dozens of steps from the initial state at the schedule's peak rate (with a warm-up if
-    there is one), and at a tenth of it, with the user's optimizer on real batches. The rate is scaled to the smaller
+    there is one), and at a tenth of it (a hundredth where that does badly too), with the user's optimizer on real
+    batches. The rate is scaled to the smaller
     batch of the trial, so that the gradient noise is that of the run.
     Why it costs accuracy: the loss stays where it was, climbs, or becomes NaN, while a tenth of the rate learns.
     Remedy: the rate in the finding, or a warm-up.
@@ -82,8 +83,10 @@ def _compared(t: RateTrials, tenth: Trial, stuck: float, learns: float, spike: f
         usable = _usable(t)
         went = f"from {t.initial:.3g} to {own.losses[-1]:.3g} within {len(own.losses)} steps"
         return f"At {peak} the loss goes {went}; at {usable:.2g} it does not." if usable < t.peak else None
-    if t.chance is not None and own.end > stuck * t.chance and tenth.end < learns * t.chance:
-        return f"After {len(own.losses)} steps at {peak} the loss is {own.end:.3g} (chance is {t.chance:.3g}), at a tenth of it {tenth.end:.3g}."
+    lower = min((x for x in t.trials if x.factor < 1), key=lambda x: x.end)
+    if t.chance is not None and own.end > stuck * t.chance and lower.end < learns * t.chance:
+        part = "a tenth" if lower.factor > 0.05 else "a hundredth"
+        return f"After {len(own.losses)} steps at {peak} the loss is {own.end:.3g} (chance is {t.chance:.3g}), at {part} of it {lower.end:.3g}."
     if t.chance is None and own.end > t.initial and tenth.end < 0.7 * t.initial:
         return f"After {len(own.losses)} steps at {peak} the loss went from {t.initial:.3g} up to {own.end:.3g}, at a tenth of it down to {tenth.end:.3g}."
     if own.worst > spike * t.initial > 0 and tenth.worst < 2 * t.initial:
@@ -102,9 +105,9 @@ def _scaled(trials: RateTrials) -> float:
 
 
 def _usable(trials: RateTrials) -> float:
-    """The highest rate tried below the user's that did not diverge, in the user's units."""
+    """The rate tried below the user's that did best, in the user's units; the user's own where all of them diverged."""
     below = [t for t in trials.trials if t.factor < 1 and not t.diverged]
-    return trials.peak * max((t.factor for t in below), default=1.0)
+    return trials.peak * (min(below, key=lambda t: t.end).factor if below else 1.0)
 
 
 def _numbers(trials: RateTrials) -> dict[str, Any]:
