@@ -106,7 +106,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("AdamW with eps 0.1", "optimizer.epsilon", group(eps=0.1), needs="adamw"),
     fault("Adam without eps", "optimizer.epsilon", group(eps=0.0), needs="adam", corpus=f"{TD} small Adam epsilon", strength="subtle"),
     fault("Adam at SGD's rate", "lr.too_high", to(Adam, lr=0.1), without="per-step", corpus=f"{DC} optimizer", consequences=HIGH),
-    fault("RMSprop at SGD's rate", "lr.too_high", to(RMSprop, lr=0.1), without="per-step", corpus=f"{DC} optimizer", consequences=HIGH),
+    fault("RMSprop at SGD's rate", "lr.too_high", to(RMSprop, lr=0.1, weight_decay=1e-4), without="per-step", corpus=f"{DC} optimizer", consequences=(*HIGH, "decay.missing")),
     fault("Adagrad at 1e-5", "lr.too_low", to(Adagrad, lr=1e-5), without="per-step", corpus=f"{DC} optimizer"),
     fault("SGD at Adam's rate", "lr.too_low", sgd(lr=1e-5), needs="adam", corpus=f"{DC} optimizer", consequences=("decay.too_weak",)),
     fault("maximize", "optimizer.negative", group(maximize=True), corpus=f"{TD} flipped sign"),

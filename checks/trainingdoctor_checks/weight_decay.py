@@ -59,10 +59,10 @@ def missing(
 
 @check(
     "decay.too_strong",
-    explains=("loss.not_learning",),
+    explains=("loss.not_learning", "lr.too_high"),
     references=("van Laarhoven 2017, arXiv:1706.05350",),
 )
-def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0) -> Verdicts:
+def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0, usual: float = 5e-3) -> Verdicts:
     """The weights are forgotten faster than the data is seen.
 
     What it does: computes the time in which decay alone shrinks a weight by e: 1 / (rate x weight decay), the rate at
@@ -82,12 +82,15 @@ def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0) -> V
     in_epochs = d.forgets_in_steps / d.steps_per_epoch
     if in_epochs < epochs and d.forgets_in_steps < steps:
         better = d.strongest * in_epochs / 5
-        say = critical if in_epochs < epochs / 5 else warning
+        # The product is too large. A decay within the published range leaves the rate to blame (lr.too_high leads then).
+        own = d.strongest > (1.0 if d.decoupled else usual)
+        say = critical if own and in_epochs < epochs / 5 else warning
         yield say(
             f"Weight decay {d.strongest:g} at a rate of {d.rate:g} shrinks the weights by e in {d.forgets_in_steps:.0f} steps, "
             f"{in_epochs:.2g} epochs: they forget the data before they have seen it.",
             f"weight_decay={better:.1g} (forgets over about 5 epochs)",
             where=d.place,
+            confidence=0.92 if own else 0.8,
             forgets_in_epochs=in_epochs,
         )
     else:
