@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import quantities
+from plan import jobs
 from score import by_code, judged, score
 
 Row = dict[str, Any]
@@ -45,6 +46,11 @@ def markdown(rows: Sequence[Row], command: str) -> str:
         "# The fault bench",
         "",
         f"Made by `{command}`: {about['data']}; CPU, one thread a training, torch {about['torch']}.",
+        "",
+        f"{len(rows)} of the {len(jobs())} trainings of the plan are in this table; the rest is still to be run. Rows name the commit that was "
+        "examined in the JSON."
+        if len(rows) < len(jobs()) and "--base" not in command
+        else f"{len(rows)} trainings.",
         "",
         "| figure | value |",
         "|---|---|",
