@@ -26,7 +26,7 @@ from trainingdoctor import lr_range_test
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 from cifar import cifar10
 
-SHARES = (0.03, 0.1, 0.2, 1 / 3, 0.5, 0.6, 1.0, 2.0, 4.0)
+SHARES = (0.1, 0.2, 1 / 3, 0.5, 1.0, 2.0)
 NORMALIZE = T.Compose([T.ToTensor(), T.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))])
 
 

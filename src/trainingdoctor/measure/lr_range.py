@@ -95,8 +95,11 @@ class LrCurve:
     def suggested(self) -> tuple[float, float] | None:
         """A fifth to a half of the edge, within the stable interval: a rate to start from, or a schedule's peak.
 
-        Smith (2017, section 3.3) calls the best rate "usually within a factor of two" of the largest that converges;
-        the edge itself is too near to that. Measured by `benchmarks/lr_range.py`: see there.
+        Smith (2017, section 3.3) calls the best rate "usually within a factor of two" of the largest that converges.
+        Measured (`benchmarks/lr_range.py`, six small nets on CIFAR-10, 600 steps with cosine decay, SGD and AdamW):
+        test loss above the best of the shares tried, in nats, worst of the six: a tenth of the edge 0.21, a fifth 0.10,
+        a third 0.05, a half 0.08, the edge itself 0.36, twice the edge 1.09 (one net learned nothing). A ramp is short:
+        published recipes for nets with BatchNorm go higher, as the ResNet-20's 0.1 at two thirds of its edge.
         """
         if self.stable is None:
             return None
