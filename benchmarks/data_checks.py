@@ -69,7 +69,7 @@ def measured(diagnosis: Diagnosis) -> tuple[dict[str, Any], dict[str, float]]:
         numbers["share wrong"] = 1 - relation.train.skill / relation.between.skill
     if (strength := values["augmentation_strength"]) is not None and strength.plain.z > 10:
         numbers["kept"] = strength.kept
-    if (noise := values["pixel_noise"]) is not None:
+    if (noise := values["pixel_noise"]) is not None and noise.evaluation >= 0.5:
         numbers["adjacent"] = noise.ratio
     if (order := values["channel_order"]) is not None and order.contrasts:
         numbers["swapped"] = order.contrasts[0].ratio
