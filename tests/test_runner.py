@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from trainingdoctor import Training, Unavailable, Verdicts, check, critical, diagnose, evidence, warning
+from trainingdoctor import Training, Unavailable, UserError, Verdicts, check, critical, diagnose, evidence, warning
 from trainingdoctor.errors import Reason
 from trainingdoctor.registry import Registry
 from trainingdoctor.report import Outcome, Verdict
@@ -157,3 +157,42 @@ def test_every_field_may_be_absent(training: Any, missing: str) -> None:
     fields = {f: getattr(training(), f) for f in Training.field_names()}
     report = diagnose(Training(**{**fields, missing: None}), settings=Settings(quick=True))
     assert not any(r.outcome is Outcome.CRASHED for r in report.results)
+
+
+@pytest.mark.parametrize("code", ["first", "A.first", "a.b.c", "a-b.c", ""])
+def test_codes_are_area_and_fault(code: str) -> None:
+    with pytest.raises(ValueError, match=r"area\.fault"):
+        check(code)
+
+
+def test_evidence_without_the_training_needs_none_of_its_objects() -> None:
+    lazy = nn.LazyLinear(3)
+    report = diagnose(Training(model=lazy), settings=Settings(select=("env",)))
+    assert {o for c, o in outcomes(report).items() if c in ("env.python", "env.torch", "env.disk")} == {Outcome.HEALTHY}
+
+
+def test_fields_of_the_wrong_type_are_a_sentence() -> None:
+    with pytest.raises(UserError, match="epochs must be a number"):
+        diagnose(Training(model=nn.Linear(1, 1), epochs=float("nan")))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="criterion must be a callable"):
+        diagnose(Training(model=nn.Linear(1, 1), criterion=nn.MSELoss))
+
+
+def test_optimizers_that_need_a_closure_are_examined_without_a_step(training: Any) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(432, 4))
+    subject = training(model=model, optimizer=torch.optim.LBFGS(model.parameters()), scheduler=None)
+    report = diagnose(subject)
+    assert [r.code for r in report.results if r.outcome is Outcome.CRASHED] == []
+    assert [f.code for f in report.findings if f.code == "training.raises"] == []
+
+
+def test_one_batch_of_all_samples_has_no_order(training: Any) -> None:
+    whole = DataLoader(training().train_loader.dataset, batch_size=96)
+    report = diagnose(training(train_loader=whole), settings=Settings(quick=True))
+    assert "data.not_shuffled" not in {f.code for f in report.findings}
+
+
+def test_too_little_examined_is_undecided(training: Any) -> None:
+    fields = {f: getattr(training(), f) for f in Training.field_names()}
+    report = diagnose(Training(**{**fields, "optimizer": None, "scheduler": None}), settings=Settings(quick=True))
+    assert report.verdict is Verdict.UNDECIDED

@@ -1,5 +1,6 @@
 """A check: a generator function that reads evidence and yields findings. Its docstring is its manual."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ from trainingdoctor.ask import Threshold, asks
 from trainingdoctor.finding import Finding, Note
 
 Verdicts = Iterator[Finding | Note]
+CODE = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 
 
 class Cost(StrEnum):
@@ -67,8 +69,10 @@ def check(
 
     Positional parameters ask by name for a field of `Training` or an evidence; keyword-only parameters are
     thresholds. cost: the largest cost among what it asks for.  explains: codes (or `area.*`) of the symptoms this
-    cause brings about.
+    cause brings about. Raises ValueError for a code that is not `area.fault` in lower case.
     """
+    if not CODE.fullmatch(code):
+        raise ValueError(f"a check's code is `area.fault` in lower case, not {code!r}")
 
     def wrap(function: Callable[..., Verdicts]) -> Check:
         ask = asks(function)

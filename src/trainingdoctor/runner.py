@@ -41,12 +41,16 @@ ADD = {
     "val_loader": "val_loader = DataLoader(...)",
     "criterion": "criterion = nn.CrossEntropyLoss()",
     "optimizer": "optimizer = torch.optim.SGD(model.parameters(), lr=...)",
-    "scheduler": "scheduler = torch.optim.lr_scheduler....",
+    "scheduler": "scheduler = torch.optim.lr_scheduler.<...>(optimizer, ...)",
     "epochs": "epochs = <number of passes over train_loader>",
     "num_classes": "num_classes = ...",
     "grad_clip": "grad_clip = <the norm you clip gradients to>",
     "augment_on_device": "augment_on_device = <what you apply to a batch in training>",
 }
+
+
+# Most trainings do without, and are not examined the less for it.
+OFTEN_ABSENT = ("grad_clip", "augment_on_device")
 
 
 def diagnose(
@@ -164,7 +168,8 @@ class Diagnosis:
     def _field(self, name: str) -> Any:
         value = getattr(self.training, name)
         if value is None:
-            raise Unavailable(f"needs {name}: add `{ADD.get(name, f'{name} = ...')}`", Reason.MISSING)
+            reason = Reason.NOT_APPLICABLE if name in OFTEN_ABSENT else Reason.MISSING
+            raise Unavailable(f"needs {name}: add `{ADD.get(name, f'{name} = ...')}`", reason)
         return value
 
     def _measured(self, name: str) -> Any:
@@ -172,7 +177,7 @@ class Diagnosis:
         if evidence is None:
             raise LookupError(f"there is neither a field of Training nor evidence named {name!r}")
         if evidence.cost is Cost.TRAIN and self.settings.quick:
-            raise Unavailable("--quick leaves out what trains", Reason.QUICK)
+            raise Unavailable("left out by --quick, because it trains", Reason.QUICK)
         arguments = [self._argument(evidence, need) for need in evidence.needs]
         limit = left = self._time_left()
         if self._touches(evidence):

@@ -227,6 +227,12 @@ def test_npz_and_batches_hold_the_same(tmp_path: Path) -> None:
     assert not batches.is_cifar10
 
 
+def test_a_limited_run_has_samples_from_all_over() -> None:
+    images = generated_images(40, 10)
+    assert images.limited(20).train_y.tolist() == images.train_y[::2].tolist()
+    assert images.limited(100) is images
+
+
 def smoke(folder: Path, *arguments: str) -> list[str]:
     command = [
         sys.executable,

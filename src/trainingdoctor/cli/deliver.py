@@ -32,14 +32,23 @@ def deliver(report: Report, delivery: Delivery, stdout: TextIO) -> None:
     json_file = output is not None and output.suffix == ".json"
     if output is not None and (json_file or delivery.format == "json"):
         write(output, render_json(report))
-    if delivery.format == "json":
-        if output is None:
-            stdout.write(render_json(report))
-    elif output is None or json_file:
-        _print(report, stdout, delivery.verbose)
-    else:
+    elif output is not None:
         write(output, _text(report, delivery.verbose))
-    stdout.flush()
+    if output is None and delivery.format == "json":
+        send(render_json(report), stdout)
+    elif delivery.format == "text" and (output is None or json_file):
+        _print(report, stdout, delivery.verbose)
+
+
+def send(text: str, stdout: TextIO) -> None:
+    """Write to standard output. Raises UserError where nobody reads it, or its disk is full."""
+    try:
+        stdout.write(text)
+        stdout.flush()
+    except OSError as error:
+        # What is left in the buffer is not tried again at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        raise UserError(f"standard output cannot be written: {error.strerror}") from error
 
 
 def _print(report: Report, stdout: TextIO, verbose: bool) -> None:
@@ -47,7 +56,10 @@ def _print(report: Report, stdout: TextIO, verbose: bool) -> None:
 
     from trainingdoctor.render.terminal import print_report
 
-    print_report(report, Console(file=stdout), verbose=verbose)
+    console = Console(file=stdout)
+    with console.capture() as drawn:
+        print_report(report, console, verbose=verbose)
+    send(drawn.get(), stdout)
     tracebacks = [r.traceback for r in report.results if r.traceback]
     if verbose and tracebacks:
         print(*tracebacks, sep="\n", file=sys.stderr)  # noqa: T201

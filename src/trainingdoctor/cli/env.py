@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from trainingdoctor.cli.deliver import check_writable, write
+from trainingdoctor.cli.deliver import check_writable, send, write
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,9 +57,11 @@ def _deliver(report: Report, format: str, output: Path | None, stdout: TextIO) -
         print_environment(report, Console(file=buffer, width=100))
         text = buffer.getvalue()
     else:
-        print_environment(report, Console(file=stdout))
-        return
+        console = Console(file=stdout)
+        with console.capture() as drawn:
+            print_environment(report, console)
+        text = drawn.get()
     if output is not None:
         write(output, text)
     else:
-        stdout.write(text)
+        send(text, stdout)

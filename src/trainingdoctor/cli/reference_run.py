@@ -40,7 +40,7 @@ def reference_run(
     precision: Annotated[
         str | None, typer.Option(help="bfloat16 or float32.  [default: what the device is fast in]")
     ] = None,
-    limit_train: Annotated[int | None, typer.Option(help="Train on the first N samples only; never certified.")] = None,
+    limit_train: Annotated[int | None, typer.Option(help="Train on N samples only; never certified.")] = None,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Generated data, a few steps: tries the machinery, never certified.")
     ] = False,

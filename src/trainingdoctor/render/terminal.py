@@ -1,10 +1,11 @@
 """The report for people: verdict, root causes with their symptoms folded under them, what was skipped, seconds."""
 
+import ast
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
@@ -18,41 +19,61 @@ HEADLINES = {
     Verdict.UNWELL: ("✗ unwell", "bold red"),
     Verdict.UNDECIDED: ("? undecided", "bold yellow"),
 }
+# Codes named in a line before it says "and N more".
+NAMED = 6
 
 
 def print_report(report: Report, console: Console, *, verbose: bool = False) -> None:
     """Draw a report. verbose: also every check with what it saw, and the whole list of what was skipped."""
     console.print(_headline(report))
-    console.print(_examined(report))
-    shown: set[int] = set()
+    _indented(console, _examined(report))
     findings = report.findings
-    for root in roots(findings):
-        symptoms = [f for f in findings if f is not root and explains(root, f.code) and f.severity is not Severity.INFO]
-        shown.update(map(id, (root, *symptoms)))
-        console.print(_finding(root, [s for s in symptoms if s not in roots(findings)]))
-    rest = [f for f in findings if id(f) not in shown and f.severity is not Severity.INFO]
+    leading = roots(findings)
     infos = [f for f in findings if f.severity is Severity.INFO]
+    shown: set[str] = set()
+    for root in leading:
+        symptoms = [s for s in findings if s not in (*leading, *infos) and explains(root, s.code)]
+        shown.update((root.code, *(s.code for s in symptoms)))
+        _print_finding(console, root, symptoms)
+    rest = [f for f in findings if f.code not in shown and f not in infos]
     for finding in (*rest, *(infos if verbose else ())):
-        console.print(_finding(finding, []))
+        _print_finding(console, finding, [])
     if infos and not verbose:
         console.print(Text("\nworth knowing (no fault by itself; --verbose has the remedies):", "cyan"))
         for finding in infos:
-            console.print(Text(f"  {MARKS[Severity.INFO][0]} {finding.code}: {finding.message}"))
-    for line in _unexamined(report, verbose):
-        console.print(line)
+            _item(console, MARKS[Severity.INFO][0], f"{finding.code}: {finding.message}", "")
+    _print_unexamined(console, report, verbose)
     if verbose:
-        console.print(_all_checks(report))
+        _print_all_checks(console, report)
     console.print(_footer(report))
+
+
+def _indented(console: Console, text: Text, by: int = 2) -> None:
+    console.print(Padding(text, (0, 0, 0, by)))
+
+
+def _item(console: Console, mark: str, text: str, style: str) -> None:
+    """A line of a list: what is wrapped stands under its first line's text."""
+    lines = Text(text, style).wrap(console, max(console.width - 4, 20))
+    for i, line in enumerate(lines):
+        console.print(Text(f"  {mark if i == 0 else ' '} ", style) + line, soft_wrap=True)
 
 
 def _headline(report: Report) -> Text:
     word, style = HEADLINES[report.verdict]
-    text = Text.assemble((word, style), "  ", (report.target, "bold"))
     counts = Counter(f.severity for f in report.findings)
-    numbers = [f"{counts[s]} {s.value}" for s in Severity if counts[s]]
-    causes = f"{len(report.root_causes)} root cause{'s' if len(report.root_causes) != 1 else ''}"
-    said = ([causes] if report.root_causes else []) + numbers
-    return text.append("  " + ", ".join(said or ["nothing found"]), "dim" if not said else "")
+    names = {Severity.CRITICAL: "critical", Severity.WARNING: "warning", Severity.INFO: "info"}
+    numbers = [
+        f"{counts[s]} {names[s]}{'s' if counts[s] > 1 and s is not Severity.CRITICAL else ''}"
+        for s in Severity
+        if counts[s]
+    ]
+    causes = len(report.root_causes)
+    led = f"{causes} root cause{'s' if causes != 1 else ''}: " if causes else ""
+    said = led + (", ".join(numbers) or "nothing found")
+    if report.verdict is Verdict.UNDECIDED:
+        said += "; too much could not be examined to say more"
+    return Text.assemble((word, style), "  ", (report.target, "bold"), f"  {said}")
 
 
 def _examined(report: Report) -> Text:
@@ -61,12 +82,13 @@ def _examined(report: Report) -> Text:
     if model := training.get("model"):
         parts.append(f"{model['class']}, {model['parameters']:,} parameters, on {model['device']}")
     if loader := training.get("train_loader"):
-        parts.append(f"{loader.get('samples', '?')} samples in batches of {loader.get('batch_size', '?')}")
+        samples, size = loader.get("samples"), loader.get("batch_size")
+        parts.append(f"{f'{samples:,} samples' if samples is not None else 'samples'} in batches of {size or '?'}")
     parts += [_optimizer(o) for o in training.get("optimizer", [])]
     parts += list(training.get("scheduler", []))
     if "epochs" in training:
         parts.append(f"{training['epochs']} epochs")
-    return Text("  " + " · ".join(parts) if parts else "  no training was given", "dim")
+    return Text(" · ".join(parts) if parts else "no training was given", "dim")
 
 
 def _optimizer(optimizer: dict[str, Any]) -> str:
@@ -76,69 +98,77 @@ def _optimizer(optimizer: dict[str, Any]) -> str:
     return f"{optimizer['class']} {', '.join(numbers)}"
 
 
-def _finding(finding: Finding, symptoms: Sequence[Finding]) -> RenderableType:
+def _print_finding(console: Console, finding: Finding, symptoms: Sequence[Finding]) -> None:
     mark, style = MARKS[finding.severity]
-    lines: list[RenderableType] = [
-        Text.assemble("\n", (mark, style), " ", (finding.code, style), "  ", (_confidence(finding), "dim")),
-        Padding(Text(finding.message), (0, 0, 0, 2)),
-    ]
+    said = f"{finding.severity.value}, {finding.confidence:.0%} sure"
+    console.print(Text.assemble("\n", (mark, style), " ", (finding.code, style), "  ", (said, "dim")))
+    _indented(console, Text(finding.message))
     if finding.where:
-        lines.append(Padding(Text("at " + ", ".join(finding.where[:4]) + _more(finding.where), "dim"), (0, 0, 0, 2)))
-    remedy = Text(finding.remedy)
-    lines.append(Padding(Group(Text("remedy:", "bold green"), Padding(remedy, (0, 0, 0, 2))), (0, 0, 0, 2)))
+        _indented(console, Text("at " + ", ".join(finding.where[:4]) + _more(finding.where, 4), "dim"))
+    _print_remedy(console, finding.remedy)
     for symptom in symptoms:
-        folded = Text.assemble(
-            ("↳ explains ", "dim"), (symptom.code, MARKS[symptom.severity][1]), ": ", symptom.message
-        )
-        lines.append(Padding(folded, (0, 0, 0, 2)))
-    return Group(*lines)
+        _item(console, "↳", f"explains {symptom.code}: {symptom.message}", "")
 
 
-def _confidence(finding: Finding) -> str:
-    return f"{finding.severity.value}, confidence {finding.confidence:.0%}"
+def _print_remedy(console: Console, remedy: str) -> None:
+    """Code in lines as long as they are, so that it can be copied whole; prose wrapped."""
+    _indented(console, Text("remedy:", "bold green"))
+    if not _is_code(remedy):
+        _indented(console, Text(remedy), 4)
+        return
+    for line in remedy.splitlines():
+        console.print(Text("    " + line), soft_wrap=True)
 
 
-def _more(where: Sequence[str]) -> str:
-    return f" and {len(where) - 4} more" if len(where) > 4 else ""
+def _is_code(text: str) -> bool:
+    try:
+        return bool(ast.parse(text).body)
+    except (SyntaxError, ValueError):
+        return False
 
 
-def _unexamined(report: Report, verbose: bool) -> Iterator[Text]:
+def _more(items: Sequence[str], named: int) -> str:
+    return f" and {len(items) - named} more" if len(items) > named else ""
+
+
+def _print_unexamined(console: Console, report: Report, verbose: bool) -> None:
     """Crashes and skips, grouped by reason: what was not examined must be said, because silence reads as approval."""
-    for result in report.results:
-        if result.outcome is Outcome.CRASHED:
-            yield Text.assemble("\n", ("† ", "magenta"), (result.code, "magenta"), f" crashed: {result.reason}")
-    for sentence in report.broken:
-        yield Text.assemble("\n", ("† ", "magenta"), sentence)
+    crashes = [f"{r.code} crashed: {r.reason}" for r in report.results if r.outcome is Outcome.CRASHED]
+    if crashes or report.broken:
+        console.print()
+    for sentence in (*crashes, *report.broken):
+        _item(console, "†", sentence, "magenta")
     groups: dict[str, list[str]] = {}
     for result in report.results:
         if result.outcome is Outcome.SKIPPED and (verbose or _worth_saying(result)):
             groups.setdefault(result.reason, []).append(result.code)
     if groups:
-        yield Text("\nnot examined:", "dim")
+        console.print(Text("\nnot examined:", "dim"))
     for reason, codes in groups.items():
-        yield Text(
-            f"  - {', '.join(codes[:6])}{f' and {len(codes) - 6} more' if len(codes) > 6 else ''}: {reason}", "dim"
-        )
+        _item(console, "-", f"{reason}: {', '.join(codes[:NAMED])}{_more(codes, NAMED)}", "dim")
 
 
 def _worth_saying(result: Result) -> bool:
     return result.skipped_for is not Reason.NOT_APPLICABLE or result.reason.startswith("ignored")
 
 
-def _all_checks(report: Report) -> RenderableType:
-    lines = [Text("\nchecks:", "bold")]
+def _print_all_checks(console: Console, report: Report) -> None:
+    console.print(Text("\nchecks:", "bold"))
     for result in report.results:
-        notes = (
-            "; ".join(n.message for n in result.notes) or result.reason or "; ".join(f.message for f in result.findings)
-        )
-        lines.append(Text(f"  {result.outcome.value:8} {result.seconds:6.2f} s  {result.code:34} {notes}"))
-    return Group(*lines)
+        saw = "; ".join(n.message for n in result.notes) or result.reason
+        saw = saw or "; ".join(f.message for f in result.findings)
+        line = f"  {result.outcome.value:8} {result.seconds:6.2f} s  {result.code:34} {saw}"
+        console.print(Text(line), soft_wrap=True)
 
 
 def _footer(report: Report) -> Text:
     counts = Counter(r.outcome for r in report.results)
     ran = counts[Outcome.HEALTHY] + counts[Outcome.UNWELL]
     not_applicable = sum(r.skipped_for is Reason.NOT_APPLICABLE for r in report.results)
-    skipped = counts[Outcome.SKIPPED] - not_applicable
-    text = f"\n{ran} checks ran, {not_applicable} do not apply, {skipped} skipped, {counts[Outcome.CRASHED]} crashed, {report.seconds:.1f} s"
-    return Text(text, "dim")
+    parts = [
+        f"{ran} checks ran",
+        f"{not_applicable} do not apply",
+        f"{counts[Outcome.SKIPPED] - not_applicable} skipped",
+    ]
+    parts += [f"{counts[Outcome.CRASHED]} crashed"] if counts[Outcome.CRASHED] else []
+    return Text(f"\n{', '.join(parts)}, {report.seconds:.1f} s", "dim")
