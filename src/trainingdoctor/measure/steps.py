@@ -29,6 +29,11 @@ def compute_loss(model: nn.Module, batch: Batch, criterion: Callable[..., Any], 
         return output, loss_of(criterion, output, batch)
 
 
+def needs_closure(optimizer: Any) -> bool:
+    """Whether its step evaluates the loss by itself, several times (LBFGS)."""
+    return isinstance(optimizer, torch.optim.LBFGS)
+
+
 def training_step(
     model: nn.Module,
     batch: Batch,
@@ -39,7 +44,7 @@ def training_step(
 ) -> float:
     """One step of every optimizer; the loss before it. Raises Unavailable for optimizers that need a closure."""
     for optimizer in optimizers:
-        if isinstance(optimizer, torch.optim.LBFGS):
+        if needs_closure(optimizer):
             raise Unavailable("LBFGS needs a closure: a step of it is not one forward and backward pass")
         optimizer.zero_grad(set_to_none=True)
     _, loss = compute_loss(model, batch, criterion, amp)
