@@ -37,7 +37,7 @@ def too_high(
     """The learning rate is beyond what this model can follow.
 
     What it does: trains some dozens of steps from the initial state at the schedule's peak rate (with a warm-up if
-    there is one), and at a tenth of it (a hundredth where that does badly too), with the user's optimizer on real batches. The rate is scaled to the smaller
+    there is one), and at a tenth of it, with the user's optimizer on real batches. The rate is scaled to the smaller
     batch of the trial, so that the gradient noise is that of the run.
     Why it costs accuracy: the loss stays where it was, climbs, or becomes NaN, while a tenth of the rate learns.
     Remedy: the rate in the finding, or a warm-up.
@@ -54,7 +54,6 @@ def too_high(
     own, tenth = t.own, t.at(0.1)
     if tenth is None:
         return
-    lower = min((x for x in t.trials if x.factor < 1), key=lambda x: x.end)
     usable = _usable(t)
     remedy = f"lr={usable:.2g}" + (
         "" if t.warmup else ", or a warm-up of some hundred steps: LinearLR(optimizer, 0.1, total_iters=...)"
@@ -69,9 +68,9 @@ def too_high(
         )
     elif own.diverged:
         return
-    elif t.chance is not None and t.steps >= long and own.end > stuck * t.chance and lower.end < learns * t.chance:
+    elif t.chance is not None and t.steps >= long and own.end > stuck * t.chance and tenth.end < learns * t.chance:
         yield warning(
-            f"After {t.steps} steps at the peak rate {t.peak:g} the loss is {own.end:.3g} (chance is {t.chance:.3g}), {_part(lower)} of it {lower.end:.3g}.",
+            f"After {t.steps} steps at the peak rate {t.peak:g} the loss is {own.end:.3g} (chance is {t.chance:.3g}), at a tenth of it {tenth.end:.3g}.",
             remedy,
             where=place,
             **_numbers(t),
@@ -115,14 +114,10 @@ def _scaled(trials: RateTrials) -> float:
     return trials.peak / max(1 - trials.momentum, 1e-3) / 10 * 128 / trials.user_batch_size
 
 
-def _part(trial: Trial) -> str:
-    return "at a tenth" if trial.factor > 0.05 else "at a hundredth"
-
-
 def _usable(trials: RateTrials) -> float:
-    """The rate tried below the user's that did best, in the user's units; the user's own where all of them diverged."""
+    """The highest rate tried below the user's that did not diverge, in the user's units."""
     below = [t for t in trials.trials if t.factor < 1 and not t.diverged]
-    return trials.peak * (min(below, key=lambda t: t.end).factor if below else 1.0)
+    return trials.peak * max((t.factor for t in below), default=1.0)
 
 
 def _numbers(trials: RateTrials) -> dict[str, Any]:

@@ -9,11 +9,6 @@ from trainingdoctor import Note, Verdicts, check, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.lengths import LoaderLengths
     from trainingdoctor.measure.loading_speed import LoadingSpeed
-    from trainingdoctor.measure.optimizers import Group
-    from trainingdoctor.measure.pretraining import Pretraining
-    from trainingdoctor.measure.run_length import RunLength
-
-SHALLUE = "Shallue et al. 2019, Measuring the Effects of Data Parallelism, arXiv:1811.03600, section 4.1"
 
 
 @check("loader.batch_size_one", explains=("batchnorm.small_batch",))
@@ -33,42 +28,6 @@ def batch_size_one(loader_lengths: LoaderLengths) -> Verdicts:
             "DataLoader(..., batch_size=128)",
             where="train_loader.batch_size",
         )
-
-
-@check("loader.batch_size_huge", explains=("epochs.too_few", "lr.too_low"), references=(SHALLUE,))
-def batch_size_huge(
-    run_length: RunLength,
-    pretraining: Pretraining,
-    parameter_groups: tuple[Group, ...],
-    *,
-    per_epoch: int = 20,
-    most: int = 200,
-    hint: int = 500,
-    samples: int = 10_000,
-) -> Verdicts:
-    """The batch is so large a part of the data that the run makes hardly any steps.
-
-    What it does: counts the optimizer's steps in an epoch and in the whole run.
-    Why it costs accuracy: a net learns by steps; above some size a larger batch makes them no better.
-    Remedy: batch_size=128, or as many epochs more.
-    Thresholds: from scratch on 10,000 samples and more, at most 20 steps an epoch: under 200 steps in all warns, under 500
-    informs. The fastest tuned recipes for CIFAR-10 make 200 (25 an epoch) to 500. LBFGS takes the whole set by design.
-    Measured: no measurement yet.
-    """
-    n = run_length
-    if n.steps is None or n.steps_per_epoch is None or (n.samples or 0) < samples or pretraining.done:
-        return
-    if n.steps_per_epoch > per_epoch or n.steps >= hint or parameter_groups[0].averages_itself:
-        yield Note(f"{n.steps:,} steps in the run, {n.steps_per_epoch:,} an epoch")
-        return
-    say = warning if n.steps < most else info
-    batch = -(-(n.samples or 0) // n.steps_per_epoch)
-    yield say(
-        f"Batches of about {batch:,} of {n.samples:,} samples make {n.steps_per_epoch} steps an epoch, {n.steps} in the whole run.",
-        f"DataLoader(..., batch_size=128) makes {(n.samples or 0) * (n.epochs or 0) // 128:,} steps",
-        where="train_loader.batch_size",
-        steps=n.steps,
-    )
 
 
 @check("loader.last_batch", references=("PyTorch documentation, torch.utils.data.DataLoader, drop_last",))
@@ -158,4 +117,4 @@ def workers(loading_speed: LoadingSpeed, *, gain: float = 1.2, most: int = 2) ->
         )
 
 
-CHECKS = (batch_size_one, batch_size_huge, last_batch, bottleneck, workers)
+CHECKS = (batch_size_one, last_batch, bottleneck, workers)

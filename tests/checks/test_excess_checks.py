@@ -1,4 +1,4 @@
-"""regularization.excessive, loader.batch_size_huge and schedule.warmup_missing on handmade evidence."""
+"""regularization.excessive and schedule.warmup_missing on handmade evidence."""
 
 import math
 from dataclasses import replace
@@ -12,9 +12,8 @@ from trainingdoctor.measure.optimizers import Group
 from trainingdoctor.measure.penalty import Penalty
 from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.measure.regularizers import Regularizers
-from trainingdoctor.measure.run_length import RunLength
 from trainingdoctor.measure.warmup import Warmup
-from trainingdoctor_checks import loader, regularization, warmup
+from trainingdoctor_checks import regularization, warmup
 
 PENALTY = Penalty(share=0.1, decay=1e-3, forgets_in_steps=1000.0, steps_per_epoch=391)
 NONE = Regularizers(20, False, 0.0, 0.0, False, False, 5.0, None)
@@ -96,34 +95,3 @@ def test_a_cold_start(evidence: tuple[Any, ...], severity: str, words: str) -> N
 )
 def test_no_warmup_needed(evidence: tuple[Any, ...]) -> None:
     assert findings(warmup.warmup_missing, *evidence) == []
-
-
-@pytest.mark.parametrize(
-    ("run", "severity"),
-    [
-        (RunLength(164, 1, 50_000), "warning"),
-        (RunLength(20, 7, 50_000), "warning"),
-        (RunLength(30, 13, 50_000), "info"),
-    ],
-)
-def test_hardly_any_steps(run: RunLength, severity: str) -> None:
-    (found,) = findings(loader.batch_size_huge, run, FRESH, (SGD,))
-    assert found.severity == severity
-    assert f"{run.steps} in the whole run" in found.message
-
-
-@pytest.mark.parametrize(
-    "evidence",
-    [
-        (RunLength(164, 391, 50_000), FRESH, (SGD,)),
-        # The fastest recipes for CIFAR-10; a full batch for many epochs; a small set; fine-tuning; LBFGS; no length.
-        (RunLength(8, 25, 50_000), FRESH, (SGD,)),
-        (RunLength(2000, 1, 60_000), FRESH, (SGD,)),
-        (RunLength(100, 1, 150), FRESH, (SGD,)),
-        (RunLength(3, 20, 10_000), TRAINED, (SGD,)),
-        (RunLength(100, 1, 60_000), FRESH, (replace(SGD, optimizer="LBFGS"),)),
-        (RunLength(None, 1, 60_000), FRESH, (SGD,)),
-    ],
-)
-def test_enough_steps(evidence: tuple[Any, ...]) -> None:
-    assert findings(loader.batch_size_huge, *evidence) == []

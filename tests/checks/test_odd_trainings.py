@@ -118,7 +118,6 @@ ODD = {
     "one batch": lambda: tabular(DataLoader(TensorDataset(torch.randn(5, 4), torch.arange(5) % 2), 8)),
     "one sample": lambda: tabular(DataLoader(TensorDataset(torch.randn(1, 4), torch.zeros(1, dtype=torch.long)), 1)),
     "adversarial": adversarial,
-    "LBFGS": lambda: tabular(model=(m := nn.Linear(4, 2)), optimizer=torch.optim.LBFGS(m.parameters())),
     "mixed precision": lambda: tabular(amp=True, device="cuda"),
     "bfloat16": lambda: tabular(model=(m := nn.Linear(4, 2).bfloat16()), optimizer=SGD(m.parameters(), 0.1)),
     "nothing but a model": lambda: Training(model=nn.Linear(4, 2)),
@@ -131,3 +130,15 @@ def test_no_crash_and_no_alarm(name: str) -> None:
     report = diagnose(ODD[name](), settings=Settings(quick=True, select=CODES))
     assert [(r.code, r.traceback) for r in report.results if r.outcome is Outcome.CRASHED] == []
     assert [(f.code, f.message) for f in report.findings if f.severity is not Severity.INFO] == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_half_precision_model_comes_back_as_it_was(dtype: torch.dtype) -> None:
+    model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2)).to(dtype)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    training = tabular(model=model, optimizer=SGD(model.parameters(), lr=0.1, momentum=0.9))
+    codes = ("loss.not_learning", "precision", "training.raises")
+    report = diagnose(training, settings=Settings(select=codes))
+    assert [(f.code, f.message) for f in report.findings if f.severity is not Severity.INFO] == []
+    after = model.state_dict()
+    assert [n for n in before if after[n].dtype is not before[n].dtype or not torch.equal(after[n], before[n])] == []

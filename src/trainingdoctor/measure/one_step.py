@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, prediction, tensors
-from trainingdoctor.measure.steps import backward, compute_loss, needs_closure, training_step
+from trainingdoctor.measure.steps import backward, compute_loss, training_step
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,8 @@ def one_step(
     """Make one step of the user's training on real samples, and a second one to time it."""
     batch = train_batches[0].first(samples)
     model.train()
-    steppers = [] if any(map(needs_closure, optimizers or ())) else list(optimizers or ())
-    step = measure_step(model, batch, criterion, amp, steppers)
-    if not optimizers or not steppers:
+    step = measure_step(model, batch, criterion, amp, list(optimizers or ()))
+    if optimizers is None:
         return step
     started = time.perf_counter()
     training_step(model, batch, criterion, optimizers, amp, grad_clip)

@@ -29,11 +29,6 @@ def compute_loss(model: nn.Module, batch: Batch, criterion: Callable[..., Any], 
         return output, loss_of(criterion, output, batch)
 
 
-def needs_closure(optimizer: Any) -> bool:
-    """Whether its step evaluates the loss by itself, several times (LBFGS)."""
-    return isinstance(optimizer, torch.optim.LBFGS)
-
-
 def training_step(
     model: nn.Module,
     batch: Batch,
@@ -44,7 +39,7 @@ def training_step(
 ) -> float:
     """One step of every optimizer; the loss before it. Raises Unavailable for optimizers that need a closure."""
     for optimizer in optimizers:
-        if needs_closure(optimizer):
+        if isinstance(optimizer, torch.optim.LBFGS):
             raise Unavailable("LBFGS needs a closure: a step of it is not one forward and backward pass")
         optimizer.zero_grad(set_to_none=True)
     _, loss = compute_loss(model, batch, criterion, amp)

@@ -131,7 +131,7 @@ def rate_trials(
 
 
 def _explored(trial: Callable[[float, bool], Trial], initial: float, chance: float | None) -> Iterator[Trial]:
-    """The user's rate, a tenth of it (a hundredth if that does badly too), and higher ones while they do better.
+    """The user's rate, a tenth of it (a hundredth if that diverges too), and higher ones while they do better.
 
     Where the user's rate does badly it gets a second try with the batches in another order, and the better one counts.
     """
@@ -140,7 +140,7 @@ def _explored(trial: Callable[[float, bool], Trial], initial: float, chance: flo
     if not own.diverged and bad and lower.end < own.end:
         own = _better(own, trial(1.0, True))
     yield from (own, lower)
-    if lower.diverged or (bad and chance is not None and lower.end > 0.85 * chance):
+    if lower.diverged:
         yield trial(0.01, False)
     last = own
     for factor in (10.0, 100.0, 1000.0):
