@@ -152,7 +152,9 @@ def coupled_decay(parameter_groups: tuple[Group, ...], *, most: float = 1e-3) ->
     and a value copied from AdamW (0.01 to 0.1) dominates the gradient.
     Remedy: torch.optim.AdamW with the same number.
     Thresholds: above 1e-3 warns; up to there (graph nets with 5e-4, DARTS with 1e-3) published recipes use it: info.
-    Measured: no measurement yet.
+    Measured: a CNN of three convolutions on 8,000 images of CIFAR-10 (16x16, 2 seeds): in 6 epochs 1e-3 to 3e-2 cost
+    nothing, 0.1 costs 1 point, 0.3 costs 4, 1.0 costs 14. Over a whole run, in which the gradient shrinks: no
+    measurement yet.
     """
     for group in parameter_groups:
         if group.optimizer in COUPLED and not group.decoupled and group.weight_decay > 0:

@@ -116,7 +116,9 @@ def excessive(
     and more, label smoothing of 0.2 and more, mixing, erasing, and decay that forgets within 2 epochs inform in a run
     of under 30 epochs: tuned short recipes use two of them, and those of vision transformers (all of them) run for 100
     to 300 epochs.
-    Measured: see decay.too_strong, whose effect is the same.
+    Measured: a CNN of three convolutions on 8,000 images of CIFAR-10 (16x16, 6 epochs, 2 seeds): under Adam an L2 whose
+    gradient is 0.1, 0.3, 1 and 3.2 times that of the predictions costs 0, 1, 4 and 14 points (under SGD see
+    decay.too_strong); dropout 0.5 costs 4.2, with label smoothing 0.2 4.2, with 0.4 5.7; smoothing of 0.2 alone gains 0.8.
     """
     r = regularizers
     p = r.penalty

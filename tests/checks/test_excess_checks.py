@@ -1,4 +1,4 @@
-"""regularization.excessive, loader.batch_size_huge and schedule.warmup_missing on handmade evidence."""
+"""regularization.excessive and schedule.warmup_missing on handmade evidence."""
 
 import math
 from dataclasses import replace

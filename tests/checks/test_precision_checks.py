@@ -21,9 +21,9 @@ SICK = [
     (precision.fp16_overflow, (replace(RANGE, largest=1e6), AMP), "warning", "layer1 gives values up to 1e+06"),
     (precision.fp16_overflow, (replace(RANGE, largest=3e4), HALF), "info", "ends at 65504"),
     (precision.dtype, (replace(KEPT, nonfinite=0.6), HALF, FRESH), "critical", "eps=1e-08 is zero in float16"),
-    (precision.dtype, (replace(KEPT, lost=0.76), HALF, FRESH), "warning", "76% of the float16 weights"),
-    (precision.dtype, (replace(KEPT, lost=0.76), HALF, TRAINED), "info", "76% of the float16 weights"),
-    (precision.dtype, (replace(KEPT, lost=0.25), HALF, FRESH), "info", "25% of the float16 weights"),
+    (precision.dtype, (replace(KEPT, lost=0.92), HALF, FRESH), "warning", "92% of the float16 weights"),
+    (precision.dtype, (replace(KEPT, lost=0.92), HALF, TRAINED), "info", "92% of the float16 weights"),
+    (precision.dtype, (replace(KEPT, lost=0.47), HALF, FRESH), "info", "47% of the float16 weights"),
     (precision.dtype, (KEPT, replace(HALF, statistics="bfloat16", momentum=0.1), FRESH), "info", "up to 3.9%"),
     (precision.dtype, (KEPT, replace(HALF, statistics="bfloat16", momentum=0.005), FRESH), "warning", "up to 78.1%"),
 ]

@@ -115,14 +115,15 @@ def half_range(
     with user_code("model.float()"):
         model.train().float()
     with _listening(model) as (outputs, gradients):
-        _, loss = compute_loss(model, _single_batch(batch), criterion)
+        _, loss = compute_loss(model, single_batch(batch), criterion)
         backward(loss * share)
     module, largest = max(outputs, key=lambda o: o[1], default=("model", 0.0))
     small, counted = (sum(g[i] for g in gradients) for i in (0, 1))
     return HalfRange(largest, module, small / counted if counted else 0.0)
 
 
-def _single_batch(batch: Batch) -> Batch:
+def single_batch(batch: Batch) -> Batch:
+    """The batch with its half-precision tensors in float32."""
     return Batch(mapped(batch.inputs, _single), mapped(batch.targets, _single))
 
 
@@ -212,7 +213,7 @@ def _half_gradients(model: nn.Module, batch: Batch, criterion: Callable[..., Any
     halves = [p.data for p in parameters]
     with user_code("model.float()"):
         model.train().float().zero_grad(set_to_none=True)
-    _, loss = compute_loss(model, _single_batch(batch), criterion)
+    _, loss = compute_loss(model, single_batch(batch), criterion)
     backward(loss)
     for parameter, half in zip(parameters, halves, strict=True):
         gradient, parameter.grad = parameter.grad, None
