@@ -19,6 +19,8 @@ from trainingdoctor_checks import initialization, learning_rate
 Row = dict[str, Any]
 QUANTITIES: dict[str, Check] = {}
 PREFIX = "bench."
+# A check's code has one dot: those of a threshold are written so.
+JOIN = "__"
 
 
 def quantity(threshold: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -31,7 +33,7 @@ def quantity(threshold: str) -> Callable[[Callable[..., Any]], Callable[..., Any
             if value is not None and math.isfinite(value):
                 yield info("", "", value=float(value))
 
-        QUANTITIES[threshold] = check(f"{PREFIX}{threshold}", cost="train")(ask)
+        QUANTITIES[threshold] = check(f"{PREFIX}{threshold.replace('.', JOIN)}", cost="train")(ask)
         return function
 
     return wrap
@@ -47,7 +49,7 @@ def registry() -> Registry:
 def measured(report: Any) -> dict[str, float]:
     """The quantities in a report, by threshold."""
     found = [f for r in report.results for f in r.findings if f.code.startswith(PREFIX)]
-    return {f.code.removeprefix(PREFIX): f.evidence["value"] for f in found}
+    return {f.code.removeprefix(PREFIX).replace(JOIN, "."): f.evidence["value"] for f in found}
 
 
 def distribution(rows: Iterable[Row]) -> list[tuple[str, Any, list[float], list[float]]]:

@@ -78,3 +78,18 @@ def test_every_fault_has_a_check_of_its_code() -> None:
 
     known = load_registry().checks
     assert [f.code for f in faults if f.code not in known] == []
+
+
+def test_every_quantity_belongs_to_a_threshold_and_is_measured(training: Any) -> None:
+    from quantities import QUANTITIES, measured, registry
+
+    from trainingdoctor import diagnose
+    from trainingdoctor.settings import Settings
+
+    known = registry()
+    for name in QUANTITIES:
+        code, _, threshold = name.rpartition(".")
+        assert threshold in known.checks[code].thresholds
+    found = measured(diagnose(training(), settings=Settings(quick=True), registry=known))
+    assert found["optimizer.betas.most"] == 0.9
+    assert found["batchnorm.small_batch.least"] == 32
