@@ -104,10 +104,14 @@ def _scaled(trials: RateTrials) -> float:
     return trials.peak / max(1 - trials.momentum, 1e-3) / 10 * 128 / trials.user_batch_size
 
 
-def _usable(trials: RateTrials) -> float:
-    """The rate tried below the user's that did best, in the user's units; the user's own where all of them diverged."""
+def _usable(trials: RateTrials, learns: float = 0.88) -> float:
+    """The highest rate tried below the user's that learned, else that did not diverge; the user's own where none is left.
+
+    In the user's units. Not the one that did best: some dozens of steps favour rates that are too low for a run.
+    """
     below = [t for t in trials.trials if t.factor < 1 and not t.diverged]
-    return trials.peak * (min(below, key=lambda t: t.end).factor if below else 1.0)
+    learned = [t for t in below if trials.chance is not None and t.end < learns * trials.chance]
+    return trials.peak * max((t.factor for t in learned or below), default=1.0)
 
 
 def _numbers(trials: RateTrials) -> dict[str, Any]:

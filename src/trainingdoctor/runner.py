@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainingdoctor.check import Check, Cost
 from trainingdoctor.deadline import TimeUp, limited
@@ -21,6 +21,9 @@ from trainingdoctor.registry import Registry, load_registry
 from trainingdoctor.report import Outcome, Report, Result
 from trainingdoctor.settings import Settings
 from trainingdoctor.training import Training
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.restore import Snapshot
 
 Progress = Callable[[int, int, str], None]
 
@@ -96,6 +99,7 @@ class Diagnosis:
     failures: list[UserCodeError] = field(default_factory=list)
     tracebacks: dict[str, TracebackType | None] = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)
+    snapshots: dict[bool, Snapshot] = field(default_factory=dict)
 
     def report(self) -> Report:
         """What is known by now; checks that have not run are skipped for want of time."""
@@ -211,9 +215,13 @@ class Diagnosis:
         """Around every measurement. Without objects of a training nothing needs torch, which may be what is broken."""
         if not _has_objects(self.training):
             return nullcontext()
-        from trainingdoctor.measure.restore import restored_and_seeded
+        from trainingdoctor.measure.restore import Snapshot, undone_and_seeded
 
-        return restored_and_seeded(self.training if self._touches(evidence) else Training(), self.seed)
+        touches = self._touches(evidence)
+        if touches not in self.snapshots:
+            # Taken once: after each measurement everything is again as it was then.
+            self.snapshots[touches] = Snapshot(self.training if touches else Training())
+        return undone_and_seeded(self.snapshots[touches], self.seed)
 
     def _touches(self, evidence: Evidence) -> bool:
         """Whether the measurement is given an object of the training, itself or through other evidence."""
