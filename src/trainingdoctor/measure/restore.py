@@ -4,7 +4,7 @@ import random
 import types
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -73,10 +73,18 @@ class Snapshot:
         self._globals = tuple(_global_state())
 
     def restore(self) -> None:
-        """Put everything back. The other steps are made when one of them raises."""
-        with ExitStack() as undo:
-            for step in (*self._globals, *self._memory.undo):
-                undo.callback(step)
+        """Put everything back, in reverse order."""
+        _all(iter((*reversed(self._memory.undo), *reversed(self._globals))))
+
+
+def _all(steps: Iterator[Undo]) -> None:
+    """Make all steps, the others too when one raises. (An ExitStack's thousands of objects start the garbage collector.)"""
+    for step in steps:
+        try:
+            step()
+        except BaseException:
+            _all(steps)
+            raise
 
 
 @contextmanager
