@@ -1,4 +1,4 @@
-"""The cured CIFAR ResNet in parts, and a function per fault: the trainings of `peers`, `data_checks.py`, `lr_range.py`."""
+"""The cured CIFAR ResNet in parts, and a function per fault: the trainings of `peers` and `data_checks.py`."""
 
 from __future__ import annotations
 

@@ -52,30 +52,23 @@ class Raw:
         return torch.from_numpy(np.array(image)).permute(2, 0, 1).float()
 
 
-V1 = {
-    "crop": lambda: T.RandomCrop(32, padding=4),
-    "flip": T.RandomHorizontalFlip,
-    "colour": lambda: T.ColorJitter(0.3, 0.3, 0.3),
-    "trivial": T.TrivialAugmentWide,
-    "rand": lambda: T.RandAugment(2, 9),
-    "rotate": lambda: T.RandomRotation(15),
-    "resized": lambda: T.RandomResizedCrop(32, scale=(0.5, 1.0)),
-    "tiny_crop": lambda: T.RandomResizedCrop(32, scale=(0.004, 0.01)),
-    "never": lambda: T.RandomHorizontalFlip(p=0.0),
-    "full_crop": lambda: T.RandomCrop(32),
-}
-V2 = {
-    "crop": lambda: v2.RandomCrop(32, padding=4),
-    "flip": v2.RandomHorizontalFlip,
-    "colour": lambda: v2.ColorJitter(0.3, 0.3, 0.3),
-    "trivial": v2.TrivialAugmentWide,
-    "rand": lambda: v2.RandAugment(2, 9),
-    "rotate": lambda: v2.RandomRotation(15),
-    "resized": lambda: v2.RandomResizedCrop(32, scale=(0.5, 1.0)),
-    "tiny_crop": lambda: v2.RandomResizedCrop(32, scale=(0.004, 0.01)),
-    "never": lambda: v2.RandomHorizontalFlip(p=0.0),
-    "full_crop": lambda: v2.RandomCrop(32),
-}
+def _random_transforms(module: Any) -> dict[str, Callable[[], Any]]:
+    """By name; torchvision's two transform modules have them all under the same names."""
+    return {
+        "crop": lambda: module.RandomCrop(32, padding=4),
+        "flip": module.RandomHorizontalFlip,
+        "colour": lambda: module.ColorJitter(0.3, 0.3, 0.3),
+        "trivial": module.TrivialAugmentWide,
+        "rand": lambda: module.RandAugment(2, 9),
+        "rotate": lambda: module.RandomRotation(15),
+        "resized": lambda: module.RandomResizedCrop(32, scale=(0.5, 1.0)),
+        "tiny_crop": lambda: module.RandomResizedCrop(32, scale=(0.004, 0.01)),
+        "never": lambda: module.RandomHorizontalFlip(p=0.0),
+        "full_crop": lambda: module.RandomCrop(32),
+    }
+
+
+V1, V2 = _random_transforms(T), _random_transforms(v2)
 
 
 def _normalizers(side: Side, normalize: Callable[..., Any]) -> list[Any]:

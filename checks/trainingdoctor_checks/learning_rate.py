@@ -62,7 +62,8 @@ def too_high(
     said = None if tenth is None else _compared(t, tenth, stuck if t.steps >= long else math.inf, learns, spike)
     if said is not None:
         say = critical if t.own.diverged else warning
-        yield say(said, _remedy(t), where=PLACE, confidence=0.75 if "shoots" in said else 0.9, **_numbers(t))
+        message, confidence = said
+        yield say(message, _remedy(t, learns), where=PLACE, confidence=confidence, **_numbers(t))
     elif beyond and not t.own.diverged:
         yield warning(
             f"The peak rate {t.peak:g} with momentum {t.momentum:g} at batch {t.user_batch_size} is {_scaled(t) / 0.1:.0f} times the classic 0.1 at 128, above every "
@@ -76,27 +77,36 @@ def too_high(
         yield Note(f"peak rate {t.peak:g}: loss {t.own.end:.3g} after {t.steps} steps, from {t.initial:.3g}")
 
 
-def _compared(t: RateTrials, tenth: Trial, stuck: float, learns: float, spike: float) -> str | None:
-    """What the trial at the user's rate does that the one at a tenth of it does not; None when nothing."""
+def _compared(t: RateTrials, tenth: Trial, stuck: float, learns: float, spike: float) -> tuple[str, float] | None:
+    """What the trial at the user's rate does that lower ones do not, and with what confidence; None when nothing."""
     own, peak = t.own, f"the peak rate {t.peak:g}"
     if own.diverged:
-        usable = _usable(t)
+        usable = _usable(t, learns)
         went = f"from {t.initial:.3g} to {own.losses[-1]:.3g} within {len(own.losses)} steps"
-        return f"At {peak} the loss goes {went}; at {usable:.2g} it does not." if usable < t.peak else None
+        return (f"At {peak} the loss goes {went}; at {usable:.2g} it does not.", 0.9) if usable < t.peak else None
     lower = min((x for x in t.trials if x.factor < 1), key=lambda x: x.end)
     if t.chance is not None and own.end > stuck * t.chance and lower.end < learns * t.chance:
         part = "a tenth" if lower.factor > 0.05 else "a hundredth"
-        return f"After {len(own.losses)} steps at {peak} the loss is {own.end:.3g} (chance is {t.chance:.3g}), at {part} of it {lower.end:.3g}."
+        return (
+            f"After {len(own.losses)} steps at {peak} the loss is {own.end:.3g} (chance is {t.chance:.3g}), at {part} of it {lower.end:.3g}.",
+            0.9,
+        )
     if t.chance is None and own.end > t.initial and tenth.end < 0.7 * t.initial:
-        return f"After {len(own.losses)} steps at {peak} the loss went from {t.initial:.3g} up to {own.end:.3g}, at a tenth of it down to {tenth.end:.3g}."
+        return (
+            f"After {len(own.losses)} steps at {peak} the loss went from {t.initial:.3g} up to {own.end:.3g}, at a tenth of it down to {tenth.end:.3g}.",
+            0.9,
+        )
     if own.worst > spike * t.initial > 0 and tenth.worst < 2 * t.initial:
-        return f"At {peak} the loss shoots from {t.initial:.3g} up to {own.worst:.3g} within {t.steps} steps; at a tenth of it the highest is {tenth.worst:.3g}."
+        return (
+            f"At {peak} the loss shoots from {t.initial:.3g} up to {own.worst:.3g} within {t.steps} steps; at a tenth of it the highest is {tenth.worst:.3g}.",
+            0.75,
+        )
     return None
 
 
-def _remedy(t: RateTrials) -> str:
+def _remedy(t: RateTrials, learns: float) -> str:
     warm = "" if t.warmup else ", or a warm-up of some hundred steps: LinearLR(optimizer, 0.1, total_iters=...)"
-    return f"lr={_usable(t):.2g}{warm}"
+    return f"lr={_usable(t, learns):.2g}{warm}"
 
 
 def _scaled(trials: RateTrials) -> float:
@@ -104,7 +114,7 @@ def _scaled(trials: RateTrials) -> float:
     return trials.peak / max(1 - trials.momentum, 1e-3) / 10 * 128 / trials.user_batch_size
 
 
-def _usable(trials: RateTrials, learns: float = 0.88) -> float:
+def _usable(trials: RateTrials, learns: float) -> float:
     """The highest rate tried below the user's that learned, else that did not diverge; the user's own where none is left.
 
     In the user's units. Not the one that did best: some dozens of steps favour rates that are too low for a run.

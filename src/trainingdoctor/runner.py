@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 
-# A single measurement of the user's objects that takes longer than this hangs, whatever the whole diagnosis may take. Seconds; the dearest
-# measurement of a ResNet-110 on two CPU cores takes about a fifth of it.
+# A single measurement of the user's objects that takes longer than this hangs, whatever the whole diagnosis may take.
+# Seconds; the dearest measurement of a ResNet-110 on two CPU cores takes about a fifth of it.
 HANGS = {Cost.INSPECT: 20.0, Cost.PROBE: 60.0, Cost.TRAIN: 150.0}
 # And it may use this share of the time that is left, or a few seconds, so that one that hangs leaves some for the others.
 SHARES = {Cost.INSPECT: 0.25, Cost.PROBE: 0.5, Cost.TRAIN: 1.0}
@@ -184,11 +184,12 @@ class Diagnosis:
             raise Unavailable("left out by --quick, because it trains", Reason.QUICK)
         arguments = [self._argument(evidence, need) for need in evidence.needs]
         limit = left = self._time_left()
-        if self._touches(evidence):
+        touches = self._touches(evidence)
+        if touches:
             limit = min(HANGS[evidence.cost], left, max(SHARES[evidence.cost] * left, A_FEW))
         if limit <= 0:
             raise Unavailable(f"time: the limit of {self.settings.time_limit:.0f} s was used up", Reason.TIME)
-        return self._under_guard(evidence, arguments, limit)
+        return self._under_guard(evidence, arguments, limit, touches)
 
     def _argument(self, evidence: Evidence, need: str) -> Any:
         try:
@@ -198,10 +199,10 @@ class Diagnosis:
                 return None
             raise
 
-    def _under_guard(self, evidence: Evidence, arguments: list[Any], limit: float) -> Any:
+    def _under_guard(self, evidence: Evidence, arguments: list[Any], limit: float, touches: bool) -> Any:
         thresholds = self.settings.thresholds.get(evidence.name, {})
         try:
-            with self._nothing_changes(evidence), limited(limit):
+            with self._nothing_changes(touches), limited(limit):
                 return evidence(*arguments, **thresholds)
         except TimeUp:
             raise Unavailable(
@@ -211,13 +212,12 @@ class Diagnosis:
     def _time_left(self) -> float:
         return self.settings.time_limit - (time.perf_counter() - self.started)
 
-    def _nothing_changes(self, evidence: Evidence) -> AbstractContextManager[None]:
-        """Around every measurement. Without objects of a training nothing needs torch, which may be what is broken."""
+    def _nothing_changes(self, touches: bool) -> AbstractContextManager[None]:
+        """Around every measurement; touches: it is given the training's objects. Without objects of a training nothing needs torch, which may be what is broken."""
         if not _has_objects(self.training):
             return nullcontext()
         from trainingdoctor.measure.restore import Snapshot, undone_and_seeded
 
-        touches = self._touches(evidence)
         if touches not in self.snapshots:
             # Taken once: after each measurement everything is again as it was then.
             self.snapshots[touches] = Snapshot(self.training if touches else Training())

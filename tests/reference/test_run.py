@@ -233,19 +233,12 @@ def test_a_limited_run_has_samples_from_all_over() -> None:
     assert images.limited(100) is images
 
 
+ON_CPU = [sys.executable, "-m", "trainingdoctor", "reference-run", "--device", "cpu", "--model", "resnet20"]
+SMOKE = [*ON_CPU, "--smoke"]
+
+
 def smoke(folder: Path, *arguments: str) -> list[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "trainingdoctor",
-        "reference-run",
-        "--device",
-        "cpu",
-        "--smoke",
-        "--model",
-        "resnet20",
-    ]
-    return [*command, "--epochs", "3", "--precision", "float32", "--output", str(folder), *arguments]
+    return [*SMOKE, "--epochs", "3", "--precision", "float32", "--output", str(folder), *arguments]
 
 
 def test_a_run_that_is_killed_at_any_moment_ends_with_the_same_figures(tmp_path: Path) -> None:
@@ -276,27 +269,15 @@ def figures(folder: Path) -> list[tuple[float, ...]]:
 def test_other_images_are_never_certified(tmp_path: Path) -> None:
     x, y = np.zeros((20, 32, 32, 3), dtype=np.uint8), np.arange(20) % 2
     np.savez(tmp_path / "cifar10.npz", train_x=x, train_y=y, test_x=x, test_y=y)
-    command = [sys.executable, "-m", "trainingdoctor", "reference-run", "--device", "cpu", "--model", "resnet20"]
-    command += ["--data", str(tmp_path), "--epochs", "1", "--batch-size", "10", "--target", "0"]
+    command = [*ON_CPU, "--data", str(tmp_path), "--epochs", "1", "--batch-size", "10", "--target", "0"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1, result.stderr
     assert "NOT CERTIFIED: the data is not CIFAR-10 (20 and 20 images of 2 classes" in result.stdout
 
 
 def test_smoke_is_never_certified(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "trainingdoctor",
-        "reference-run",
-        "--device",
-        "cpu",
-        "--smoke",
-        "--model",
-        "resnet20",
-    ]
     result = subprocess.run(
-        [*command, "--target", "0", "--output", str(tmp_path)], capture_output=True, text=True, check=False
+        [*SMOKE, "--target", "0", "--output", str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert result.returncode == 1, result.stderr
     assert "NOT CERTIFIED: a smoke run" in result.stdout
