@@ -88,7 +88,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("decayed after a third", "schedule.decays_too_early", per_epoch(at(0.15, 0.25, 0.3)), strength="subtle"),
     fault("gamma 0.001", "schedule.decays_too_early", per_epoch(at(0.25, 0.75, gamma=0.001)), strength="subtle"),
     fault("cosine cut short", "schedule.ends_high", per_epoch(lambda o, s, e: CosineAnnealingLR(o, 2 * e)), strength="subtle"),
-    fault("linear decay to a half", "schedule.ends_high", per_epoch(lambda o, s, e: LinearLR(o, 1.0, 0.55, e)), strength="subtle", also=("schedule.never_decays",)),
+    fault("linear decay to a half", "schedule.ends_high", per_epoch(lambda o, s, e: LinearLR(o, 1.0, 0.55, e)), "sgd conv", strength="subtle", also=("schedule.never_decays",)),
     fault("cosine climbs again", "schedule.restarts_at_end", per_epoch(lambda o, s, e: CosineAnnealingLR(o, int(0.6 * e)))),
     fault("warm-up never ends", "schedule.warmup_stuck", per_epoch(lambda o, s, e: LinearLR(o, 0.01, 1.0, 3 * e))),
     fault("rate set by hand", "schedule.overridden", both(per_epoch(at(0.5, 0.75)), change(after_scheduler=(set_rate(0.1),))), needs="sgd", strength="subtle"),

@@ -145,8 +145,8 @@ def too_low(
 ) -> Verdicts:
     """The learning rate is far below the useful range.
 
-    What it does: trains some dozens of steps from the initial state at the schedule's peak rate, and at 10, 100 and
-    1000 times it while these do better.
+    What it does: trains some dozens of steps from the initial state at the schedule's peak rate, and at 10, 100, ...
+    times it while these do better; three times as long where the highest of them only begins to learn.
     Why it costs accuracy: the run ends before the net has learned what it could.
     Remedy: the rate in the finding.
     Thresholds: progress counts below the chance level (for other losses: below the first loss), because a deep net
@@ -162,11 +162,11 @@ def too_low(
     if t.own.diverged or not higher:
         return
     best = min(higher, key=lambda x: x.end)
-    gained, possible = _progress(t.own, t), _progress(best, t)
-    if possible > 0.05 * abs(t.initial) and gained < share * possible:
-        say = info if pretraining.done else critical if gained < nothing * possible else warning
+    made, possible = _progress(t.own, t), _progress(best, t)
+    if possible > 0.05 * abs(t.initial) and made < share * possible:
+        say = info if pretraining.done else critical if made < nothing * possible else warning
         yield say(
-            f"{t.steps} steps at the peak rate {t.peak:g} take the loss from {t.initial:.3g} to {t.own.end:.3g}; at {t.peak * best.factor:.2g} they take it to {best.end:.3g}.",
+            f"{len(best.losses)} steps at the peak rate {t.peak:g} take the loss from {t.initial:.3g} to {t.own.end:.3g}; at {t.peak * best.factor:.2g} they take it to {best.end:.3g}.",
             f"lr={t.peak * best.factor:.2g}",
             where="optimizer.param_groups[0].lr",
             **_numbers(t),
@@ -174,8 +174,9 @@ def too_low(
 
 
 def _progress(trial: Trial, trials: RateTrials) -> float:
-    start = trials.initial if trials.chance is None else min(trials.initial, trials.chance)
-    return max(0.0, start - trial.end)
+    from trainingdoctor.measure.trials import gained
+
+    return gained(trial, trials.initial, trials.chance)
 
 
 @check(

@@ -70,12 +70,14 @@ def wrong_for_task(criterion_kind: CriterionKind, targets: Targets, outputs: Out
     What it does: compares the form of the targets with what the criterion does.
     Why it costs accuracy: class 3 is not three times class 1.
     Remedy: nn.CrossEntropyLoss() with class indices.
-    Thresholds: squared error on one-hot targets is known to work (Hui & Belkin 2021): info.
+    Thresholds: squared error on one-hot targets is known to work (Hui & Belkin 2021): info. So is a model with a single
+    output, which may be meant as a regression of grades or counts.
     Measured: no measurement yet.
     """
     many = len(targets.counts) > 2
     if criterion_kind.kind == "regression" and targets.kind == "indices" and many and targets.complete:
-        yield critical(
+        say = info if outputs.width in (None, 1) else critical
+        yield say(
             f"{criterion_kind.name} regresses the class number ({len(targets.counts)} classes).",
             "criterion = nn.CrossEntropyLoss()",
             where="criterion",

@@ -141,6 +141,7 @@ SICK = [
     (loss.softmax_before_cross_entropy, (PROBABILITIES, CE), "critical"),
     (loss.softmax_before_cross_entropy, (OUTPUTS, replace(CE, kind="nll")), "critical"),
     (loss.wrong_for_task, (replace(CE, kind="regression"), TARGETS, OUTPUTS), "critical"),
+    (loss.wrong_for_task, (replace(CE, kind="regression"), TARGETS, replace(OUTPUTS, width=1)), "info"),
     (loss.sign, (replace(CE, descends=False),), "critical"),
     (loss.reduction, (replace(CE, reduction="none"), TARGETS, (SGD,)), "critical"),
     (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,)), "warning"),

@@ -70,14 +70,16 @@ def _probed(criterion: Callable[..., Any], name: str, width: int, dense: bool) -
 
 
 def _kind(loss: Callable[..., Tensor], logits: Tensor, probabilities: Tensor, one_hot: Tensor, dense: bool) -> str:
-    """Tell by invariances: softmax inside ignores a shift per row; NLL is linear in it; a regression is 0 at its target."""
+    """Tell by invariances: softmax inside ignores a shift per row; NLL is linear in it; a regression is 0 at its target,
+    be that the one-hot row or the class number."""
     value, shifted = loss(probabilities).mean(), loss(probabilities + 1.0) if not dense else None
     if shifted is not None:
         if torch.isclose(shifted.mean(), value, rtol=1e-3, atol=1e-5):
             return "cross_entropy"
         if torch.isclose(loss(2 * probabilities).mean(), 2 * value, rtol=1e-3, atol=1e-5):
             return "nll"
-        return "other"
+        numbers = one_hot.argmax(1, keepdim=True).float().expand_as(one_hot).contiguous()
+        return "regression" if abs(float(loss(numbers).mean())) < 1e-6 else "other"
     if abs(float(loss(one_hot).mean())) < 1e-6:
         return _exact_at_target(loss, one_hot)
     if _accepts(loss, logits + 5.0) and torch.isclose(loss(logits + 5.0).mean(), loss(logits).mean(), rtol=1e-3):
