@@ -1,0 +1,55 @@
+"""What a criterion is, told by calling it: of torch, and written by hand."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from trainingdoctor.measure.criterion import _probed
+
+
+def first_output(predictions: Tensor, targets: Tensor) -> Tensor:
+    return (predictions[:, 0] - targets).square().mean()
+
+
+def mean_output(predictions: Tensor, targets: Tensor) -> Tensor:
+    return F.mse_loss(predictions.mean(1), targets.float())
+
+
+def focal(predictions: Tensor, targets: Tensor) -> Tensor:
+    loss = F.cross_entropy(predictions, targets, reduction="none")
+    return ((1 - (-loss).exp()) ** 2 * loss).mean()
+
+
+@pytest.mark.parametrize(
+    ("criterion", "kind"),
+    [
+        (nn.CrossEntropyLoss(), "cross_entropy"),
+        (nn.CrossEntropyLoss(label_smoothing=0.1), "cross_entropy"),
+        (focal, "cross_entropy"),
+        (nn.NLLLoss(), "nll"),
+        (nn.MultiMarginLoss(), "cross_entropy"),
+        (first_output, "regression"),
+        (mean_output, "regression"),
+    ],
+)
+def test_with_class_numbers(criterion: Callable[..., Tensor], kind: str) -> None:
+    torch.manual_seed(0)
+    assert _probed(criterion, "loss", 10, dense=False).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("criterion", "kind"),
+    [
+        (nn.MSELoss(), "regression"),
+        (nn.L1Loss(), "regression"),
+        (nn.BCELoss(), "bce"),
+        (nn.BCEWithLogitsLoss(), "bce_with_logits"),
+        (nn.CrossEntropyLoss(), "cross_entropy"),
+    ],
+)
+def test_with_rows(criterion: Callable[..., Tensor], kind: str) -> None:
+    torch.manual_seed(0)
+    assert _probed(criterion, "loss", 10, dense=True).kind == kind
