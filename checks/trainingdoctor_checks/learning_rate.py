@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture
     from trainingdoctor.measure.one_step import OneStep
     from trainingdoctor.measure.pretraining import Pretraining
-    from trainingdoctor.measure.trials import RateTrials, Trial
+    from trainingdoctor.measure.rate_search import Trial
+    from trainingdoctor.measure.trials import RateTrials
 
 GOYAL = "Goyal et al. 2017, arXiv:1706.02677, section 2.1 (linear scaling)"
 PLACE = "optimizer.param_groups[0].lr"
@@ -174,7 +175,7 @@ def too_low(
 
 
 def _progress(trial: Trial, trials: RateTrials) -> float:
-    from trainingdoctor.measure.trials import gained
+    from trainingdoctor.measure.rate_search import gained
 
     return gained(trial, trials.initial, trials.chance)
 

@@ -20,10 +20,11 @@ from trainingdoctor.measure.outputs import Outputs
 from trainingdoctor.measure.overfit import Overfit
 from trainingdoctor.measure.parameters import Trainable
 from trainingdoctor.measure.pretraining import Pretraining
+from trainingdoctor.measure.rate_search import Trial
 from trainingdoctor.measure.reference_init import ReferenceInit
 from trainingdoctor.measure.run_length import RunLength
 from trainingdoctor.measure.targets import Targets
-from trainingdoctor.measure.trials import RateTrials, Trial
+from trainingdoctor.measure.trials import RateTrials
 from trainingdoctor.measure.workers import WorkerDraws
 from trainingdoctor.testing import assert_healthy, assert_unwell
 from trainingdoctor_checks import (

@@ -55,7 +55,8 @@ def decay(
     # The schedule is that of the leading group; the other groups keep their ratio to it.
     leading = parameter_groups[schedule_trace.group].lr if schedule_trace else group.lr
     peak = schedule_trace.peak * (group.lr / leading if leading else 1.0) if schedule_trace else group.lr
-    momentum = 0.0 if group.decoupled else group.momentum or 0.0
+    at_peak = schedule_trace.momentum if schedule_trace and group.momentum is not None else group.momentum
+    momentum = 0.0 if group.decoupled else at_peak or 0.0
     boost = 1 / (1 - momentum) if momentum < 1 else 1.0
     per_step = peak * boost * group.weight_decay
     steps = schedule_trace.steps if schedule_trace else None

@@ -72,6 +72,11 @@ class Group:
         return self.betas is not None or self.optimizer in ADAPTIVE
 
     @property
+    def any_momentum(self) -> float | None:
+        """SGD's momentum or Adam's first beta; None for an optimizer without."""
+        return self.betas[0] if self.momentum is None and self.betas else self.momentum
+
+    @property
     def averages_itself(self) -> bool:
         """Whether it keeps an average of the weights or finds its own rate, so that no schedule is needed."""
         own = self.optimizer in ("LBFGS", "ASGD", "Rprop", "Prodigy") or self.optimizer.startswith("DAdapt")

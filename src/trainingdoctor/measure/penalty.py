@@ -89,6 +89,6 @@ def _norm(gradients: list[Tensor]) -> float:
 
 def _forgets(decay: float, groups: tuple[Group, ...], trace: ScheduleTrace | None) -> float | None:
     leading = groups[trace.group if trace else 0]
-    momentum = leading.momentum or 0.0
+    momentum = (trace.momentum if trace else leading.momentum) or 0.0
     per_step = (trace.peak if trace else leading.lr) / max(1 - momentum, 1e-9) * decay
     return 1 / per_step if per_step > 0 and not leading.adaptive else None

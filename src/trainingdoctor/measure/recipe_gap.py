@@ -137,7 +137,7 @@ def recipe_rate(
     if known_recipe.lr is None or known_recipe.batch_size is None or leading.adaptive != known_recipe.adaptive:
         raise Unavailable(f"{known_recipe.name} gives no rate for {leading.optimizer}")
     samples = batch_size.samples * batch_size.devices
-    rate, peak = known_recipe.lr[1], _momentum_free(schedule_trace.peak, leading, known_recipe)
+    rate, peak = known_recipe.lr[1], _momentum_free(schedule_trace, leading, known_recipe)
     return RecipeRate(
         peak, _scaled(rate, samples, known_recipe), samples, known_recipe.name, rate, known_recipe.batch_size
     )
@@ -149,11 +149,12 @@ def _scaled(rate: float, samples: int, recipe: Recipe) -> float:
     return rate * (share**0.5 if recipe.adaptive else share)
 
 
-def _momentum_free(peak: float, group: Group, recipe: Recipe) -> float:
+def _momentum_free(trace: ScheduleTrace, group: Group, recipe: Recipe) -> float:
     """The peak as it would be with the recipe's momentum, which multiplies the rate of SGD by 1 / (1 - momentum)."""
-    if recipe.momentum is None or group.momentum is None or not group.momentum < 1:
-        return peak
-    return peak * (1 - recipe.momentum) / (1 - group.momentum)
+    momentum = group.momentum if trace.momentum is None else trace.momentum
+    if recipe.momentum is None or group.momentum is None or momentum is None or not momentum < 1:
+        return trace.peak
+    return trace.peak * (1 - recipe.momentum) / (1 - momentum)
 
 
 Row = tuple[str, str, str, str]
@@ -194,7 +195,7 @@ def _of_optimizer(here: _Here, recipe: Recipe) -> Iterator[Row]:
         return
     if recipe.lr and here.trace and batch:
         low, high = (_scaled(rate, batch.samples * batch.devices, recipe) for rate in recipe.lr)
-        if not low / FACTOR <= _momentum_free(here.trace.peak, group, recipe) <= high * FACTOR:
+        if not low / FACTOR <= _momentum_free(here.trace, group, recipe) <= high * FACTOR:
             at = f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}"
             yield "peak rate", f"{here.trace.peak:.2g}", f"{at} at this batch size", ""
     if recipe.momentum and not group.momentum and not group.adaptive:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch
+from trainingdoctor.measure.rate_search import LEARNS_WELL, Trial, end_of, explored, prolonged
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.measure.steps import training_step
@@ -22,37 +23,6 @@ from trainingdoctor.training import Training
 SAMPLES = 32
 # Fewer steps say nothing about a deep net, whose loss first falls from its high start.
 LEAST_STEPS = 24
-# A trial that ends below this share of the chance level, and never shot up, is at a rate that works. ResNet-20 on CIFAR-10
-# after 60 steps of 32: 0.78 to 0.87 at the healthy 0.1, 0.91 at twice, 0.97 at five times the rate.
-LEARNS_WELL = 0.88
-# A fall of the loss by less than this share says little about a rate: it is within twice the noise of a batch of 32.
-LITTLE = 0.05
-
-
-def end_of(losses: Sequence[float]) -> float:
-    """Mean of the last quarter, of three values at least."""
-    tail = losses[-max(3, len(losses) // 4) :]
-    return sum(tail) / len(tail)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One short training. factor: of the user's rate.  rate: of group 0.  losses: one per step, until it diverged."""
-
-    factor: float
-    rate: float
-    losses: tuple[float, ...]
-    diverged: bool
-
-    @property
-    def end(self) -> float:
-        """Mean loss of the last quarter; infinity after a divergence."""
-        return math.inf if self.diverged else end_of(self.losses)
-
-    @property
-    def worst(self) -> float:
-        """Largest loss on the way."""
-        return math.inf if self.diverged else max(self.losses)
 
 
 @dataclass(frozen=True)
@@ -118,15 +88,17 @@ def rate_trials(
     chance = chance_loss(batches)
     base = scaling * peak / leading if leading else 1.0
     enough = -math.inf if chance is None else LEARNS_WELL * chance
-    run = _Runner(training, batches, optimizers, amp, grad_clip, base, enough)
+    own = groups[schedule_trace.group if schedule_trace else 0].any_momentum
+    momentum = schedule_trace.momentum if schedule_trace else own
+    run = _Runner(training, batches, optimizers, amp, grad_clip, base, enough, (own, momentum))
     initial, per_step = run.timed()
     steps = int(max(LEAST_STEPS, min(most_steps, seconds / 3 / max(per_step, 1e-4))))
     warm = bool(schedule_trace and schedule_trace.initial < 0.5 * peak)
-    trials = _explored(
+    trials = explored(
         lambda f, times: run.trial(f, steps * times, warm, initial, scaling * peak, times > 1), initial, chance
     )
     if 9 * most_steps * per_step < seconds:
-        trials = _prolonged(
+        trials = prolonged(
             trials, lambda f: run.trial(f, 3 * steps, warm, initial, scaling * peak, True), initial, chance
         )
     return RateTrials(
@@ -139,75 +111,9 @@ def rate_trials(
         initial=initial,
         chance=chance,
         warmup=warm,
-        momentum=groups[0].momentum or (groups[0].betas[0] if groups[0].betas else 0.0),
+        momentum=momentum or 0.0,
         adaptive=adaptive,
     )
-
-
-def _explored(trial: Callable[[float, int], Trial], initial: float, chance: float | None) -> tuple[Trial, ...]:
-    """The user's rate, a tenth of it (a hundredth if that does badly too), and higher ones while they do better.
-
-    `trial(factor, times)` trains `times` times the usual number of steps.
-
-    A rate that learns well from the start needs no comparison, which halves the cost of a healthy diagnosis. Where the
-    user's rate does badly it gets a second try, twice as long and with the batches in another order, and the better one
-    counts: a healthy VGG at 0.05 is at 0.95 of chance after 60 steps and at 0.84 after 120, at ten times the rate at 0.99.
-    """
-    own = trial(1.0, 1)
-    if chance is not None and own.end < LEARNS_WELL * chance and own.worst < 2 * abs(initial):
-        return (own,)
-    tenth = trial(0.1, 1)
-    bad = own.worst > 2 * abs(initial) or (chance is not None and own.end > 0.9 * chance)
-    if not own.diverged and bad and tenth.end < own.end:
-        own = _better(own, trial(1.0, 2))
-    lower = [tenth]
-    if tenth.diverged or (bad and chance is not None and tenth.end > LEARNS_WELL * chance):
-        lower.append(trial(0.01, 1))
-    return (own, *lower, *_higher(trial, tenth, own, initial, chance))
-
-
-def _higher(
-    trial: Callable[[float, int], Trial], tenth: Trial, own: Trial, initial: float, chance: float | None
-) -> list[Trial]:
-    """Trials at 10, 100, ... times the rate while they do no worse; beyond 1000 only while nothing is learned at all."""
-    before, last, done = tenth, own, list[Trial]()
-    for factor in (10.0, 100.0, 1000.0, 1e4, 1e5):
-        nothing = gained(last, initial, chance) < LITTLE * abs(initial)
-        if last.diverged or before.end < 0.98 * last.end or (factor > 1000 and not nothing):
-            break
-        before, last = last, trial(factor, 1)
-        done.append(last)
-    return done
-
-
-def _prolonged(
-    trials: tuple[Trial, ...], longer: Callable[[float], Trial], initial: float, chance: float | None
-) -> tuple[Trial, ...]:
-    """With the user's rate and a far higher one tried for longer, where the former gained nothing, the latter a little.
-
-    Few steps hardly tell a rate that learns nothing from one that learns slowly. A CNN without normalization, Adagrad,
-    60 steps: 1.00 of chance at 1e-5 and 0.98 at 1e-3; 180 steps: 1.00 and 0.90.
-    """
-    best = min((x for x in trials if x.factor >= 100), key=lambda x: x.end, default=None)
-    own = next(x for x in trials if x.factor == 1)
-    if best is None or gained(own, initial, chance) > LITTLE / 20 * abs(initial):
-        return trials
-    if not LITTLE / 5 < gained(best, initial, chance) / abs(initial) < 2 * LITTLE:
-        return trials
-    return tuple(longer(x.factor) if x in (own, best) else x for x in trials)
-
-
-def gained(trial: Trial, initial: float, chance: float | None) -> float:
-    """By how much the loss fell below chance, where a deep net gets at any rate, or below the first loss."""
-    start = initial if chance is None else min(initial, chance)
-    return max(0.0, start - trial.end)
-
-
-def _better(one: Trial, other: Trial) -> Trial:
-    """The trial that ended lower; its highest loss is the lower one of both."""
-    best = min(one, other, key=lambda t: t.end)
-    ceiling = min(one.worst, other.worst)
-    return Trial(best.factor, best.rate, tuple(min(v, ceiling) for v in best.losses), best.diverged)
 
 
 def small_batches(batches: tuple[Batch, ...], samples: int = SAMPLES) -> tuple[Batch, ...]:
@@ -232,7 +138,10 @@ def chance_loss(batches: Sequence[Batch]) -> float | None:
 
 @dataclass(frozen=True)
 class _Runner:
-    """Runs trials; every one starts from, and leaves, the state that it found."""
+    """Runs trials; every one starts from, and leaves, the state that it found.
+
+    enough: the loss at which the user's rate has learned enough.  momentum: as it stands, and as it is at the peak rate.
+    """
 
     training: Training
     batches: tuple[Batch, ...]
@@ -241,6 +150,7 @@ class _Runner:
     grad_clip: float | None
     base: float
     enough: float
+    momentum: tuple[float | None, float | None]
 
     def timed(self) -> tuple[float, float]:
         """The loss before training, and the seconds of a step (the first is slow and does not count)."""
@@ -288,9 +198,19 @@ class _Runner:
         )
 
     def _set(self, rates: list[list[float]], factor: float) -> None:
+        now, at_peak = self.momentum
         for optimizer, own in zip(self.optimizers, rates, strict=True):
             for group, rate in zip(optimizer.param_groups, own, strict=True):
                 group["lr"] = rate * factor
+                if at_peak is not None and now != at_peak:
+                    _set_momentum(group, now, at_peak)
+
+
+def _set_momentum(group: dict[str, Any], now: float | None, then: float) -> None:
+    if group.get("momentum") == now:
+        group["momentum"] = then
+    elif "betas" in group and group["betas"][0] == now:
+        group["betas"] = (then, *group["betas"][1:])
 
 
 def _no_criterion(*_: Any) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from trainingdoctor.measure.trials import Trial, _explored, _prolonged
+from trainingdoctor.measure.rate_search import Trial, explored, prolonged
 
 CHANCE = 2.3
 
@@ -19,30 +19,30 @@ def curve(ends: dict[float, float], asked: list[tuple[float, int]]) -> Callable[
 
 def test_a_rate_that_learns_is_tried_alone() -> None:
     asked: list[tuple[float, int]] = []
-    trials = _explored(curve({1.0: 1.5}, asked), CHANCE, CHANCE)
+    trials = explored(curve({1.0: 1.5}, asked), CHANCE, CHANCE)
     assert [t.factor for t in trials] == [1.0]
     assert asked == [(1.0, 1)]
 
 
 def test_a_rate_that_learns_a_little_is_compared_up_to_a_thousand_times() -> None:
     ends = {1.0: 2.15, 0.1: 2.28, 10.0: 2.14, 100.0: 2.13, 1000.0: 2.12}
-    assert max(t.factor for t in _explored(curve(ends, []), CHANCE, CHANCE)) == 1000.0
+    assert max(t.factor for t in explored(curve(ends, []), CHANCE, CHANCE)) == 1000.0
 
 
 def test_where_nothing_learns_far_higher_rates_are_tried() -> None:
-    trials = _explored(curve({1e5: 2.0}, []), CHANCE, CHANCE)
+    trials = explored(curve({1e5: 2.0}, []), CHANCE, CHANCE)
     assert [t.factor for t in trials] == [1.0, 0.1, 0.01, 10.0, 100.0, 1000.0, 1e4, 1e5]
 
 
 def test_higher_rates_are_tried_until_one_does_worse() -> None:
-    trials = _explored(curve({1.0: 2.2, 0.1: 2.25, 10.0: 2.4}, []), CHANCE, CHANCE)
+    trials = explored(curve({1.0: 2.2, 0.1: 2.25, 10.0: 2.4}, []), CHANCE, CHANCE)
     assert max(t.factor for t in trials) == 10.0
 
 
 def test_a_rate_that_began_to_learn_is_tried_for_longer() -> None:
-    trials = _explored(curve({100.0: 2.25, 1000.0: 2.29}, []), CHANCE, CHANCE)
+    trials = explored(curve({100.0: 2.25, 1000.0: 2.29}, []), CHANCE, CHANCE)
     longer = curve({100.0: 1.5}, asked := [])
-    ends = {t.factor: t.end for t in _prolonged(trials, lambda f: longer(f, 3), CHANCE, CHANCE)}
+    ends = {t.factor: t.end for t in prolonged(trials, lambda f: longer(f, 3), CHANCE, CHANCE)}
     assert ends[100.0] == 1.5
     assert ends[1.0] == CHANCE
     assert sorted(asked) == [(1.0, 3), (100.0, 3)]
@@ -50,8 +50,8 @@ def test_a_rate_that_began_to_learn_is_tried_for_longer() -> None:
 
 def test_what_is_plain_already_is_not_tried_for_longer() -> None:
     for ends in ({100.0: 1.5}, {}, {1.0: 2.2, 100.0: 2.18}):
-        trials = _explored(curve(ends, []), CHANCE, CHANCE)
+        trials = explored(curve(ends, []), CHANCE, CHANCE)
         asked: list[tuple[float, int]] = []
         longer = curve({}, asked)
-        assert _prolonged(trials, lambda f, longer=longer: longer(f, 3), CHANCE, CHANCE) == trials
+        assert prolonged(trials, lambda f, longer=longer: longer(f, 3), CHANCE, CHANCE) == trials
         assert asked == []
