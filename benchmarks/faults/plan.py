@@ -14,6 +14,7 @@ from bases import BASES, DEEP, QUICK, SLOW
 from fault import Fault
 from parts import Parts
 from variations import VARIATIONS
+from zoo import ZOO, Animal
 
 FAULTS: tuple[Fault, ...] = tuple(
     replace(fault, part=module.__name__.removeprefix("faults_"))
@@ -27,27 +28,30 @@ PAIRS = 36
 
 @dataclass(frozen=True)
 class Job:
-    """One training to examine. faults: none for a healthy one."""
+    """One training to examine. faults: none for a healthy one, and for those of the zoo, which have no parts to spoil."""
 
     name: str
-    base: Parts
+    base: Parts | Animal
     faults: tuple[Fault, ...]
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> Parts | Animal:
         """The spoiled parts."""
         parts = self.base
         for fault in self.faults:
+            assert isinstance(parts, Parts), "the zoo is healthy"
             parts = fault.spoil(parts)
         return parts
 
 
 def healthy() -> Iterator[Job]:
-    """Bases, and harmless variations of them."""
+    """Bases, harmless variations of them, and trainings that are no image classification."""
     for name, base in BASES.items():
         yield Job(f"{name}: healthy", base, ())
     for variation in VARIATIONS:
         yield Job(f"{variation.base}: {variation.name}", variation.apply(BASES[variation.base]), ())
+    for name, animal in ZOO.items():
+        yield Job(f"zoo: {name}", animal, ())
 
 
 def sick() -> Iterator[Job]:

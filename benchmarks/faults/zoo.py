@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -225,8 +226,16 @@ def siamese() -> Training:
     return Training(model=model, **_loaders(a, b, same), criterion=criterion, optimizer=optimizer, epochs=20)
 
 
-ZOO: dict[str, Callable[[], Training]] = {
-    f.__name__: f
+@dataclass(frozen=True)
+class Animal:
+    """One of these trainings. name: the group that it stands under in the plan."""
+
+    build: Callable[[], Training]
+    name: str = "zoo"
+
+
+ZOO: dict[str, Animal] = {
+    f.__name__.replace("_", " "): Animal(f)
     for f in (
         regression,
         logistic_regression,
