@@ -32,7 +32,8 @@ def repeat(workers: int, committed: Path) -> int:
     Trials near a threshold end otherwise on another processor; a broken check shows in many trainings.
     """
     before, rows = load(committed), {}
-    run([job.name for job in regression()], workers, False, rows, lambda _: None)
+    part = regression({name: row["seconds"] for name, row in before.items()})
+    run([job.name for job in part], workers, False, rows, lambda _: None)
     worse = [
         n for n, row in rows.items() if n in before and judged(before[n]).word == "ok" and judged(row).word != "ok"
     ]

@@ -68,7 +68,7 @@ def test_the_plan_is_as_large_as_promised_and_names_are_unique() -> None:
     assert len(names) == len(set(names))
     assert len(list(sick())) + len(list(pairs())) >= 300
     assert len(list(pairs())) >= 30
-    assert 35 <= len(regression()) <= 50
+    assert 35 <= len(regression({})) <= 50
 
 
 def test_every_fault_has_a_check_of_its_code() -> None:
