@@ -45,6 +45,7 @@ class RateTrials:
     warmup: bool
     momentum: float
     adaptive: bool
+    optimizer: str = ""
 
     def at(self, factor: float) -> Trial | None:
         """The trial at that multiple of the user's rate."""
@@ -113,6 +114,7 @@ def rate_trials(
         warmup=warm,
         momentum=momentum or 0.0,
         adaptive=adaptive,
+        optimizer=groups[0].optimizer,
     )
 
 
