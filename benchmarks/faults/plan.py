@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
-from itertools import combinations
+from itertools import chain, combinations
 
 import faults_data
 import faults_model
@@ -131,7 +131,7 @@ def on_base(name: str) -> Iterator[Job]:
 
 def named(name: str) -> Job:
     """The job of that name, wherever in the plan, or beyond it on its base."""
-    return next(job for job in (*jobs(), *on_base(name.partition(":")[0])) if job.name == name)
+    return next(job for job in chain(jobs(), on_base(name.partition(":")[0])) if job.name == name)
 
 
 def jobs(kinds: Iterable[str] = ("healthy", "sick", "pairs")) -> list[Job]:

@@ -33,6 +33,8 @@ AREAS = (
     "freezing",
     "initialization",
     "weight_origin",
+    "loop",
+    "loop_order",
     "recipe",
     "accuracy",
     "environment",

@@ -17,6 +17,7 @@ GROUP = "trainingdoctor.checks"
 MEASURE_MODULES = (
     "environment",
     "summary",
+    "loop",
     "batches",
     "optimizers",
     "schedule",

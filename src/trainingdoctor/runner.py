@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -66,18 +66,24 @@ def diagnose(
     registry: Registry | None = None,
     started: float | None = None,
     watch: Callable[[Diagnosis], object] | None = None,
+    known: Mapping[str, Any] | None = None,
+    failures: Iterable[UserCodeError] = (),
 ) -> Report:
     """Run the checks on a training and report what was found.
 
     settings: selection, thresholds, `quick` and `time_limit` (default: all checks, 600 s).  device: where to measure
     (default: where the model is).  seed: of every measurement.  started: the `time.perf_counter()` from which the time
     limit counts (default: now).  watch: called with the diagnosis before it begins; its `report()` tells how far it is.
+    known: evidence that was gathered beforehand, by name, as from an observed loop.  failures: what the user's code raised
+    meanwhile.
     The training comes back bit for bit as it was. Raises UserError for a field of the wrong type.
     """
     _require_types(training)
     diagnosis = Diagnosis(
         training, registry or load_registry(), settings or Settings(), seed, started or time.perf_counter()
     )
+    diagnosis.known.update(known or {})
+    diagnosis.failures.extend(failures)
     if watch is not None:
         watch(diagnosis)
     with quiet(), _eager(), _placed(training, device):
@@ -163,7 +169,7 @@ class Diagnosis:
         value = self.known[name]
         if isinstance(value, Exception | SystemExit):
             # Raised many times over: without this its traceback would grow each time.
-            raise value.with_traceback(self.tracebacks[name])
+            raise value.with_traceback(self.tracebacks.get(name))
         return value
 
     def _keep(self, name: str, error: BaseException) -> None:

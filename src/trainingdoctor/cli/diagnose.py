@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -22,12 +22,24 @@ if TYPE_CHECKING:
     from trainingdoctor.settings import Settings
 
 FORMATS = ("text", "json")
+KINDS = ("auto", "script", "config")
 # After the time limit, the user's code has this many seconds to give in to the alarm before it is left behind.
 GRACE = 3.0
 
 
 def diagnose(
-    config: Annotated[Path, typer.Argument(help="A Python file that builds `model`, `train_loader`, `optimizer`, ...")],
+    config: Annotated[
+        Path,
+        typer.Argument(help="A config that builds `model`, `train_loader`, ..., or a training script or notebook."),
+    ],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="The script's own arguments, after --.", show_default=False)
+    ] = None,
+    kind: Annotated[str, typer.Option("--as", help="auto, script or config.")] = "auto",
+    steps: Annotated[int, typer.Option(min=2, help="Training steps of a script to watch.")] = 50,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder for what the script writes.  [default: one that is deleted]")
+    ] = None,
     select: Annotated[
         list[str] | None, typer.Option(help="Run only these checks: a code or a prefix (lr, lr.too_high).")
     ] = None,
@@ -51,7 +63,8 @@ def diagnose(
 ) -> None:
     """Examine a training: findings, root cause first, each with this run's numbers and a remedy.
 
-    The config is executed. Exit codes: 0 healthy, 1 findings at or above --fail-on, 2 wrong usage or a config that
+    A config is executed. A script is run unchanged in a process of its own, watched for some dozens of steps, and
+    stopped: trainingdoctor diagnose train.py -- --arch resnet110. Exit codes: 0 healthy, 1 findings at or above --fail-on, 2 wrong usage or a config that
     cannot be loaded, 3 a check crashed and nothing else was found.
     """
     from trainingdoctor.cli.exits import exit_code
@@ -68,10 +81,49 @@ def diagnose(
     registry = load_registry()
     settings = _settings(config, registry, select, ignore, quick, time_limit, fail_on)
     delivery = Delivery(format, None if output is None else output.resolve(), verbose)
+    watched = Watched(tuple(arguments or ()), steps, keep) if _is_script(config, kind, arguments) else None
     with reserved_stdout() as stdout:
-        report = _examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout)
+        if watched is not None:
+            report = _observe(config, watched, settings, device, seed)
+        else:
+            report = _examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout)
         deliver(report, delivery, stdout)
     raise typer.Exit(exit_code(report, settings.fail_on))
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a script is run. arguments: its own.  steps: to watch.  keep: the folder for what it writes."""
+
+    arguments: tuple[str, ...]
+    steps: int
+    keep: Path | None
+
+
+def _is_script(path: Path, kind: str, arguments: list[str] | None) -> bool:
+    from trainingdoctor.loading.kind import is_script
+
+    if kind not in KINDS:
+        raise UserError(f"--as {kind}: use auto, script or config")
+    if kind == "config" and arguments:
+        raise UserError(f"a config takes no arguments: leave out {' '.join(arguments)!r}, or say --as script")
+    return path.is_file() and (kind == "script" or (kind == "auto" and (bool(arguments) or is_script(path))))
+
+
+def _observe(script: Path, watched: Watched, settings: Settings, device: str | None, seed: int) -> Report:
+    from trainingdoctor.observe.launch import observe_script
+
+    with _progress() as (say, _):
+        say(f"watching {script.name} train")
+        return observe_script(
+            script,
+            watched.arguments,
+            settings=settings,
+            steps=watched.steps,
+            seed=seed,
+            device=device,
+            keep=watched.keep,
+        )
 
 
 def _settings(

@@ -11,12 +11,13 @@ from torch.utils.data import DataLoader
 
 from trainingdoctor.errors import UserError
 from trainingdoctor.loading.fields import VALID, is_loss, is_model, require_types
+from trainingdoctor.loading.kind import MODEL_NAMES
 from trainingdoctor.registry import did_you_mean
 from trainingdoctor.training import Training
 
 # In order of precedence; as written first, then without regard to case.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "model": ("model", "net", "network", "classifier", "model_ft"),
+    "model": MODEL_NAMES,
     "train_loader": ("train_loader", "trainloader", "train_dataloader", "train_dl", "loader_train", "dataloader_train",
                      "train_data_loader", "training_loader", "train_iter", "train_batches"),
     "val_loader": ("val_loader", "valloader", "valid_loader", "validation_loader", "test_loader", "testloader", "val_dataloader",

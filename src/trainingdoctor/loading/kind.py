@@ -1,0 +1,38 @@
+"""Is a file a config, which builds a training, or a script, which runs one?"""
+
+import ast
+from pathlib import Path
+
+# What a model is called in a config, in order of precedence.
+MODEL_NAMES = ("model", "net", "network", "classifier", "model_ft")
+
+
+def is_script(path: Path) -> bool:
+    """Whether the file is to be run under observation.
+
+    A config has a model at module level (or a function `training`) and neither calls backward() nor has a main guard.
+    What cannot be read is left to the config's loader, which says why.
+    """
+    if path.suffix == ".ipynb":
+        return True
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    calls = {n.func.attr for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
+    return "backward" in calls or any(map(_is_guard, tree.body)) or not any(map(_builds, tree.body))
+
+
+def _is_guard(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+
+
+def _builds(node: ast.stmt) -> bool:
+    """Whether a statement at module level makes a model, or a function that does."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name == "training"
+    if isinstance(node, ast.ImportFrom):
+        return any((alias.asname or alias.name) in MODEL_NAMES for alias in node.names)
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    names = [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+    return any(n == "training" or n in MODEL_NAMES for n in names)

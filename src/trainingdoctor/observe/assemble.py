@@ -1,0 +1,156 @@
+"""From what was recorded to what is diagnosed: the `Training`, the loop's trace, and the batches as they were seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.utils.data import Dataset, Subset
+
+from trainingdoctor.observe.calls import FORMS, Followed
+from trainingdoctor.observe.passes import length
+from trainingdoctor.observe.recorder import NORMS, Recorder
+from trainingdoctor.observe.trace import LoaderSeen, LoopTrace
+from trainingdoctor.training import Training
+
+DROPOUTS = (nn.modules.dropout._DropoutNd,)
+
+
+def rewound(recorder: Recorder) -> None:
+    """Put model, optimizers and schedulers back as they were before the first step."""
+    for snapshot in [w.snapshot for w in recorder.optimizers] + [w.snapshot for w in recorder.schedulers.watched]:
+        snapshot.restore()
+    for identity, state in recorder.initial.items():
+        recorder.models[identity].load_state_dict(state)
+    for model in recorder.models.values():
+        model.zero_grad(set_to_none=True)
+        model.train()
+
+
+def assembled(recorder: Recorder, name: str) -> tuple[Training, dict[str, Any]]:
+    """The training, and the evidence that was gathered on the way, by name."""
+    model = main_model(recorder)
+    optimizers = [w.optimizer for w in recorder.optimizers if model is not None and _is_of(w.optimizer, model)]
+    latest = _distinct(optimizers)
+    within = _per_step(recorder)
+    call = recorder.criterion
+    between = call.between if call is not None else ""
+    known: dict[str, Any] = {"loop_trace": traced(recorder)}
+    if model is not None:
+        for kind, evidence in (("training", "train_batches"), ("evaluation", "val_batches")):
+            if batches := recorder.samples.of(kind, id(model)):
+                known[evidence] = batches
+    schedulers = [w.scheduler for w in recorder.schedulers.watched if w.scheduler.optimizer in latest]
+    clip = recorder.clip()
+    training = Training(
+        model=Followed(model, between) if model is not None and between not in FORMS else model,
+        train_loader=_loader(recorder, "training"),
+        val_loader=_loader(recorder, "evaluation"),
+        criterion=call.criterion() if call else None,
+        optimizer=_one(latest),
+        scheduler=_one(schedulers),
+        epochs=recorder.epochs or None,
+        scheduler_interval="step" if within else "epoch",
+        amp=recorder.amp,
+        grad_clip=clip.limit if clip else None,
+        name=name,
+    )
+    return training, known
+
+
+def main_model(recorder: Recorder) -> nn.Module | None:
+    """The module that the loop called most often under gradients."""
+    best = max(recorder.used, key=lambda i: recorder.used[i], default=None)
+    return None if best is None else recorder.models[best]
+
+
+def _is_of(optimizer: Optimizer, model: nn.Module) -> bool:
+    """Whether it trains this model, and no other one as well."""
+    mine = {id(p) for p in model.parameters()}
+    held = [id(p) for g in optimizer.param_groups for p in g["params"]]
+    return any(p in mine for p in held) or not held
+
+
+def _distinct(optimizers: list[Optimizer]) -> list[Optimizer]:
+    """The last of those that hold the same parameters: a loop may make a new one each epoch."""
+    last: dict[frozenset[int], Optimizer] = {}
+    for optimizer in optimizers:
+        last[frozenset(id(p) for g in optimizer.param_groups for p in g["params"])] = optimizer
+    return list(last.values())
+
+
+def _one(found: list[Any]) -> Any:
+    return found[0] if len(found) == 1 else found or None
+
+
+def _per_step(recorder: Recorder) -> bool:
+    return any(w.within > w.ticks / 2 for w in recorder.schedulers.watched)
+
+
+def _loader(recorder: Recorder, kind: str) -> Any:
+    """The loader with most batches of that kind."""
+    passes = [p for p in recorder.passes if p.kind == kind and p.batches]
+    return max(passes, key=lambda p: p.batches).loader if passes else None
+
+
+def traced(recorder: Recorder) -> LoopTrace:
+    """The records."""
+    sets: list[frozenset[int]] = []
+    datasets: list[Any] = []
+    model = main_model(recorder)
+    clip = recorder.clip()
+    return LoopTrace(
+        steps=tuple(s for w in recorder.optimizers for s in w.steps),
+        passes=tuple(p.seen() for p in recorder.passes if p.batches),
+        loaders=tuple(_described(loader, datasets) for loader in recorder.loaders),
+        optimizers=tuple(w.seen(sets) for w in recorder.optimizers),
+        schedulers=tuple(w.seen() for w in recorder.schedulers.watched),
+        clips=(clip,) if clip else (),
+        sensitive=model is not None and any(isinstance(m, (*NORMS, *DROPOUTS)) for m in model.modules()),
+        backwards=recorder.backwards,
+        forwards=sum(p.train_mode + p.eval_mode for p in recorder.passes if p.kind == "training"),
+        built=recorder.built_count,
+        epochs=recorder.epochs or None,
+        ended=recorder.ended,
+        backward_at=recorder.backward_at,
+        saves_best=recorder.saves_best,
+    )
+
+
+def _described(loader: Any, known: list[Any]) -> LoaderSeen:
+    dataset = getattr(loader, "dataset", None)
+    key = (_key(dataset), _indices(getattr(loader, "sampler", None)))
+    if key not in known:
+        known.append(key)
+    inner = dataset
+    while isinstance(inner, Subset):
+        inner = inner.dataset
+    return LoaderSeen(known.index(key), _train_split(inner), length(loader), type(inner).__name__)
+
+
+def _key(dataset: Any) -> Any:
+    """Equal for the same data set: a subset is known by its data set and its indices."""
+    if isinstance(dataset, Subset):
+        return (_key(dataset.dataset), hash(tuple(int(i) for i in dataset.indices)))
+    return id(dataset)
+
+
+def _indices(sampler: Any) -> int | None:
+    """A hash of what a SubsetRandomSampler or the like draws from; None for samplers of the whole data set."""
+    indices = getattr(sampler, "indices", None)
+    try:
+        return None if indices is None else hash(tuple(sorted(int(i) for i in indices)))
+    except TypeError:
+        return None
+
+
+def _train_split(dataset: Dataset[Any] | Any) -> bool | None:
+    """What the data set says of itself: torchvision's `train` or `split`."""
+    train = getattr(dataset, "train", None)
+    if isinstance(train, bool):
+        return train
+    split = str(getattr(dataset, "split", getattr(dataset, "_split", "")) or "").lower()
+    return (
+        True if split in ("train", "training") else False if split in ("test", "val", "valid", "validation") else None
+    )

@@ -1,0 +1,132 @@
+"""What a criterion was called with: which argument is the model's output, and what was done to it before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainingdoctor.measure.batches import Batch, mapped, tensors
+
+# What scripts do to an output before the loss, tried in this order. The first few only change the form.
+BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
+    ("", lambda t: t),
+    ("squeeze", lambda t: t.squeeze()),
+    ("flatten", lambda t: t.flatten()),
+    ("float", lambda t: t.float()),
+    ("rows", lambda t: t.reshape(-1, t.shape[-1])),
+    ("softmax", lambda t: t.softmax(-1 if t.ndim < 2 else 1)),
+    ("log_softmax", lambda t: t.log_softmax(-1 if t.ndim < 2 else 1)),
+    ("sigmoid", lambda t: t.sigmoid()),
+    ("tanh", lambda t: t.tanh()),
+    ("relu", lambda t: t.relu()),
+)
+FORMS = ("", "squeeze", "flatten", "float", "rows")
+
+
+@dataclass(frozen=True)
+class CriterionCall:
+    """One call. between: the name of what was done to the output, one of BETWEEN.  position: of the output among the arguments."""
+
+    function: Callable[..., Any]
+    between: str
+    position: int
+    target: Any
+    arguments: dict[str, Any] = field(default_factory=dict)
+    detached: bool = False
+
+    @classmethod
+    def of(
+        cls, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> CriterionCall | None:
+        """Take a call apart; None where no argument comes from the model's output."""
+        names = ("input", "target")
+        given = [*args, *(kwargs[n] for n in names[len(args) :] if n in kwargs)]
+        rest = {k: v for k, v in kwargs.items() if k not in names}
+        for position, argument in enumerate(given[:2]):
+            between = _between(output, argument)
+            if between is not None:
+                target = given[1 - position] if len(given) > 1 else None
+                cut = isinstance(argument, Tensor) and not argument.requires_grad and torch.is_grad_enabled()
+                return cls(function, between, position, target, rest, cut)
+        return None
+
+    def criterion(self) -> Callable[..., Any]:
+        """The criterion as a function of (output, target); the object itself where it was called like that."""
+        if not self.arguments and self.position == 0 and self.between in ("", "float"):
+            return self.function
+        form = dict(BETWEEN)[self.between] if self.between in FORMS else _same
+
+        def criterion(output: Any, target: Any) -> Any:
+            first = form(next(tensors(output)))
+            pair = (first, target) if self.position == 0 else (target, first)
+            return self.function(*pair, **self.arguments)
+
+        criterion.__name__ = getattr(self.function, "__name__", type(self.function).__name__)
+        return criterion
+
+
+def _same(value: Tensor) -> Tensor:
+    return value
+
+
+def _between(output: Any, argument: Any) -> str | None:
+    """How `argument` follows from the model's output; None where it does not."""
+    if not isinstance(argument, Tensor) or not argument.is_floating_point():
+        return None if argument is not output else ""
+    for made in tensors(output):
+        if made is argument:
+            return ""
+        for name, function in BETWEEN:
+            if _equal(made, function, argument):
+                return name
+    return None
+
+
+def _equal(made: Tensor, function: Callable[[Tensor], Tensor], argument: Tensor) -> bool:
+    try:
+        with torch.no_grad():
+            result = function(made.detach())
+            return result.shape == argument.shape and torch.allclose(result.float(), argument.detach().float(), 1e-4)
+    except (RuntimeError, IndexError):
+        return False
+
+
+class Followed(nn.Module):
+    """A model with what the loop does to its output before the loss."""
+
+    def __init__(self, model: nn.Module, between: str) -> None:
+        super().__init__()
+        self.model, self.between = model, between
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The output as the loss got it."""
+        return dict(BETWEEN)[self.between](next(tensors(self.model(*args, **kwargs))))
+
+
+class Samples:
+    """Batches as the model and the criterion got them, up to `most` samples of each kind."""
+
+    def __init__(self, most: int = 512) -> None:
+        self.most = most
+        self.kept: dict[tuple[str, int], list[Batch]] = {}
+
+    def keep(self, kind: str, model: int, given: tuple[Any, Any], target: Any) -> None:
+        """Copy one batch; the model is known by its identity."""
+        kept = self.kept.setdefault((kind, model), [])
+        if sum(b.size for b in kept) >= self.most or len(kept) >= 32:
+            return
+        args, kwargs = given
+        inputs = kwargs if kwargs and not args else args[0] if len(args) == 1 else tuple(args)
+        kept.append(Batch(_copied(inputs), _copied(target)))
+
+    def of(self, kind: str, model: int) -> tuple[Batch, ...]:
+        """What was kept."""
+        return tuple(self.kept.get((kind, model), ()))
+
+
+def _copied(value: Any) -> Any:
+    return mapped(value, lambda t: t.detach().clone())

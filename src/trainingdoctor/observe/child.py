@@ -1,0 +1,144 @@
+"""The process in which an observed script runs, and is diagnosed. Started by `launch`, with an `Order` in a file."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainingdoctor.errors import UserError
+
+if TYPE_CHECKING:
+    from trainingdoctor.observe.script import Ran
+    from trainingdoctor.report import Report
+    from trainingdoctor.runner import Diagnosis
+    from trainingdoctor.settings import Settings
+    from trainingdoctor.training import Training
+
+# What a killed child leaves behind must be whole: its own clock ends this many seconds before the parent's.
+MARGIN = 5.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to run and how. answer: the file to put the `Answer` into.  scratch: the folder for what the script writes.
+
+    cpu: let scripts that ask for CUDA run on the CPU.  source: code to run in place of the script's.
+    """
+
+    script: Path
+    arguments: tuple[str, ...]
+    answer: Path
+    scratch: Path
+    settings: Settings
+    steps: int = 50
+    seed: int = 0
+    cpu: bool = True
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A report, or one sentence why there is none. notes: what the user should know of how it was run."""
+
+    report: Report | None = None
+    error: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+
+def main() -> None:
+    """Run, diagnose, answer, and leave: threads and exit handlers of the script must not hold us up."""
+    order: Order = pickle.loads(Path(sys.argv[1]).read_bytes())
+    started = time.perf_counter()
+    own = os.getpid()
+    answer = Answer(error="the script was left by a fork of itself")
+    try:
+        answer = answered(order, started)
+    except UserError as error:
+        answer = Answer(error=str(error))
+    finally:
+        if os.getpid() == own:
+            give(answer, order)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def give(answer: Answer, order: Order) -> None:
+    """Write the answer as a whole or not at all."""
+    beside = order.answer.with_suffix(".part")
+    beside.write_bytes(pickle.dumps(answer))
+    beside.replace(order.answer)
+
+
+def answered(order: Order, started: float) -> Answer:
+    """Observe the script, then diagnose what was seen. Raises UserError where nothing was seen at all."""
+    from trainingdoctor.cli.enforce import enforced
+    from trainingdoctor.observe.assemble import assembled, rewound
+    from trainingdoctor.observe.cuda import on_cpu
+    from trainingdoctor.observe.limits import Limits
+    from trainingdoctor.observe.recorder import Recorder
+    from trainingdoctor.observe.scratch import redirected
+    from trainingdoctor.observe.script import run_script
+
+    limit = order.settings.time_limit
+    under_way: list[Diagnosis] = []
+
+    def last_words() -> int:
+        report = under_way[0].report() if under_way else None
+        give(Answer(report, "" if report else f"{order.script.name} could not be stopped within {limit:g} s"), order)
+        return 0
+
+    recorder = Recorder(Limits(steps=order.steps, total=min(60.0, limit / 3)))
+    with enforced(limit - MARGIN / 2, last_words):
+        folder = Path.cwd()
+        with redirected(order.scratch), on_cpu(order.cpu):
+            ran = run_script(order.script, order.arguments, recorder, order.source)
+        os.chdir(folder)
+        if recorder.models:
+            rewound(recorder)
+            training, known = assembled(recorder, order.script.name)
+        else:
+            training, known = _built(order.script, ran), {}
+        failures = () if ran.error is None else (ran.error,)
+        return Answer(_diagnosed(training, known, failures, order, started, under_way))
+
+
+def _diagnosed(
+    training: Any, known: Any, failures: Any, order: Order, started: float, under_way: list[Diagnosis]
+) -> Report:
+    from dataclasses import replace
+
+    from trainingdoctor.runner import diagnose
+
+    settings = replace(order.settings, time_limit=max(order.settings.time_limit - MARGIN, 1.0))
+    return diagnose(
+        training,
+        settings=settings,
+        seed=order.seed,
+        started=started,
+        watch=under_way.append,
+        known=known,
+        failures=failures,
+    )
+
+
+def _built(script: Path, ran: Ran) -> Training:
+    """What a script that trained nothing has built, as a config does. Raises UserError where that is nothing either."""
+    from trainingdoctor.loading.names import training_from
+
+    public = {name: value for name, value in ran.names.items() if not name.startswith("__")}
+    try:
+        training = training_from(public, script.name)
+    except UserError:
+        if ran.error is not None:
+            raise UserError(str(ran.error).replace("the script", script.name, 1)) from None
+        raise UserError(
+            f"{script.name} ran to its end and no model was called: give the arguments that make it train, after --, "
+            "or a config that builds `model` and its training"
+        ) from None
+    return training

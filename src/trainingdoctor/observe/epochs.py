@@ -1,0 +1,104 @@
+"""How many epochs a loop plans, read from the loops around the place where it stands."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+from trainingdoctor.observe.places import is_users
+
+MOST = 100_000
+
+
+def planned_epochs(frame: FrameType | None) -> int | None:
+    """The length of the outermost `for ... in range(...)` (or tqdm of it, or `while epoch < n`) that is under way.
+
+    frame: the innermost of the user's. Only names, attributes, items and arithmetic are looked up: nothing is called.
+    None where no such loop is found.
+    """
+    found: list[tuple[str, int]] = []
+    while frame is not None:
+        if is_users(frame.f_code.co_filename):
+            found += _loops(frame)
+        frame = frame.f_back
+    named = [count for name, count in found if "epoch" in name.lower()]
+    return named[0] if named else found[-1][1] if found else None
+
+
+def _loops(frame: FrameType) -> Iterator[tuple[str, int]]:
+    """Names of the variables and lengths of the counted loops around the frame's line, innermost first."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
+    except SyntaxError:
+        return
+    names = {**frame.f_globals, **frame.f_locals}
+    around = [n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While) and _holds(n, frame)]
+    for node in sorted(around, key=lambda n: -n.lineno):
+        count = _counted(node.iter, names) if isinstance(node, ast.For) else _compared(node.test, names)
+        if count is not None and 0 < count <= MOST:
+            yield ast.unparse(node.target if isinstance(node, ast.For) else node.test), count
+
+
+def _holds(node: ast.For | ast.While, frame: FrameType) -> bool:
+    """Whether the frame stands in the loop's body, and the loop in the frame's own function."""
+    first, last = node.body[0].lineno, node.body[-1].end_lineno or 0
+    return first <= frame.f_lineno <= last and node.lineno >= frame.f_code.co_firstlineno
+
+
+def _counted(node: ast.expr, names: Mapping[str, Any]) -> int | None:
+    if not isinstance(node, ast.Call):
+        value = _value(node, names)
+        return len(value) if isinstance(value, range) else None
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if called not in ("range", "trange"):
+        return _counted(node.args[0], names) if node.args else None
+    bounds = [_value(a, names) for a in node.args]
+    if not bounds or not all(isinstance(b, int) for b in bounds):
+        return None
+    return len(range(*bounds)) if bounds[-1] != 0 or len(bounds) < 3 else None
+
+
+def _compared(node: ast.expr, names: Mapping[str, Any]) -> int | None:
+    """`while epoch < n` and `while epoch <= n`."""
+    if not isinstance(node, ast.Compare) or len(node.ops) != 1 or not isinstance(node.ops[0], ast.Lt | ast.LtE):
+        return None
+    value = _value(node.comparators[0], names)
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    value: Any = None
+    match node:
+        case ast.Constant(value=constant):
+            value = constant
+        case ast.Name(id=name):
+            value = names.get(name)
+        case ast.Attribute(value=inner, attr=name):
+            value = getattr(_value(inner, names), "__dict__", {}).get(name)
+        case ast.Subscript(value=inner, slice=key):
+            holder = _value(inner, names)
+            value = holder.get(_value(key, names)) if isinstance(holder, dict) else None
+        case ast.BinOp(left=left, op=op, right=right):
+            value = _arithmetic(op, _value(left, names), _value(right, names))
+        case ast.Call(func=ast.Name(id="int"), args=[only]):
+            inside = _value(only, names)
+            value = int(inside) if isinstance(inside, int | float) else None
+    return value
+
+
+def _arithmetic(op: ast.operator, a: Any, b: Any) -> Any:
+    if not isinstance(a, int | float) or not isinstance(b, int | float):
+        return None
+    match op:
+        case ast.Add():
+            return a + b
+        case ast.Sub():
+            return a - b
+        case ast.Mult():
+            return a * b
+        case ast.FloorDiv() if b:
+            return a // b
+    return None

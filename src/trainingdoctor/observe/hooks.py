@@ -1,0 +1,140 @@
+"""Global hooks of torch that tell a recorder what a loop does; no source of the user's is patched."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.modules import module as modules
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.data import DataLoader
+
+from trainingdoctor.observe.places import users_place
+from trainingdoctor.observe.recorder import Recorder
+
+# Functions that a loop calls as its criterion.
+LOSSES = (
+    *("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "l1_loss"),
+    *("smooth_l1_loss", "huber_loss", "kl_div", "multi_margin_loss", "hinge_embedding_loss", "poisson_nll_loss"),
+    *("soft_margin_loss", "multilabel_soft_margin_loss", "gaussian_nll_loss"),
+)
+
+
+@contextmanager
+def observed(recorder: Recorder) -> Iterator[Recorder]:
+    """Everything that torch does in this thread inside the block is told to the recorder."""
+    with ExitStack() as stack:
+        _watch_modules(stack, recorder)
+        _watch_gradients(stack, recorder)
+        stack.callback(register_optimizer_step_pre_hook(lambda o, *_: recorder.before_step(o)).remove)
+        stack.callback(register_optimizer_step_post_hook(lambda o, *_: recorder.after_step(o)).remove)
+        _wrap(stack, Optimizer, "__init__", functools.partial(_built, recorder))
+        _wrap(stack, DataLoader, "__iter__", functools.partial(_iterated, recorder))
+        for name in LOSSES:
+            _wrap(stack, functional, name, functools.partial(_lost, recorder))
+        _watch_clipping(stack, recorder)
+        yield recorder
+
+
+def _watch_modules(stack: ExitStack, recorder: Recorder) -> None:
+    calls = _Calls(recorder)
+    stack.callback(modules.register_module_forward_pre_hook(calls.before).remove)
+    stack.callback(modules.register_module_forward_hook(calls.after, with_kwargs=True, always_call=True).remove)
+    recorder.depth = calls  # type: ignore[attr-defined]
+
+
+class _Calls:
+    """Tells modules that the loop calls from those that other modules call."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder, self.depth, self.thread = recorder, 0, threading.get_ident()
+
+    def before(self, module: nn.Module, _args: Any) -> None:
+        if threading.get_ident() != self.thread:
+            return
+        if self.depth == 0 and _is_model(module):
+            self.recorder.on_forward(module)
+        self.depth += 1
+
+    def after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        if threading.get_ident() != self.thread:
+            return
+        self.depth = max(0, self.depth - 1)
+        if self.depth or output is None:
+            return
+        if _is_model(module):
+            self.recorder.after_forward(module, args, kwargs, output)
+        elif len(args) + len(kwargs) >= 2:
+            self.recorder.on_criterion(module, args, kwargs, output)
+
+
+def _is_model(module: nn.Module) -> bool:
+    return next(module.parameters(), None) is not None
+
+
+def _watch_gradients(stack: ExitStack, recorder: Recorder) -> None:
+    def backward(original: Callable[..., Any], tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder.on_backward(tensors)
+        result = original(tensors, *args, **kwargs)
+        recorder.after_backward()
+        return result
+
+    _wrap(stack, torch.autograd, "backward", backward)
+
+
+def _built(recorder: Recorder, original: Callable[..., Any], optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+    recorder.built[optimizer] = users_place(4)
+    recorder.built_count += 1
+    return original(optimizer, *args, **kwargs)
+
+
+def _iterated(recorder: Recorder, original: Callable[..., Any], loader: Any) -> Any:
+    if threading.get_ident() != recorder.depth.thread:  # type: ignore[attr-defined]
+        return original(loader)
+    return recorder.begin_pass(loader, original(loader))
+
+
+def _lost(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    result = original(*args, **kwargs)
+    if recorder.depth.depth == 0:  # type: ignore[attr-defined]
+        recorder.on_criterion(original, args, kwargs, result)
+    return result
+
+
+def _watch_clipping(stack: ExitStack, recorder: Recorder) -> None:
+    def clipped(original: Callable[..., Any], parameters: Any, max_norm: Any, *args: Any, **kwargs: Any) -> Any:
+        norm = original(parameters, max_norm, *args, **kwargs)
+        recorder.on_clip(float(max_norm), float(norm))
+        return norm
+
+    def scale(original: Callable[..., Any], scaler: Any, outputs: Any) -> Any:
+        recorder.scaled = bool(scaler.is_enabled())
+        return original(scaler, outputs)
+
+    def unscale(original: Callable[..., Any], scaler: Any, *args: Any) -> Any:
+        recorder.scaled = False
+        return original(scaler, *args)
+
+    for owner in (nn.utils, nn.utils.clip_grad):
+        _wrap(stack, owner, "clip_grad_norm_", clipped)
+    _wrap(stack, torch.amp.GradScaler, "scale", scale)
+    _wrap(stack, torch.amp.GradScaler, "unscale_", unscale)
+
+
+def _wrap(stack: ExitStack, owner: Any, name: str, around: Callable[..., Any]) -> None:
+    """Call `around(original, ...)` in place of `owner.name` until the stack closes."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return around(original, *args, **kwargs)
+
+    setattr(owner, name, wrapped)
+    stack.callback(setattr, owner, name, original)

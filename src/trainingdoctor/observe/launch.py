@@ -1,0 +1,117 @@
+"""Observe a script in a child process, and wait for what it has to say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from trainingdoctor.errors import UserError
+from trainingdoctor.observe.child import MARGIN, Answer, Order
+from trainingdoctor.report import Report
+from trainingdoctor.settings import Settings
+
+# Of what a script prints, the end is kept, for when it dies.
+TAIL = 64 * 1024
+
+
+def observe_script(
+    script: Path,
+    arguments: Sequence[str] = (),
+    *,
+    settings: Settings,
+    steps: int = 50,
+    seed: int = 0,
+    device: str | None = None,
+    keep: Path | None = None,
+) -> Report:
+    """Run a training script in a child process, for about `steps` steps, and diagnose what was seen.
+
+    keep: the folder for what the script writes (default: one that is deleted).  The child and everything that it started
+    are killed at the time limit. Raises UserError in one sentence where there is nothing to report.
+    """
+    with tempfile.TemporaryDirectory(prefix="trainingdoctor-") as folder:
+        scratch = keep or Path(folder) / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        order = Order(
+            script=script.resolve(),
+            arguments=tuple(arguments),
+            answer=Path(folder) / "answer",
+            scratch=scratch,
+            settings=settings,
+            steps=steps,
+            seed=seed,
+            cpu=device is None or not device.startswith("cuda"),
+            source=_source(script),
+        )
+        answer = _run(order, Path(folder))
+    if answer.report is None:
+        raise UserError(answer.error)
+    return answer.report
+
+
+def _source(script: Path) -> str | None:
+    if script.suffix != ".ipynb":
+        return None
+    from trainingdoctor.loading.notebook import notebook_source
+
+    return notebook_source(script)
+
+
+def _run(order: Order, folder: Path) -> Answer:
+    spec = folder / "order"
+    spec.write_bytes(pickle.dumps(order))
+    child = subprocess.Popen(
+        [sys.executable, "-c", "from trainingdoctor.observe.child import main; main()", str(spec)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert child.stdout is not None
+    tail = bytearray()
+    reader = threading.Thread(target=_drain, args=(child.stdout, tail), daemon=True)
+    reader.start()
+    try:
+        _wait(child, order)
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    reader.join(1.0)
+    if order.answer.is_file():
+        answer: Answer = pickle.loads(order.answer.read_bytes())
+        return answer
+    return Answer(error=_why_silent(order, child.returncode, bytes(tail)))
+
+
+def _wait(child: subprocess.Popen[bytes], order: Order) -> None:
+    """Until the child is gone, has answered, or its time is up."""
+    ends = time.monotonic() + order.settings.time_limit + MARGIN
+    while child.poll() is None and not order.answer.is_file() and time.monotonic() < ends:
+        time.sleep(0.05)
+
+
+def _drain(stream: IO[bytes], tail: bytearray) -> None:
+    while chunk := stream.read1(1 << 16):  # type: ignore[attr-defined]
+        tail += chunk
+        del tail[:-TAIL]
+
+
+def _why_silent(order: Order, code: int | None, tail: bytes) -> str:
+    name, limit = order.script.name, order.settings.time_limit
+    if code == -signal.SIGKILL:
+        return f"{name} could not be stopped within {limit:g} s, and was killed"
+    lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
+    said = f": {lines[-1].strip()[:300]}" if lines else ""
+    return f"{name} ended the process (exit code {code}) before anything could be seen{said}"

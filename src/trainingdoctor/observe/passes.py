@@ -1,0 +1,116 @@
+"""Passes through DataLoaders: counted, told apart, and ended early."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from trainingdoctor.observe.limits import Clock, Limits
+from trainingdoctor.observe.trace import PassSeen
+
+# Batches of a slow training to let go in later epochs, and in the first.
+LEAST = (4, 10)
+
+
+@dataclass(eq=False)
+class Pass:
+    """One pass under way. steps, backwards: since it began.  alive: sentinels of the graphs of its losses and outputs."""
+
+    loader: Any
+    number: int
+    where: str
+    clock: Clock = field(default_factory=Clock)
+    batches: int = 0
+    steps: int = 0
+    backwards: int = 0
+    train_mode: int = 0
+    eval_mode: int = 0
+    with_gradient: int = 0
+    frozen_norms: int = 0
+    kept: int = 0
+    rate: float | None = None
+    ticks: int = 0
+    epoch: int = 0
+    planned: int = 0
+    raw: Any = None
+    known: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """training, evaluation or other, as far as can be said by now; a loader keeps what it was once seen to be for."""
+        if self.backwards or self.steps:
+            return "training"
+        if self.known:
+            return self.known
+        return "evaluation" if self.train_mode + self.eval_mode else "other"
+
+    def seen(self) -> PassSeen:
+        """The record."""
+        return PassSeen(
+            kind=self.kind,
+            loader=self.number,
+            batches=self.batches,
+            train_mode=self.train_mode,
+            eval_mode=self.eval_mode,
+            with_gradient=self.with_gradient,
+            frozen_norms=self.frozen_norms,
+            graphs_kept=self.kept,
+            rate=self.rate,
+            ticks=self.ticks,
+            where=self.where,
+        )
+
+    def over(self, limits: Limits) -> bool:
+        """Whether the next batch is one too many. Passes in which no model runs, such as for statistics, have time only."""
+        if self.kind == "training":
+            # Accumulated gradients: a few steps must be seen, however many batches that takes.
+            done = self.steps if self.steps else self.backwards / 4
+            slow = self.clock.seconds > limits.training_seconds(self.epoch) and self.batches >= LEAST[self.epoch == 1]
+            return done >= limits.training_steps(self.epoch) or slow
+        if self.kind == "evaluation":
+            return self.batches >= limits.evaluation or self.clock.seconds > limits.seconds
+        return self.clock.seconds > 2 * limits.seconds
+
+
+class Watched:
+    """The iterator of a pass: gives what the loader's own iterator gives, until the pass has gone on long enough."""
+
+    def __init__(self, inner: Iterator[Any], current: Pass, recorder: Any) -> None:
+        self._inner, self._pass, self._recorder = inner, current, recorder
+
+    def __iter__(self) -> Watched:
+        return self
+
+    def __len__(self) -> int:
+        return len(self._inner)  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __next__(self) -> Any:
+        if self._recorder.next_batch(self._pass):
+            self._recorder.end_pass(self._pass)
+            raise StopIteration
+        try:
+            raw = next(self._inner)
+        except StopIteration:
+            self._recorder.end_pass(self._pass)
+            raise
+        self._pass.batches += 1
+        self._pass.raw = raw
+        return raw
+
+
+def length(loader: Any) -> int | None:
+    """len(loader), None where it has none."""
+    try:
+        return len(loader)
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def median(values: list[float]) -> float:
+    """The middle one; NaN of none."""
+    return sorted(values)[len(values) // 2] if values else math.nan

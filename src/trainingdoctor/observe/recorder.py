@@ -1,0 +1,236 @@
+"""Takes down what the hooks see of a loop."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from trainingdoctor.measure.batches import split_batch, tensors
+from trainingdoctor.observe.calls import CriterionCall, Samples
+from trainingdoctor.observe.epochs import planned_epochs
+from trainingdoctor.observe.limits import Clock, Enough, Limits
+from trainingdoctor.observe.passes import Pass, Watched
+from trainingdoctor.observe.places import users_frame, users_place
+from trainingdoctor.observe.ticks import Schedulers
+from trainingdoctor.observe.trace import ClipSeen
+from trainingdoctor.observe.watch import OptimizerWatch
+
+NORMS = (nn.modules.batchnorm._BatchNorm,)
+# A loss or an output of so many batches ago has no business any more.
+OLD = 3
+
+
+def _targets(raw: Any) -> Any:
+    """The targets in what a loader gave."""
+    return None if raw is None else split_batch(raw).targets
+
+
+class Sentinel:
+    """Put into a graph's node; alive as long as the node is."""
+
+
+class Recorder:
+    """Everything that was seen, while it is being seen. The hooks call the methods named `on_...`."""
+
+    def __init__(self, limits: Limits | None = None, stops: bool = True) -> None:
+        self.limits, self.stops = limits or Limits(), stops
+        self.clock = Clock()
+        self.passes: list[Pass] = []
+        self.current: Pass | None = None
+        self.loaders: list[Any] = []
+        self.kinds: dict[int, str] = {}
+        self.optimizers: list[OptimizerWatch] = []
+        self.built: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+        self.schedulers = Schedulers()
+        self.models: dict[int, nn.Module] = {}
+        self.used: dict[int, int] = {}
+        self.initial: dict[int, dict[str, Any]] = {}
+        self.samples = Samples()
+        self.criterion: CriterionCall | None = None
+        self.last_call: tuple[nn.Module, Any, Any] | None = None
+        self.clips: list[tuple[float, float, bool, str]] = []
+        self.sentinels: list[tuple[int, weakref.ref[Sentinel]]] = []
+        self.epoch = self.epochs = self.backwards = self.built_count = 0
+        self.backward_at = self.criterion_at = self.saves_best = ""
+        self.criterion_value: float | None = None
+        self.loss_value: float | None = None
+        self.amp: torch.dtype | None = None
+        self.scaled = self.cut = self.ended = False
+
+    # -- loaders
+
+    def begin_pass(self, loader: Any, iterator: Any) -> Watched:
+        """A DataLoader is iterated anew. Raises Enough where everything has been seen."""
+        number = self._number(loader)
+        known = self.kinds.get(number)
+        if known == "training" and self.epoch >= 2 and (self._evaluated() or self.epoch >= self.limits.epochs):
+            self._enough()
+        begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
+        if not self.epochs:
+            # Now, not when it turns out to train: reading a frame's variables keeps what they hold alive, such as a loss.
+            begun.planned = planned_epochs(users_frame(3)) or 0
+        self.passes.append(begun)
+        self.sentinels.clear()
+        return Watched(iterator, begun, self)
+
+    def next_batch(self, asking: Pass) -> bool:
+        """Whether the pass is to end here."""
+        self.current = asking
+        if self.clock.seconds > self.limits.total and self.optimizers:
+            self._enough()
+        over = self.stops and asking.over(self.limits)
+        self.cut = self.cut or over
+        return over
+
+    def end_pass(self, ending: Pass) -> None:
+        """A pass is over, by itself or cut short."""
+        self.schedulers.poll(within=False)
+        ending.ticks = self.schedulers.ticks
+        ending.rate = self.optimizers[0].rate if self.optimizers else None
+        self.kinds.setdefault(ending.number, ending.kind)
+
+    def _number(self, loader: Any) -> int:
+        for i, known in enumerate(self.loaders):
+            if known is loader:
+                return i
+        self.loaders.append(loader)
+        return len(self.loaders) - 1
+
+    def _evaluated(self) -> bool:
+        trained = next((i for i, p in enumerate(self.passes) if p.kind == "training"), len(self.passes))
+        return any(p.kind == "evaluation" and p.batches for p in self.passes[trained:])
+
+    def _enough(self) -> None:
+        if self.stops:
+            raise Enough
+
+    # -- model and criterion
+
+    def on_forward(self, model: nn.Module) -> None:
+        """A module with parameters that no other module called is about to run."""
+        self.models.setdefault(id(model), model)
+        if torch.is_grad_enabled() and id(model) not in self.initial and len(self.initial) < 4:
+            self.initial[id(model)] = copy.deepcopy(model.state_dict())
+        for watch in self.optimizers:
+            watch.compare()
+        now = self.current
+        if now is not None and self._is_trained(model):
+            now.train_mode += model.training
+            now.eval_mode += not model.training
+            now.with_gradient += torch.is_grad_enabled()
+            if model.training:
+                now.frozen_norms += any(isinstance(m, NORMS) and not m.training for m in model.modules())
+
+    def _is_trained(self, model: nn.Module) -> bool:
+        """Whether an optimizer that was seen holds some of it; every model until one was seen. No teacher, no average."""
+        return not self.optimizers or any(w.model is model for w in self.optimizers)
+
+    def after_forward(self, model: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        """It has run."""
+        self.last_call = (model, (args, kwargs), output)
+        self.used[id(model)] = self.used.get(id(model), 0) + torch.is_grad_enabled()
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                self.amp = torch.get_autocast_dtype(device)
+        now = self.current
+        if now is not None and not torch.is_grad_enabled():
+            self.samples.keep("evaluation", id(model), (args, kwargs), _targets(now.raw))
+        if now is not None and not now.backwards:
+            first = next(tensors(output), None)
+            if first is not None and first.grad_fn is not None:
+                self._keep_watch(first, now.batches)
+
+    def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
+        """A loss function ran outside of any model."""
+        if self.last_call is None or not isinstance(result, Tensor):
+            return
+        model, given, output = self.last_call
+        call = CriterionCall.of(function, args, kwargs, output)
+        if call is None:
+            return
+        training = torch.is_grad_enabled() and result.requires_grad
+        if training:
+            self.criterion = call
+            self.criterion_value = float(result.detach().mean()) if result.numel() else None
+            self.criterion_at = users_place(4)
+            self.samples.keep("training", id(model), given, call.target)
+
+    # -- gradients and steps
+
+    def on_backward(self, losses: Any) -> None:
+        """backward() is about to run."""
+        self.backwards += 1
+        first = next(tensors(losses), None)
+        if self.current is not None:
+            if self.current.kind != "training":
+                self._begin_epoch(self.current)
+            self.current.backwards += 1
+        self.backward_at = users_place(4) or self.backward_at
+        if first is not None and first.numel() == 1:
+            self.loss_value = float(first.detach())
+        if first is not None and first.grad_fn is not None:
+            self._keep_watch(first, self.backwards)
+        for watch in self.optimizers:
+            watch.before_backward()
+
+    def after_backward(self) -> None:
+        """It has run."""
+        for watch in self.optimizers:
+            watch.backwards += 1
+
+    def _begin_epoch(self, now: Pass) -> None:
+        self.epoch += 1
+        now.epoch = self.epoch
+        self.kinds[now.number] = "training"
+        self.sentinels.clear()
+        self.epochs = self.epochs or now.planned
+
+    def _keep_watch(self, tensor: Tensor, count: int) -> None:
+        """Notice graphs that outlive their batch."""
+        alive = sum(1 for born, ref in self.sentinels if count - born >= OLD and ref() is not None)
+        if self.current is not None:
+            self.current.kept = max(self.current.kept, alive)
+        sentinel = Sentinel()
+        try:
+            tensor.grad_fn.metadata["trainingdoctor"] = sentinel  # type: ignore[union-attr, index]
+        except (AttributeError, TypeError):
+            return
+        self.sentinels.append((count, weakref.ref(sentinel)))
+
+    def before_step(self, optimizer: Optimizer) -> None:
+        """An optimizer is about to step."""
+        watch = next((w for w in self.optimizers if w.optimizer is optimizer), None)
+        if watch is None:
+            watch = OptimizerWatch(optimizer, self.built.get(optimizer, ""), max(self.epoch, 1), self.models.values())
+            self.optimizers.append(watch)
+            self.schedulers.look(optimizer)
+        self.schedulers.poll(within=self.current is not None and self.current.steps > 0)
+        watch.before_step(self, users_place(4))
+
+    def after_step(self, optimizer: Optimizer) -> None:
+        """It has stepped."""
+        for watch in self.optimizers:
+            if watch.optimizer is optimizer:
+                watch.after_step()
+        if self.current is not None:
+            self.current.steps += 1
+        elif sum(len(w.steps) for w in self.optimizers) >= 3 * self.limits.steps:
+            self._enough()
+
+    def on_clip(self, limit: float, norm: float) -> None:
+        """Gradients were clipped by norm."""
+        self.clips.append((limit, norm, self.scaled, users_place(4)))
+
+    def clip(self) -> ClipSeen | None:
+        """All clipping as one record; None where there was none."""
+        if not self.clips:
+            return None
+        norms = sorted(norm for _, norm, _, _ in self.clips)
+        limit, _, scaled, where = self.clips[-1]
+        return ClipSeen(limit, norms[len(norms) // 2], scaled, where)

@@ -1,0 +1,62 @@
+"""Run a script as `python script.py` would, under observation."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainingdoctor.errors import UserCodeError
+from trainingdoctor.measure.calling import user_line
+from trainingdoctor.observe.hooks import observed
+from trainingdoctor.observe.limits import Enough
+from trainingdoctor.observe.recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a script ended. error: what it raised, None where it ended by itself or had been seen enough."""
+
+    names: dict[str, object]
+    error: UserCodeError | None = None
+
+
+def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, source: str | None = None) -> Ran:
+    """Execute it as `__main__` with these arguments, in the current folder, until it ends or has been seen enough.
+
+    source: code to execute instead of the file's, such as a notebook's cells.
+    """
+    module = types.ModuleType("__main__")
+    module.__file__ = str(script)
+    sys.modules["__main__"] = module
+    sys.argv = [str(script), *arguments]
+    sys.path.insert(0, str(script.resolve().parent))
+    sys.dont_write_bytecode = True
+    text = script.read_bytes() if source is None else source.encode()
+    code = compile(text, str(script), "exec", dont_inherit=True)
+    with observed(recorder):
+        return Ran(vars(module), _ended(code, module, recorder))
+
+
+def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -> UserCodeError | None:
+    own = os.getpid()
+    try:
+        exec(code, vars(module))
+    except Enough:
+        return None
+    except SystemExit as error:
+        if os.getpid() != own:
+            raise
+        failed = error.code not in (None, 0)
+        return UserCodeError("the script", error, user_line(error)) if failed and not recorder.optimizers else None
+    except StopIteration as error:
+        return None if recorder.cut else UserCodeError("the script", error, user_line(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever the script raises is a finding, and what was seen until then is diagnosed
+        return UserCodeError("the script", error, user_line(error))
+    recorder.ended = True
+    return None

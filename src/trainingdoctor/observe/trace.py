@@ -1,0 +1,138 @@
+"""`LoopTrace`: what an observed training loop did, as plain records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StepSeen:
+    """One optimizer.step().
+
+    optimizer: its number.  epoch: number of the pass through the training data, from 1.  backwards: calls of
+    backward() since this optimizer's step before.  batches: of the loader since then.  cleared: whether one of these began with empty gradients; None for
+    the first step.  gradients: whether any parameter had one.  rate: of its first group.  loss: the value that
+    backward() was last called on.  criterion: the value that the criterion last returned.  overwritten: relative change of the
+    weights between the step before and this step's forward pass, which no optimizer made.  training: mode of the model
+    in its last forward pass.  ticks: how often schedulers had been stepped.  where: file:line of the call.
+    """
+
+    optimizer: int
+    epoch: int
+    backwards: int
+    cleared: bool | None
+    gradients: bool
+    rate: float
+    loss: float | None = None
+    criterion: float | None = None
+    overwritten: float = 0.0
+    training: bool = True
+    ticks: int = 0
+    batches: int = 1
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class PassSeen:
+    """One pass through a loader, as far as it was let go.
+
+    kind: training (something was learned during it), evaluation (the model ran, and nothing was learned) or other.
+    loader: its number.  train_mode, eval_mode: forward passes of the model in each mode.  with_gradient: forward passes
+    under enabled gradients.  frozen_norms: forward passes in train mode with a BatchNorm layer in eval mode.
+    graphs_kept: losses and outputs of earlier batches whose graph was still alive at the end.  rate: at its end.
+    ticks: how often schedulers were stepped by its end.  where: file:line of the loop.
+    """
+
+    kind: str
+    loader: int
+    batches: int
+    train_mode: int
+    eval_mode: int
+    with_gradient: int
+    frozen_norms: int = 0
+    graphs_kept: int = 0
+    rate: float | None = None
+    ticks: int = 0
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class LoaderSeen:
+    """A DataLoader. dataset: number of its data set, subsets counted as their own unless they hold the same indices.
+
+    train_split: what the data set says of itself (torchvision's `train`, `split`): True, False, or None.
+    """
+
+    dataset: int
+    train_split: bool | None
+    batches: int | None
+    described: str = ""
+
+
+@dataclass(frozen=True)
+class OptimizerSeen:
+    """An optimizer. parameters: a number for the set of parameters that it holds; equal sets have the same.
+
+    stateful: whether it remembers anything between steps (momentum, moments).  first_epoch: of its first step.
+    """
+
+    name: str
+    parameters: int
+    stateful: bool
+    adaptive: bool
+    first_epoch: int
+    steps: int
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class SchedulerSeen:
+    """A scheduler of torch. ticks: calls of step(), without the one in its constructor.  early: before the first
+    optimizer step.  within: ticks that fell between two steps of the same pass through the training data.  end: the call at which
+    it reaches what it was built for."""
+
+    name: str
+    ticks: int
+    early: int
+    within: int
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class ClipSeen:
+    """Gradient clipping. scaled: the gradients were still multiplied by the GradScaler's scale.  norm: before, median."""
+
+    limit: float
+    norm: float
+    scaled: bool
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class LoopTrace:
+    """A training loop, observed for some dozens of steps.
+
+    sensitive: the model has layers that act otherwise in evaluation (dropout, BatchNorm).  backwards, steps_made: how
+    many there were.  forwards: of the model in training passes.  built: optimizers that were made.  epochs: as
+    planned.  ended: the script ended by itself.  backward_at: file:line of the last call.  saves_best: place of a checkpoint that is saved where a
+    comparison with the best evaluation result comes out well, "" where none.
+    """
+
+    steps: tuple[StepSeen, ...] = ()
+    passes: tuple[PassSeen, ...] = ()
+    loaders: tuple[LoaderSeen, ...] = ()
+    optimizers: tuple[OptimizerSeen, ...] = ()
+    schedulers: tuple[SchedulerSeen, ...] = ()
+    clips: tuple[ClipSeen, ...] = ()
+    sensitive: bool = False
+    backwards: int = 0
+    forwards: int = 0
+    built: int = 0
+    epochs: int | None = None
+    ended: bool = False
+    backward_at: str = ""
+    saves_best: str = ""
+
+    def of(self, kind: str) -> tuple[PassSeen, ...]:
+        """The passes of one kind."""
+        return tuple(p for p in self.passes if p.kind == kind)

@@ -1,0 +1,111 @@
+"""One optimizer, watched step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from trainingdoctor.measure.restore import Snapshot
+from trainingdoctor.observe.trace import OptimizerSeen, StepSeen
+
+if TYPE_CHECKING:
+    from trainingdoctor.observe.recorder import Recorder
+
+# A few of the smallest tensors stand for all: copying whole nets would slow the loop down.
+PROBES = 3
+
+
+class OptimizerWatch:
+    """What is known of an optimizer, from its first step on.
+
+    snapshot: puts it back as it was before that.  probes: a few small parameters that got gradients.
+    """
+
+    def __init__(self, optimizer: Optimizer, where: str, epoch: int, models: Iterable[nn.Module]) -> None:
+        self.optimizer, self.where, self.first_epoch = optimizer, where, epoch
+        held = set(map(id, self.parameters))
+        self.model = next((m for m in models if any(id(p) in held for p in m.parameters())), None)
+        self.batches = 0
+        self.snapshot = Snapshot(optimizer)
+        self.steps: list[StepSeen] = []
+        self.probes: list[Tensor] = []
+        self.matrices: list[Tensor] = []
+        self.values: list[Tensor] = []
+        self.backwards, self.cleared, self.overwritten = 0, False, 0.0
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the first group."""
+        return float(self.optimizer.param_groups[0].get("lr") or 0.0)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All that it holds."""
+        return [p for g in self.optimizer.param_groups for p in g["params"]]
+
+    def before_backward(self) -> None:
+        """Whether gradients are empty now, before some are added."""
+        if self.probes and all(p.grad is None or not bool(p.grad.any()) for p in self.probes):
+            self.cleared = True
+
+    def before_step(self, recorder: Recorder, where: str) -> None:
+        """Take down one step."""
+        gradients = any(p.grad is not None for p in self.parameters)
+        self.steps.append(
+            StepSeen(
+                optimizer=recorder.optimizers.index(self),
+                epoch=max(recorder.epoch, 1),
+                backwards=self.backwards,
+                cleared=self.cleared if self.probes else None,
+                gradients=gradients,
+                rate=self.rate,
+                loss=recorder.loss_value,
+                criterion=recorder.criterion_value,
+                overwritten=self.overwritten,
+                training=self.model is None or self.model.training,
+                batches=self._batches(recorder),
+                ticks=recorder.schedulers.ticks,
+                where=where,
+            )
+        )
+        if not self.probes:
+            touched = [p for p in self.parameters if p.grad is not None and bool(p.grad.any())]
+            self.probes = sorted(touched, key=lambda p: p.numel())[:PROBES]
+            self.matrices = [p for p in sorted(touched, key=lambda p: p.numel()) if p.ndim > 1][:1]
+
+    def _batches(self, recorder: Recorder) -> int:
+        """Batches of loaders since the step before."""
+        total = sum(p.batches for p in recorder.passes if p.kind == "training")
+        new, self.batches = total - self.batches, total
+        return new
+
+    def after_step(self) -> None:
+        """Remember the weights, and begin anew."""
+        self.values = [p.detach().clone() for p in self.matrices]
+        self.backwards, self.cleared, self.overwritten = 0, False, 0.0
+
+    def compare(self) -> None:
+        """Whether the weights are still as the last step left them; looked at once per step."""
+        for now, then in zip(self.matrices, self.values, strict=False):
+            change = float((now.detach() - then).norm() / then.norm().clamp_min(1e-12))
+            self.overwritten = max(self.overwritten, change)
+        self.values = []
+
+    def seen(self, sets: list[frozenset[int]]) -> OptimizerSeen:
+        """The record. sets: the distinct sets of parameters known so far."""
+        held = frozenset(map(id, self.parameters))
+        if held not in sets:
+            sets.append(held)
+        group: dict[str, Any] = self.optimizer.param_groups[0]
+        return OptimizerSeen(
+            name=type(self.optimizer).__name__,
+            parameters=sets.index(held),
+            stateful=bool(group.get("momentum") or "betas" in group or "alpha" in group or "lr_decay" in group),
+            adaptive="betas" in group or "alpha" in group or "lr_decay" in group,
+            first_epoch=self.first_epoch,
+            steps=len(self.steps),
+            where=self.where,
+        )
