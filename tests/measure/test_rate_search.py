@@ -1,8 +1,15 @@
 """Which learning rates are tried, and for how long, on loss curves made by hand."""
 
+import math
 from collections.abc import Callable
 
+import pytest
+import torch
+from torch import nn
+
+from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.rate_search import Trial, explored, prolonged
+from trainingdoctor.measure.trials import chance_loss
 
 CHANCE = 2.3
 
@@ -55,3 +62,12 @@ def test_what_is_plain_already_is_not_tried_for_longer() -> None:
         longer = curve({}, asked)
         assert prolonged(trials, lambda f, longer=longer: longer(f, 3), CHANCE, CHANCE) == trials
         assert asked == []
+
+
+def test_chance_counts_class_weights() -> None:
+    targets = torch.tensor([0] * 90 + [1] * 10)
+    batches = (Batch(torch.zeros(100, 2), targets),)
+    weighted = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 9.0]))
+    assert chance_loss(batches) == pytest.approx(0.325, abs=1e-3)
+    assert chance_loss(batches, weighted) == pytest.approx(math.log(2), abs=1e-3)
+    assert float(weighted(torch.zeros(100, 2), targets)) == pytest.approx(math.log(2), abs=1e-3)

@@ -70,7 +70,7 @@ def overfit(
     started = time.perf_counter()
     losses: list[float] = []
     accuracy: float | None = None
-    chance = chance_loss((batch,))
+    chance = chance_loss((batch,), criterion)
     with faster(model):
         while len(losses) < most_steps and (len(losses) < 10 or time.perf_counter() - started < seconds):
             loss, accuracy = _step(model, batch, criterion, optimizer, amp)

@@ -86,7 +86,7 @@ def rate_trials(
     adaptive = groups[0].adaptive
     scaling = min(1.0, batches[0].size / max(batch_size.samples, 1)) ** (0.5 if adaptive else 1.0)
     training = Training(model=model, criterion=criterion, optimizer=optimizer)
-    chance = chance_loss(batches)
+    chance = chance_loss(batches, criterion)
     base = scaling * peak / leading if leading else 1.0
     enough = -math.inf if chance is None else LEARNS_WELL * chance
     own = groups[schedule_trace.group if schedule_trace else 0].any_momentum
@@ -128,14 +128,21 @@ def small_batches(batches: tuple[Batch, ...], samples: int = SAMPLES) -> tuple[B
     return tuple(pieces)
 
 
-def chance_loss(batches: Sequence[Batch]) -> float | None:
-    """Entropy of the class frequencies in the batches, in nats; None unless the targets are class indices."""
+def chance_loss(batches: Sequence[Batch], criterion: Any = None) -> float | None:
+    """Entropy of the class frequencies in the batches, in nats; None unless the targets are class indices.
+
+    With a criterion that weights the classes, of the weighted frequencies: the least that a constant prediction costs.
+    """
     targets = [b.targets for b in batches if isinstance(b.targets, Tensor)]
     if not targets or any(t.is_floating_point() or t.ndim != 1 for t in targets):
         return None
-    counts = torch.cat(targets).unique(return_counts=True)[1].double()
-    shares = counts / counts.sum()
-    return float(-(shares * shares.log()).sum())
+    classes, counts = torch.cat(targets).unique(return_counts=True)
+    shares = counts.double()
+    weight = getattr(criterion, "weight", None)
+    if isinstance(weight, Tensor) and weight.ndim == 1 and 0 <= int(classes.min()) and int(classes.max()) < len(weight):
+        shares = shares * weight.detach().to(classes.device)[classes].double()
+    shares = shares / shares.sum()
+    return float(-torch.special.xlogy(shares, shares).sum())
 
 
 @dataclass(frozen=True)
