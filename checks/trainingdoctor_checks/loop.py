@@ -18,27 +18,28 @@ AMP = "https://pytorch.org/docs/stable/notes/amp_examples.html"
 
 
 @check("loop.zero_grad_missing", references=(ZERO_GRAD,))
-def zero_grad_missing(loop_trace: LoopTrace, *, least: int = 3) -> Verdicts:
-    """Gradients are never cleared between steps.
+def zero_grad_missing(loop_trace: LoopTrace, *, least: int = 5, share: float = 0.2) -> Verdicts:
+    """Gradients are not cleared between steps.
 
     What it does: looks before each backward() whether a few parameters still hold the gradients of the step before;
     accumulation clears them once per step.
     Why it costs accuracy: every step moves along the sum of all gradients so far, as with a momentum of 1.
     Remedy: optimizer.zero_grad() before each backward(), or after each step().
-    Thresholds: no cleared gradient at all in `least` or more steps.
+    Thresholds: cleared before at most a fifth of `least` or more steps: clearing them once per epoch is as bad. Accumulation
+    clears them once per step, however many batches that takes.
     Measured: no measurement yet.
     """
     for steps in _by_optimizer(loop_trace):
         known = [s for s in steps if s.cleared is not None and s.backwards]
-        if len(known) >= least and not any(s.cleared for s in known):
+        cleared = sum(bool(s.cleared) for s in known)
+        if len(known) >= least and cleared <= share * len(known):
             yield critical(
-                f"None of {len(known)} steps began with empty gradients: those of all batches so far add up.",
+                f"{cleared or 'None'} of {len(known)} steps began with empty gradients: those of all batches so far add up.",
                 "optimizer.zero_grad() before loss.backward()",
                 where=steps[-1].where or loop_trace.backward_at,
                 steps=len(known),
             )
         elif known:
-            cleared = sum(bool(s.cleared) for s in known)
             yield Note(f"gradients were cleared before {cleared} of {len(known)} steps")
 
 

@@ -37,7 +37,8 @@ def focal(predictions: Tensor, targets: Tensor) -> Tensor:
 )
 def test_with_class_numbers(criterion: Callable[..., Tensor], kind: str) -> None:
     torch.manual_seed(0)
-    assert _probed(criterion, "loss", 10, dense=False).kind == kind
+    probed = _probed(criterion, "loss", 10, dense=False)
+    assert (probed.kind, probed.descends) == (kind, True)
 
 
 @pytest.mark.parametrize(

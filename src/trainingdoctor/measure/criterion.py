@@ -61,7 +61,8 @@ def _probed(criterion: Callable[..., Any], name: str, width: int, dense: bool) -
     probabilities = logits.softmax(1)
     kind = _kind(loss, logits, probabilities, one_hot, dense)
     base = probabilities if kind == "bce" else logits
-    better = (0.9 * one_hot + 0.1 * base) if kind in ("bce", "regression") else base + 3 * one_hot
+    exact = one_hot if dense or kind != "regression" else _class_numbers(one_hot)
+    better = (0.9 * exact + 0.1 * base) if kind in ("bce", "regression") else base + 3 * one_hot
     value = loss(base)
     if value.numel() > 1:
         return CriterionKind(name, kind, "none", bool(loss(better).mean() < value.mean()))
@@ -78,13 +79,17 @@ def _kind(loss: Callable[..., Tensor], logits: Tensor, probabilities: Tensor, on
             return "cross_entropy"
         if torch.isclose(loss(2 * probabilities).mean(), 2 * value, rtol=1e-3, atol=1e-5):
             return "nll"
-        numbers = one_hot.argmax(1, keepdim=True).float().expand_as(one_hot).contiguous()
-        return "regression" if abs(float(loss(numbers).mean())) < 1e-6 else "other"
+        return "regression" if abs(float(loss(_class_numbers(one_hot)).mean())) < 1e-6 else "other"
     if abs(float(loss(one_hot).mean())) < 1e-6:
         return _exact_at_target(loss, one_hot)
     if _accepts(loss, logits + 5.0) and torch.isclose(loss(logits + 5.0).mean(), loss(logits).mean(), rtol=1e-3):
         return "cross_entropy"
     return "bce_with_logits" if _accepts(loss, logits) else "bce"
+
+
+def _class_numbers(one_hot: Tensor) -> Tensor:
+    """Predictions that all say the class number, in the shape of the one-hot rows."""
+    return one_hot.argmax(1, keepdim=True).float().expand_as(one_hot).contiguous()
 
 
 def _exact_at_target(loss: Callable[..., Tensor], one_hot: Tensor) -> str:

@@ -139,7 +139,7 @@ def chance_loss(batches: Sequence[Batch], criterion: Any = None) -> float | None
     classes, counts = torch.cat(targets).unique(return_counts=True)
     shares = counts.double()
     weight = getattr(criterion, "weight", None)
-    if isinstance(weight, Tensor) and weight.ndim == 1 and 0 <= int(classes.min()) and int(classes.max()) < len(weight):
+    if isinstance(weight, Tensor) and weight.ndim == 1 and int(classes.min()) >= 0 and int(classes.max()) < len(weight):
         shares = shares * weight.detach().to(classes.device)[classes].double()
     shares = shares / shares.sum()
     return float(-torch.special.xlogy(shares, shares).sum())

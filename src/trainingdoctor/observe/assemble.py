@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset, Subset
 
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.observe.by_hand import rate_written_at
 from trainingdoctor.observe.calls import FORMS, Followed
 from trainingdoctor.observe.passes import length
 from trainingdoctor.observe.recorder import NORMS, Recorder
@@ -28,7 +31,7 @@ def rewound(recorder: Recorder) -> None:
         model.train()
 
 
-def assembled(recorder: Recorder, name: str) -> tuple[Training, dict[str, Any]]:
+def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any]]:
     """The training, and the evidence that was gathered on the way, by name."""
     model = main_model(recorder)
     optimizers = [w.optimizer for w in recorder.optimizers if model is not None and _is_of(w.optimizer, model)]
@@ -41,6 +44,8 @@ def assembled(recorder: Recorder, name: str) -> tuple[Training, dict[str, Any]]:
         for kind, evidence in (("training", "train_batches"), ("evaluation", "val_batches")):
             if batches := recorder.samples.of(kind, id(model)):
                 known[evidence] = batches
+    if not recorder.schedulers.watched and (place := rate_written_at(script)):
+        known["schedule_trace"] = Unavailable(f"the loop sets the learning rate by hand ({place})")
     schedulers = [w.scheduler for w in recorder.schedulers.watched if w.scheduler.optimizer in latest]
     clip = recorder.clip()
     training = Training(
@@ -54,7 +59,7 @@ def assembled(recorder: Recorder, name: str) -> tuple[Training, dict[str, Any]]:
         scheduler_interval="step" if within else "epoch",
         amp=recorder.amp,
         grad_clip=clip.limit if clip else None,
-        name=name,
+        name=script.name,
     )
     return training, known
 

@@ -101,7 +101,7 @@ def answered(order: Order, started: float) -> Answer:
         os.chdir(folder)
         if recorder.models:
             rewound(recorder)
-            training, known = assembled(recorder, order.script.name)
+            training, known = assembled(recorder, order.script)
         else:
             training, known = _built(order.script, ran), {}
         failures = () if ran.error is None else (ran.error,)

@@ -12,6 +12,7 @@ from trainingdoctor.observe.trace import PassSeen
 
 # Batches of a slow training to let go in later epochs, and in the first.
 LEAST = (4, 10)
+WITHOUT_STEP = 44
 
 
 @dataclass(eq=False)
@@ -67,7 +68,9 @@ class Pass:
         if self.kind == "training":
             # Accumulated gradients: a few steps must be seen, however many batches that takes.
             done = self.steps if self.steps else self.backwards / 4
-            slow = self.clock.seconds > limits.training_seconds(self.epoch) and self.batches >= LEAST[self.epoch == 1]
+            # Before the first step it may be that none comes at all, or after many batches.
+            least = LEAST[self.epoch == 1] if self.steps else WITHOUT_STEP
+            slow = self.clock.seconds > limits.training_seconds(self.epoch) and self.batches >= least
             return done >= limits.training_steps(self.epoch) or slow
         if self.kind == "evaluation":
             return self.batches >= limits.evaluation or self.clock.seconds > limits.seconds

@@ -117,8 +117,6 @@ class Recorder:
         self.models.setdefault(id(model), model)
         if torch.is_grad_enabled() and id(model) not in self.initial and len(self.initial) < 4:
             self.initial[id(model)] = copy.deepcopy(model.state_dict())
-        for watch in self.optimizers:
-            watch.compare()
         now = self.current
         if now is not None and self._is_trained(model):
             now.train_mode += model.training
@@ -141,10 +139,9 @@ class Recorder:
         now = self.current
         if now is not None and not torch.is_grad_enabled():
             self.samples.keep("evaluation", id(model), (args, kwargs), _targets(now.raw))
-        if now is not None and not now.backwards:
-            first = next(tensors(output), None)
-            if first is not None and first.grad_fn is not None:
-                self._keep_watch(first, now.batches)
+        first = next(tensors(output), None)
+        if first is not None and first.grad_fn is not None:
+            self._keep_watch(first)
 
     def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran outside of any model."""
@@ -175,8 +172,9 @@ class Recorder:
         if first is not None and first.numel() == 1:
             self.loss_value = float(first.detach())
         if first is not None and first.grad_fn is not None:
-            self._keep_watch(first, self.backwards)
+            self._keep_watch(first)
         for watch in self.optimizers:
+            watch.compare()
             watch.before_backward()
 
     def after_backward(self) -> None:
@@ -191,14 +189,15 @@ class Recorder:
         self.sentinels.clear()
         self.epochs = self.epochs or now.planned
 
-    def _keep_watch(self, tensor: Tensor, count: int) -> None:
-        """Notice graphs that outlive their batch."""
-        alive = sum(1 for born, ref in self.sentinels if count - born >= OLD and ref() is not None)
+    def _keep_watch(self, tensor: Tensor) -> None:
+        """Notice graphs that outlive their batch: of how many earlier batches a loss, or an output, is still there."""
+        count = self.current.batches if self.current is not None else self.backwards
+        alive = {born for born, ref in self.sentinels if count - born >= OLD and ref() is not None}
         if self.current is not None:
-            self.current.kept = max(self.current.kept, alive)
+            self.current.kept = max(self.current.kept, len(alive))
         sentinel = Sentinel()
         try:
-            tensor.grad_fn.metadata["trainingdoctor"] = sentinel  # type: ignore[union-attr, index]
+            tensor.grad_fn.metadata.setdefault("trainingdoctor", sentinel)  # type: ignore[union-attr]
         except (AttributeError, TypeError):
             return
         self.sentinels.append((count, weakref.ref(sentinel)))
