@@ -98,7 +98,7 @@ def rate_trials(
     trials = explored(
         lambda f, times: run.trial(f, steps * times, warm, initial, scaling * peak, times > 1), initial, chance
     )
-    if 9 * most_steps * per_step < seconds:
+    if 6 * most_steps * per_step < seconds:
         trials = prolonged(
             trials, lambda f: run.trial(f, 3 * steps, warm, initial, scaling * peak, True), initial, chance
         )
