@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -70,14 +71,19 @@ def _source(script: Path) -> str | None:
 def _run(order: Order, folder: Path) -> Answer:
     spec = folder / "order"
     spec.write_bytes(pickle.dumps(order))
-    child = subprocess.Popen(
-        [sys.executable, "-c", "from trainingdoctor.observe.child import main; main()", str(spec)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+    with _terminal() as stdin:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "from trainingdoctor.observe.child import main; main()", str(spec)],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        return _answered(child, order)
+
+
+def _answered(child: subprocess.Popen[bytes], order: Order) -> Answer:
     assert child.stdout is not None
     tail = bytearray()
     reader = threading.Thread(target=_drain, args=(child.stdout, tail), daemon=True)
@@ -93,6 +99,23 @@ def _run(order: Order, folder: Path) -> Answer:
         answer: Answer = pickle.loads(order.answer.read_bytes())
         return answer
     return Answer(error=_why_silent(order, child.returncode, bytes(tail)))
+
+
+@contextlib.contextmanager
+def _terminal() -> Iterator[int]:
+    """A terminal of 24 rows and 80 columns that says end-of-file to whoever reads: scripts ask `stty size`, or for input."""
+    try:
+        master, slave = os.openpty()
+    except OSError:
+        yield subprocess.DEVNULL
+        return
+    try:
+        termios.tcsetwinsize(slave, (24, 80))
+        os.write(master, b"\x04" * 256)
+        yield slave
+    finally:
+        os.close(slave)
+        os.close(master)
 
 
 def _wait(child: subprocess.Popen[bytes], order: Order) -> None:

@@ -7,6 +7,7 @@ import functools
 import io
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -72,7 +73,18 @@ def redirected(folder: Path) -> Iterator[None]:
 
 
 def _environment(stack: ExitStack, folder: Path) -> None:
-    wanted = {"WANDB_MODE": "offline", "WANDB_DIR": str(folder), "WANDB_SILENT": "true", "MPLBACKEND": "Agg"}
+    # Sockets of worker processes lie there, and no call that could be redirected opens those.
+    temporary = folder.resolve() / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    stack.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
+    tempfile.tempdir = str(temporary)
+    wanted = {
+        "TMPDIR": str(temporary),
+        "WANDB_MODE": "offline",
+        "WANDB_DIR": str(folder),
+        "WANDB_SILENT": "true",
+        "MPLBACKEND": "Agg",
+    }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
 
