@@ -7,6 +7,7 @@ import pickle
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,13 +87,15 @@ def give(answer: Answer, order: Order) -> None:
 
 def answered(order: Order, started: float) -> Answer:
     """Observe the script, then diagnose what was seen. Raises UserError where nothing was seen at all."""
+    import torch
+
     from trainingdoctor.cli.enforce import enforced
     from trainingdoctor.observe.assemble import assembled, rewound
     from trainingdoctor.observe.cuda import on_cpu
     from trainingdoctor.observe.limits import Limits
     from trainingdoctor.observe.recorder import Recorder
     from trainingdoctor.observe.scratch import redirected
-    from trainingdoctor.observe.script import run_script
+    from trainingdoctor.observe.script import Ran, run_script
 
     limit = order.settings.time_limit
     under_way: list[Diagnosis] = []
@@ -103,22 +106,33 @@ def answered(order: Order, started: float) -> Answer:
         return 0
 
     recorder = Recorder(Limits(steps=order.steps, total=min(60.0, limit / 3)))
-    with enforced(limit - MARGIN / 2, last_words):
+    with enforced(limit - MARGIN / 2, last_words), ExitStack() as around:
         folder = Path.cwd()
-        with redirected(order.scratch), on_cpu(order.cpu):
-            ran = run_script(order.script, order.arguments, recorder, order.source)
-        os.chdir(folder)
-        if recorder.models:
+
+        def finished(ran: Ran) -> Answer:
+            around.pop_all().close()
+            os.chdir(folder)
+            if not recorder.models:
+                return Answer(_diagnosed(_built(order.script, ran), {}, ran, order, started, under_way))
             rewound(recorder)
             training, known = assembled(recorder, order.script)
-        else:
-            training, known = _built(order.script, ran), {}
-        failures = () if ran.error is None else (ran.error,)
-        return Answer(_diagnosed(training, known, failures, order, started, under_way))
+            return Answer(_diagnosed(training, known, ran, order, started, under_way))
+
+        def from_within() -> None:
+            """The script catches whatever is raised: diagnose where it stands, and leave it behind."""
+            recorder.leave()
+            with torch.enable_grad():
+                give(finished(Ran({})), order)
+            os._exit(0)
+
+        recorder.swallowed = from_within
+        around.enter_context(redirected(order.scratch))
+        around.enter_context(on_cpu(order.cpu))
+        return finished(run_script(order.script, order.arguments, recorder, order.source))
 
 
 def _diagnosed(
-    training: Any, known: Any, failures: Any, order: Order, started: float, under_way: list[Diagnosis]
+    training: Training, known: dict[str, Any], ran: Ran, order: Order, started: float, under_way: list[Diagnosis]
 ) -> Report:
     from dataclasses import replace
 
@@ -132,7 +146,7 @@ def _diagnosed(
         started=started,
         watch=under_way.append,
         known=known,
-        failures=failures,
+        failures=() if ran.error is None else (ran.error,),
     )
 
 

@@ -15,14 +15,14 @@ class Limits:
     """steps: training steps of the first epoch (a fifth of them in later ones).  evaluation: batches of an evaluation.
 
     seconds: of one pass; the later ones get less.  total: seconds of the whole observation.  epochs: after so many
-    passes through the training data without an evaluation there will be none.
+    passes through the training data without an evaluation the next ones are empty, to get to one that comes at the end.
     """
 
     steps: int = 50
     evaluation: int = 10
     seconds: float = 10.0
     total: float = 60.0
-    epochs: int = 8
+    epochs: int = 3
 
     def training_steps(self, epoch: int) -> int:
         """Steps to let go in that epoch, counted from 1."""

@@ -35,6 +35,7 @@ class Pass:
     ticks: int = 0
     epoch: int = 0
     planned: int = 0
+    empty: bool = False
     raw: Any = None
     known: str | None = None
 
@@ -65,6 +66,8 @@ class Pass:
 
     def over(self, limits: Limits) -> bool:
         """Whether the next batch is one too many. Passes in which no model runs, such as for statistics, have time only."""
+        if self.empty:
+            return True
         if self.kind == "training":
             # Accumulated gradients: a few steps must be seen, however many batches that takes.
             done = self.steps if self.steps else self.backwards / 4

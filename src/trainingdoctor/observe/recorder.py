@@ -24,6 +24,8 @@ from trainingdoctor.observe.watch import OptimizerWatch
 NORMS = (nn.modules.batchnorm._BatchNorm,)
 # A loss or an output of so many batches ago has no business any more.
 OLD = 3
+# A script that catches `Enough` so often catches everything, and goes on for ever.
+SWALLOWED = 10
 
 
 def _targets(raw: Any) -> Any:
@@ -36,7 +38,10 @@ class Sentinel:
 
 
 class Recorder:
-    """Everything that was seen, while it is being seen. The hooks call the methods named `on_...`."""
+    """Everything that was seen, while it is being seen. The hooks call the methods named `on_...`.
+
+    leave: takes the hooks away.  swallowed: called where the script catches the signal to stop, time and again.
+    """
 
     def __init__(self, limits: Limits | None = None, stops: bool = True) -> None:
         self.limits, self.stops = limits or Limits(), stops
@@ -56,12 +61,14 @@ class Recorder:
         self.last_call: tuple[nn.Module, Any, Any] | None = None
         self.clips: list[tuple[float, float, bool, str]] = []
         self.sentinels: list[tuple[int, weakref.ref[Sentinel]]] = []
-        self.epoch = self.epochs = self.backwards = self.built_count = 0
+        self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
+        self.leave: Callable[[], object] = lambda: None
+        self.swallowed: Callable[[], object] = lambda: None
         self.backward_at = self.criterion_at = self.saves_best = ""
         self.criterion_value: float | None = None
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
-        self.scaled = self.cut = self.ended = False
+        self.scaled = self.cut = self.emptied = self.ended = False
 
     # -- loaders
 
@@ -69,9 +76,11 @@ class Recorder:
         """A DataLoader is iterated anew. Raises Enough where everything has been seen."""
         number = self._number(loader)
         known = self.kinds.get(number)
-        if known == "training" and self.epoch >= 2 and (self._evaluated() or self.epoch >= self.limits.epochs):
+        if known == "training" and self.epoch >= 2 and self._evaluated():
             self._enough()
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
+        begun.empty = self.stops and known == "training" and self.epoch >= self.limits.epochs
+        self.emptied = self.emptied or begun.empty
         if not self.epochs:
             # Now, not when it turns out to train: reading a frame's variables keeps what they hold alive, such as a loss.
             begun.planned = planned_epochs(users_frame(3)) or 0
@@ -107,8 +116,12 @@ class Recorder:
         return any(p.kind == "evaluation" and p.batches for p in self.passes[trained:])
 
     def _enough(self) -> None:
-        if self.stops:
-            raise Enough
+        if not self.stops:
+            return
+        self.raised += 1
+        if self.raised > SWALLOWED:
+            self.swallowed()
+        raise Enough
 
     # -- model and criterion
 

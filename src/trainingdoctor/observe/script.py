@@ -6,6 +6,7 @@ import os
 import sys
 import types
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
     sys.dont_write_bytecode = True
     text = script.read_bytes() if source is None else source.encode()
     code = compile(text, str(script), "exec", dont_inherit=True)
-    with observed(recorder):
+    with ExitStack() as stack:
+        stack.enter_context(observed(recorder))
+        recorder.leave = stack.close
         return Ran(vars(module), _ended(code, module, recorder))
 
 
@@ -57,6 +60,9 @@ def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever the script raises is a finding, and what was seen until then is diagnosed
+        # An epoch without a batch is our doing, and so is what follows from it: 0 / 0, no last loss.
+        if recorder.emptied:
+            return None
         return UserCodeError("the script", error, user_line(error))
     recorder.ended = True
     return None

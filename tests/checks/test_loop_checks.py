@@ -1,0 +1,134 @@
+"""Checks of the loop on handmade traces."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from trainingdoctor.measure.pretraining import Pretraining
+from trainingdoctor.observe.trace import (
+    ClipSeen,
+    LoaderSeen,
+    LoopTrace,
+    OptimizerSeen,
+    PassSeen,
+    SchedulerSeen,
+    StepSeen,
+)
+from trainingdoctor.testing import assert_healthy, assert_unwell
+from trainingdoctor_checks import loop, loop_order
+
+FRESH, TRAINED = Pretraining(10, 0), Pretraining(10, 10)
+STEP = StepSeen(optimizer=0, epoch=1, backwards=1, cleared=True, gradients=True, rate=0.1, loss=2.3, criterion=2.3)
+FIRST = tuple(replace(STEP, cleared=None if i == 0 else True) for i in range(10))
+SECOND = tuple(replace(STEP, epoch=2, ticks=1) for _ in range(4))
+TRAIN = PassSeen("training", 0, 10, train_mode=10, eval_mode=0, with_gradient=10, where="train.py:20")
+EVAL = PassSeen("evaluation", 1, 5, train_mode=0, eval_mode=5, with_gradient=0, where="train.py:30")
+SGD = OptimizerSeen("SGD", 0, stateful=True, adaptive=False, first_epoch=1, steps=14)
+COSINE = SchedulerSeen("CosineAnnealingLR", ticks=2, early=0, within=0, end=60)
+HEALTHY = LoopTrace(
+    steps=FIRST + SECOND,
+    passes=(TRAIN, EVAL, TRAIN, EVAL),
+    loaders=(LoaderSeen(0, True, 391, "CIFAR10"), LoaderSeen(1, False, 100, "CIFAR10")),
+    optimizers=(SGD,),
+    schedulers=(COSINE,),
+    sensitive=True,
+    backwards=14,
+    built=1,
+    epochs=60,
+    backward_at="train.py:24",
+)
+
+
+def steps(**changes: Any) -> LoopTrace:
+    return replace(HEALTHY, steps=tuple(replace(s, **changes) for s in HEALTHY.steps))
+
+
+def evaluation(**changes: Any) -> LoopTrace:
+    seen = replace(EVAL, **changes)
+    return replace(HEALTHY, passes=(TRAIN, seen, TRAIN, seen))
+
+
+ACCUMULATED = steps(backwards=4, batches=4)
+SECOND_IN_EVAL = replace(HEALTHY, steps=FIRST + tuple(replace(s, training=False) for s in SECOND))
+NO_STEPS = replace(HEALTHY, steps=(), optimizers=(), backwards=60)
+SAME_DATA = replace(HEALTHY, loaders=(HEALTHY.loaders[0], replace(HEALTHY.loaders[1], dataset=0)))
+SWAPPED = replace(HEALTHY, loaders=HEALTHY.loaders[::-1])
+RENEWED = replace(HEALTHY, optimizers=(SGD, replace(SGD, first_epoch=2)))
+RESET = replace(HEALTHY, steps=(*FIRST, replace(SECOND[0], overwritten=1.4), *SECOND[1:]))
+
+SICK: list[tuple[Any, tuple[Any, ...], str]] = [
+    (loop.zero_grad_missing, (steps(cleared=False),), "critical"),
+    (loop.step_missing, (NO_STEPS,), "critical"),
+    (loop.backward_missing, (replace(steps(gradients=False, backwards=0), backwards=0),), "critical"),
+    (loop.detached, (steps(gradients=False),), "critical"),
+    (loop.eval_mode_in_training, (SECOND_IN_EVAL, FRESH), "critical"),
+    (loop.eval_mode_in_training, (SECOND_IN_EVAL, TRAINED), "critical"),
+    (loop.eval_mode_in_training, (steps(training=False), FRESH), "critical"),
+    # A pretrained model may keep its statistics on purpose.
+    (loop.eval_mode_in_training, (steps(training=False), TRAINED), "info"),
+    (loop.train_mode_in_evaluation, (evaluation(train_mode=5, eval_mode=0),), "critical"),
+    (loop.grad_in_evaluation, (evaluation(with_gradient=5),), "warning"),
+    (loop.graph_accumulated, (replace(HEALTHY, passes=(replace(TRAIN, graphs_kept=7), EVAL)),), "warning"),
+    (loop.accumulation_not_divided, (ACCUMULATED,), "warning"),
+    (
+        loop.accumulation_not_divided,
+        (replace(ACCUMULATED, optimizers=(replace(SGD, name="Adam", adaptive=True),)),),
+        "info",
+    ),
+    (loop.inplace_weights, (RESET,), "warning"),
+    # WGAN clips its weights after each step.
+    (loop.inplace_weights, (steps(overwritten=0.01),), "info"),
+    (loop.before_unscale, (replace(HEALTHY, clips=(ClipSeen(1.0, 9e4, scaled=True),)),), "critical"),
+    (loop_order.trains_on_evaluation_data, (SWAPPED,), "critical"),
+    (loop_order.evaluates_on_training_data, (SAME_DATA,), "warning"),
+    (loop_order.best_checkpoint_on_test, (replace(HEALTHY, saves_best="train.py:40"),), "info"),
+    (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=0),)),), "warning"),
+    # A warm-up of its own is stepped first.
+    (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(COSINE, replace(COSINE, ticks=0))),), "info"),
+    (loop_order.scheduler_every_batch, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=14, within=12),)),), "critical"),
+    (loop_order.step_order, (replace(HEALTHY, schedulers=(replace(COSINE, early=1),)),), "info"),
+    (loop_order.state_lost, (RENEWED,), "warning"),
+    (loop_order.state_lost, (replace(RENEWED, optimizers=tuple(replace(o, stateful=False) for o in RENEWED.optimizers)),), "info"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "evidence", "severity"), SICK, ids=lambda v: getattr(v, "code", None))
+def test_sick(check: Any, evidence: tuple[Any, ...], severity: str) -> None:
+    assert_unwell(check, *evidence, severity=severity)
+
+
+@pytest.mark.parametrize("check", [*loop.CHECKS, *loop_order.CHECKS], ids=lambda c: c.code)
+def test_healthy(check: Any) -> None:
+    given = (HEALTHY, FRESH) if "pretraining" in check.needs else (HEALTHY,)
+    assert_healthy(check, *given)
+
+
+PECULIAR: list[tuple[Any, LoopTrace]] = [
+    # Accumulation of four batches, divided.
+    (loop.accumulation_not_divided, steps(backwards=4, batches=4, loss=0.575)),
+    # Two losses of one batch, each with a backward() of its own.
+    (loop.accumulation_not_divided, steps(backwards=2, batches=1)),
+    (loop.zero_grad_missing, ACCUMULATED),
+    # update_bn() of torch's SWA goes through the training data in train mode without gradients.
+    (loop.train_mode_in_evaluation, evaluation(loader=0, train_mode=5, eval_mode=0)),
+    (loop.train_mode_in_evaluation, replace(evaluation(train_mode=5, eval_mode=0), sensitive=False)),
+    # The optimizer has not come to its first step yet.
+    (loop.step_missing, replace(NO_STEPS, backwards=16)),
+    (loop.step_missing, replace(NO_STEPS, built=0)),
+    # A one-cycle schedule over the whole run.
+    (
+        loop_order.scheduler_every_batch,
+        replace(HEALTHY, schedulers=(SchedulerSeen("OneCycleLR", 14, 0, 12, end=60 * 391),)),
+    ),
+    # A second optimizer over other parameters that begins later.
+    (
+        loop_order.state_lost,
+        replace(HEALTHY, optimizers=(SGD, replace(SGD, parameters=1, first_epoch=2))),
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "trace"), PECULIAR, ids=lambda v: getattr(v, "code", None))
+def test_peculiar_and_healthy(check: Any, trace: LoopTrace) -> None:
+    assert_healthy(check, trace)

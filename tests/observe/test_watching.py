@@ -1,0 +1,188 @@
+"""Scripts with tiny nets, watched in a process of their own: what is seen, found, and left alone."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HEAD = """
+import os, sys, torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+torch.manual_seed(0)
+x = torch.randn(1200, 8)
+y = (x.sum(1) > 0).long()
+train_loader = DataLoader(TensorDataset(x[:1000], y[:1000]), 50, shuffle=True)
+test_loader = DataLoader(TensorDataset(x[1000:], y[1000:]), 50)
+net = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
+scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 12)
+"""
+LOOP = """
+for epoch in range(12):
+    net.train()
+    for a, b in train_loader:
+        optimizer.zero_grad()
+        loss = criterion(net(a), b)
+        loss.backward()
+        optimizer.step()
+    net.eval()
+    with torch.no_grad():
+        right = sum((net(a).argmax(1) == b).sum().item() for a, b in test_loader)
+    scheduler.step()
+    print("accuracy", right / 200)
+    torch.save(net.state_dict(), "best.pt")
+"""
+SELECT = ("loop", "optimizer.state_lost", "training", "schedule", "loss.softmax_before_cross_entropy")
+
+
+def watched(folder: Path, source: str, *options: str, name: str = "train.py") -> subprocess.CompletedProcess[str]:
+    (folder / name).write_text(source)
+    select = [word for code in SELECT for word in ("--select", code)]
+    command = [
+        sys.executable,
+        "-m",
+        "trainingdoctor",
+        "diagnose",
+        name,
+        "--format",
+        "json",
+        "--quick",
+        "--steps",
+        "12",
+        *select,
+    ]
+    return subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+
+
+def report(folder: Path, source: str, *options: str, name: str = "train.py") -> dict[str, Any]:
+    result = watched(folder, source, *options, name=name)
+    assert result.stdout, result.stderr
+    return dict(json.loads(result.stdout))
+
+
+def codes(found: dict[str, Any]) -> list[str]:
+    return [f["code"] for f in found["findings"] if f["severity"] != "info"]
+
+
+def test_a_healthy_script_is_silent_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    found = report(tmp_path, HEAD + LOOP)
+    assert codes(found) == []
+    assert [p.name for p in tmp_path.iterdir()] == ["train.py"]
+    assert found["training"]["epochs"] == 12
+    seen = [c["code"] for c in found["checks"] if c["outcome"] == "healthy" and c["code"].startswith("loop.")]
+    assert len(seen) > 10
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("        optimizer.zero_grad()\n", "", "loop.zero_grad_missing"),
+        ("    net.eval()\n", "", "loop.train_mode_in_evaluation"),
+        ("    net.train()\n", "", "loop.eval_mode_in_training"),
+        ("criterion(net(a), b)", "criterion(net(a).softmax(1), b)", "loss.softmax_before_cross_entropy"),
+        ("    scheduler.step()\n", "", "loop.scheduler_never_stepped"),
+        (
+            "    net.train()\n",
+            "    optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)\n    net.train()\n",
+            "optimizer.state_lost",
+        ),
+    ],
+)
+def test_a_fault_of_the_loop_is_the_first_root_cause(tmp_path: Path, old: str, new: str, code: str) -> None:
+    assert old in LOOP
+    found = report(tmp_path, HEAD + LOOP.replace(old, new))
+    assert found["root_causes"][0] == code
+    place = next(f["where"][0] for f in found["findings"] if f["code"] == code)
+    assert place.startswith("train.py:") or code not in ("loop.zero_grad_missing", "loop.train_mode_in_evaluation")
+
+
+def test_arguments_cuda_working_folder_and_a_class_of_ones_own(tmp_path: Path) -> None:
+    head = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', type=int)\nargs = p.parse_args()\n"
+    body = (
+        (HEAD + LOOP)
+        .replace("net = nn", "device = torch.device('cuda:0')\nnet = nn")
+        .replace("range(12)", "range(args.n)")
+        .replace("optimizer, 12)", "optimizer, args.n)")
+    )
+    body = body.replace("criterion = nn", "net = net.cuda()\ncriterion = nn").replace("net(a)", "net(a.to(device))")
+    found = report(tmp_path, head + body.replace(", b)", ", b.cuda(non_blocking=True))"), "--", "--n", "7")
+    assert codes(found) == []
+    assert found["training"]["epochs"] == 7
+
+
+HOSTILE = {
+    "exits": (HEAD + LOOP.replace("    scheduler.step()", "    scheduler.step()\n    sys.exit(0)"), None),
+    "crashes at step 3": (
+        HEAD + LOOP.replace("    for a", "    for i, (a").replace(", b in train_loader", ", b) in enumerate(train_loader)")
+        .replace("        optimizer.zero_grad()", "        assert i < 3, 'third'\n        optimizer.zero_grad()"),
+        "training.raises",
+    ),
+    "catches everything": (
+        HEAD + "while True:\n    try:\n" + "".join(f"        {line}\n" for line in LOOP.splitlines())
+        + "    except BaseException:\n        continue\n",
+        None,
+    ),
+    "no loader": (
+        HEAD + "for step in range(10**9):\n    optimizer.zero_grad()\n    criterion(net(x[:50]), y[:50]).backward()\n    optimizer.step()\n",
+        None,
+    ),
+    "prints megabytes": (HEAD + "print('x' * 20_000_000)\n" + LOOP, None),
+    "changes the folder": (HEAD + "os.chdir('/')\n" + LOOP, None),
+    "forks": (HEAD + "pid = os.fork()\nif pid == 0:\n    sys.exit(0)\nos.waitpid(pid, 0)\n" + LOOP, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_scripts_end_in_a_report(tmp_path: Path, name: str) -> None:
+    source, code = HOSTILE[name]
+    found = report(tmp_path, source, "--time-limit", "40")
+    assert [c for c in codes(found) if not c.startswith("schedule.")] == ([code] if code else [])
+    assert [p.name for p in tmp_path.iterdir()] == ["train.py"]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("name = input('which? ')\n", "EOFError"),
+        ("import not_there_at_all\n", "No module named 'not_there_at_all' (train.py:1)"),
+        ("import torch\nprint('nothing to train')\n", "no model was called"),
+        ("import torch\nraise FileNotFoundError('data/train is not there')\n", "data/train is not there (train.py:2)"),
+    ],
+)
+def test_a_script_that_trains_nothing_gives_one_sentence(tmp_path: Path, source: str, said: str) -> None:
+    result = watched(tmp_path, source, "--as", "script")
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_script_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+    marker = f"sleeper-{os.getpid()}"
+    source = f"import subprocess, time\nsubprocess.Popen(['bash', '-c', 'exec -a {marker} sleep 600'])\nwhile True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass\n"
+    started = time.monotonic()
+    result = watched(tmp_path, source, "--as", "script", "--time-limit", "8")
+    assert result.returncode == 2
+    assert "could not be stopped within 8 s" in result.stderr
+    assert time.monotonic() - started < 40
+    assert subprocess.run(["pgrep", "-f", marker], capture_output=True, check=False).returncode == 1
+
+
+def test_a_notebook_runs_cell_by_cell_without_magics(tmp_path: Path) -> None:
+    cells = ["%matplotlib inline\n!pip list", "%%bash\necho no", HEAD, LOOP]
+    notebook = {
+        "cells": [{"cell_type": "code", "source": c} for c in cells] + [{"cell_type": "markdown", "source": "x"}]
+    }
+    found = report(tmp_path, json.dumps(notebook), name="train.ipynb")
+    assert codes(found) == []
+
+
+def test_a_config_is_still_a_config(tmp_path: Path) -> None:
+    found = report(tmp_path, (HEAD + "model = net\nepochs = 12\n"), name="config.py")
+    assert "loop.zero_grad_missing" in [c["code"] for c in found["checks"] if c["outcome"] == "skipped"]
