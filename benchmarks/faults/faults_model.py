@@ -242,6 +242,6 @@ FAULTS: tuple[Fault, ...] = (
     fault("sigmoid in place of ReLU", "init.gradient_flow", model_step(activation(nn.Sigmoid)), "deep relu", without="residual bn", corpus=f"{DC} activation changed; {TD} wrong activation", also=("model.saturated_activation", "init.scale"), consequences=SEEN),
     fault("softmax in place of ReLU", "model.saturated_activation", model_step(softmax_inside), "relu", corpus=f"{TD} wrong activation", also=("init.gradient_flow", "init.scale"), consequences=SEEN),
     # Under SGD at 0.1 float16 weights lose too few updates to cost accuracy: an info.
-    fault("half precision weights under Adam", "precision.dtype", both(model_step(lambda m: m.half() and None), change(optimizer=lambda m: Adam(m.parameters(), 1e-3))), "bn", without="per-step", also=("training.raises",), consequences=("training.raises", *SEEN)),
+    fault("half precision weights under Adam", "precision.dtype", both(model_step(lambda m: m.half() and None), change(optimizer=lambda m: Adam(m.parameters(), 1e-3))), "bn", without="per-step", also=("training.raises",), consequences=("training.raises", "decay.missing", *SEEN)),
     fault("layers replaced after the optimizer", "optimizer.stale_parameters", later(new_head(lambda h: nn.Linear(h.in_features, 10))), strength="subtle"),
 )  # fmt: skip
