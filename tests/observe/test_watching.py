@@ -117,6 +117,18 @@ def test_arguments_cuda_working_folder_and_a_class_of_ones_own(tmp_path: Path) -
     assert found["training"]["epochs"] == 7
 
 
+def test_a_checkpoint_chosen_on_the_test_split_is_worth_knowing(tmp_path: Path) -> None:
+    head = HEAD.replace("y = (x.sum(1) > 0).long()", "y = (x.sum(1) > 0).long()\nbest_acc = 0").replace(
+        "net = nn", "test_loader.dataset.train = False\nnet = nn"
+    )
+    loop = LOOP.replace(
+        "    torch.save", "    if right / 200 > best_acc:\n        best_acc = right / 200\n        torch.save"
+    )
+    found = report(tmp_path, head + loop)
+    finding = next(f for f in found["findings"] if f["code"] == "loop.best_checkpoint_on_test")
+    assert (finding["severity"], finding["where"]) == ("info", ["train.py:31"])
+
+
 HOSTILE = {
     "exits": (HEAD + LOOP.replace("    scheduler.step()", "    scheduler.step()\n    sys.exit(0)"), None),
     "crashes at step 3": (

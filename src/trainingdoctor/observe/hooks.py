@@ -16,8 +16,9 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader
 
-from trainingdoctor.observe.places import users_place
+from trainingdoctor.observe.places import users_frame, users_place
 from trainingdoctor.observe.recorder import Recorder
+from trainingdoctor.observe.saving import under_best
 
 # Functions that a loop calls as its criterion.
 LOSSES = (
@@ -39,6 +40,7 @@ def observed(recorder: Recorder) -> Iterator[Recorder]:
         _wrap(stack, DataLoader, "__iter__", functools.partial(_iterated, recorder))
         for name in LOSSES:
             _wrap(stack, functional, name, functools.partial(_lost, recorder))
+        _wrap(stack, torch, "save", functools.partial(_saved, recorder))
         _watch_clipping(stack, recorder)
         yield recorder
 
@@ -99,6 +101,12 @@ def _iterated(recorder: Recorder, original: Callable[..., Any], loader: Any) -> 
     if threading.get_ident() != recorder.depth.thread:  # type: ignore[attr-defined]
         return original(loader)
     return recorder.begin_pass(loader, original(loader))
+
+
+def _saved(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    if not recorder.saves_best and under_best(users_frame(3)):
+        recorder.saves_best = users_place(4)
+    return original(*args, **kwargs)
 
 
 def _lost(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
