@@ -178,8 +178,7 @@ class Recorder:
         self.backwards += 1
         first = next(tensors(losses), None)
         if self.current is not None:
-            if self.current.kind != "training":
-                self._begin_epoch(self.current)
+            self._begin_epoch(self.current)
             self.current.backwards += 1
         self.backward_at = users_place(4) or self.backward_at
         if first is not None and first.numel() == 1:
@@ -196,6 +195,9 @@ class Recorder:
             watch.backwards += 1
 
     def _begin_epoch(self, now: Pass) -> None:
+        """At the first backward() or step of a pass."""
+        if now.epoch:
+            return
         self.epoch += 1
         now.epoch = self.epoch
         self.kinds[now.number] = "training"
@@ -217,6 +219,8 @@ class Recorder:
 
     def before_step(self, optimizer: Optimizer) -> None:
         """An optimizer is about to step."""
+        if self.current is not None:
+            self._begin_epoch(self.current)
         watch = next((w for w in self.optimizers if w.optimizer is optimizer), None)
         if watch is None:
             watch = OptimizerWatch(optimizer, self.built.get(optimizer, ""), max(self.epoch, 1), self.models.values())
