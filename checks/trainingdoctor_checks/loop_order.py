@@ -147,7 +147,7 @@ def step_order(loop_trace: LoopTrace) -> Verdicts:
             )
 
 
-@check("optimizer.state_lost")
+@check("optimizer.state_lost", explains=("schedule.*", "loop.scheduler_never_stepped"))
 def state_lost(loop_trace: LoopTrace) -> Verdicts:
     """The optimizer is made anew in every epoch.
 
