@@ -33,7 +33,7 @@ def trains_on_evaluation_data(loop_trace: LoopTrace) -> Verdicts:
             )
 
 
-@check("loop.evaluates_on_training_data", explains=("data.leakage",))
+@check("loop.evaluates_on_training_data", explains=("data.leakage", "augmentation.on_evaluation"))
 def evaluates_on_training_data(loop_trace: LoopTrace) -> Verdicts:
     """What is called evaluation goes through the training data.
 
