@@ -30,9 +30,7 @@ def main() -> None:
         bare.append(steps(model, optimizer, loader))
         with on_cpu(), observed(Recorder(stops=False)):
             watched.append(steps(model, optimizer, loader))
-    print(
-        f"a step of {BATCH}: {median(bare) * 1e3:.1f} ms bare, {median(watched) * 1e3:.1f} ms watched"
-    )
+    print(f"a step of {BATCH}: {median(bare) * 1e3:.1f} ms bare, {median(watched) * 1e3:.1f} ms watched")
     print(f"ratio of the medians {median(watched) / median(bare):.3f}, {ROUNDS} rounds by turns")
 
 

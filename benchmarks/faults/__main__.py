@@ -18,6 +18,7 @@ from pathlib import Path
 # for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from images import GENERATED, source
 from plan import jobs, on_base, regression
 from run import load, run
 from score import judged, score
@@ -29,14 +30,15 @@ OUTPUT = Path(__file__).resolve().parent.parent / "results" / "faults.json"
 def repeat(workers: int, committed: Path) -> int:
     """Run the regression part afresh; 1 when more than 1 in 10 is judged worse than in the committed table.
 
-    Trials near a threshold end otherwise on another processor; a broken check shows in many trainings.
+    Trials near a threshold end otherwise on another processor; a broken check shows in many trainings. On generated
+    images, where CIFAR-10 is not here, only what is missed counts: they look like a part of a data set, and are said to.
     """
     before, rows = load(committed), {}
     part = regression({name: row["seconds"] for name, row in before.items()})
     run([job.name for job in part], workers, False, rows, lambda _: None)
-    worse = [
-        n for n, row in rows.items() if n in before and judged(before[n]).word == "ok" and judged(row).word != "ok"
-    ]
+    real = source() != GENERATED
+    bad = ("MISSED", "ERROR", *(("ALARM", "not first") if real else ()))
+    worse = [n for n, row in rows.items() if n in before and judged(before[n]).word == "ok" and judged(row).word in bad]
     print(f"{len(rows)} trainings repeated, {len(worse)} judged worse than in {committed.name}", *worse, sep="\n")
     return 1 if len(worse) > len(rows) / 10 else 0
 

@@ -17,10 +17,13 @@ Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
+GENERATED = "generated images"
+
+
 @cache
 def source() -> str:
     """What the figures were measured on."""
-    return "CIFAR-10, images re-encoded as JPEG (quality 75)" if data_folder() else "generated images"
+    return "CIFAR-10, images re-encoded as JPEG (quality 75)" if data_folder() else GENERATED
 
 
 # The short trainings of cost.py see only the first so many training and test images.
