@@ -39,7 +39,7 @@ def examined(name: str, style: str, variant: Variant) -> dict[str, Any]:
         before = sorted(p.name for p in Path(folder).iterdir())
         started = time.perf_counter()
         ran = subprocess.run(
-            [sys.executable, "-m", "trainingdoctor", "diagnose", "train.py", "--format", "json", *variant.options],
+            [sys.executable, "-m", "trainingdoctor", "diagnose", "train.py", "--format", "json"],
             cwd=folder,
             env={**os.environ, "EXAMPLES": str(ROOT / "examples")},
             capture_output=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,6 @@ class Variant:
     lines: dict[str, str]
     consequences: tuple[str, ...] = ()
     styles: tuple[str, ...] = ("functions", "trainer", "module")
-    options: tuple[str, ...] = field(default=())
 
 
 def sick(name: str, code: str, consequences: tuple[str, ...] = (), also: tuple[str, ...] = (), **lines: str) -> Variant:
@@ -37,7 +36,7 @@ SCALED = {
 FAULTS: tuple[Variant, ...] = (
     sick("no zero_grad", "loop.zero_grad_missing", zero_grad=""),
     sick("zero_grad once per epoch", "loop.zero_grad_missing", zero_grad="", before_epoch="optimizer.zero_grad()"),
-    sick("zero_grad between backward and step", "loop.detached", ("model.unused_parameters",), ("loop.cleared_before_step",), zero_grad="", backward="loss.backward()\noptimizer.zero_grad()"),
+    sick("zero_grad between backward and step", "loop.detached", ("model.unused_parameters",), zero_grad="", backward="loss.backward()\noptimizer.zero_grad()"),
     sick("no step", "loop.step_missing", step=""),
     sick("no backward", "loop.backward_missing", backward=""),
     sick("loss detached", "loop.detached", loss="loss = criterion(output.detach(), y).requires_grad_()"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 HEAD = """\
 import argparse
 import os
@@ -52,6 +54,18 @@ def make_scheduler(optimizer):
 
 """
 
+# What each style does with a batch.
+BODY = """\
+{zero_grad}
+output = net(x)
+{loss}
+{backward}
+{clip}
+{step}
+{after_step}
+{keep}
+"""
+
 FUNCTIONS = (
     HEAD
     + """
@@ -61,14 +75,7 @@ def train(net, loader, criterion, optimizer, scheduler, device):
     {before_epoch}
     for i, (x, y) in enumerate({train_on}):
         x, y = x.to(device), y.to(device)
-        {zero_grad}
-        output = net(x)
-        {loss}
-        {backward}
-        {clip}
-        {step}
-        {after_step}
-        {keep}
+        {body}
     return total / len(loader)
 
 
@@ -132,14 +139,7 @@ class Trainer:
         {before_epoch}
         for i, batch in enumerate({train_on}):
             x, y = (t.cuda(non_blocking=True) for t in batch)
-            {zero_grad}
-            output = net(x)
-            {loss}
-            {backward}
-            {clip}
-            {step}
-            {after_step}
-            {keep}
+            {body}
 
     {no_grad}
     def validate(self, loader):
@@ -177,14 +177,7 @@ for epoch in range(args.epochs):
     for i, (x, y) in enumerate({train_on}):
         x = x.to(device)
         y = y.to(device)
-        {zero_grad}
-        output = net(x)
-        {loss}
-        {backward}
-        {clip}
-        {step}
-        {after_step}
-        {keep}
+        {body}
     {eval_mode}
     correct = 0
     with {no_grad_block}:
@@ -226,21 +219,23 @@ HEALTHY = {
 }
 
 
-def _filled(line: str, changes: dict[str, str]) -> str:
-    for name, healthy in HEALTHY.items():
-        line = line.replace("{" + name + "}", changes.get(name, healthy))
-    return line
-
-
 def written(style: str, changes: dict[str, str]) -> str:
     """The script's source; a replacement of several lines is indented as its place is."""
-    lines = []
-    for line in STYLES[style].splitlines():
+    lines = {**HEALTHY, **changes}
+    return "\n".join(_expanded(STYLES[style], {**lines, "body": "\n".join(_expanded(BODY, lines))})) + "\n"
+
+
+def _expanded(text: str, lines: dict[str, str]) -> Iterator[str]:
+    for line in text.splitlines():
         bare = line.strip()
-        if bare.startswith("{") and bare.endswith("}") and bare[1:-1] in HEALTHY:
+        if bare.startswith("{") and bare.endswith("}") and bare[1:-1] in lines:
             indent = line[: len(line) - len(line.lstrip())]
-            text = changes.get(bare[1:-1], HEALTHY[bare[1:-1]])
-            lines += [indent + part for part in text.splitlines()]
+            yield from (indent + part for part in lines[bare[1:-1]].splitlines())
         else:
-            lines.append(_filled(line, changes))
-    return "\n".join(lines) + "\n"
+            yield _filled(line, lines)
+
+
+def _filled(line: str, lines: dict[str, str]) -> str:
+    for name, value in lines.items():
+        line = line.replace("{" + name + "}", value)
+    return line

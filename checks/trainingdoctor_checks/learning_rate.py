@@ -53,9 +53,9 @@ def too_high(
     on the way (11 at the start): 0.1 gives 11, 0.5 52, 1.0 113. After 120 steps, as a share of chance: VGG-BN 0.84 at
     0.05 and 0.99 at 0.5, ResNet-20 0.66 at 0.1, 0.90 at 0.5, 1.00 at 1.0. Short trials overstate the usable rate, so
     a rate twice above every published recipe for BatchNorm nets (0.9 at batch 128 with momentum 0.9; super-convergence
-    uses 0.4) warns too, as does Adam beyond 0.03 where a lower rate ends 5 % lower (published: 1e-4 to 1e-2; a
-    WideResNet-16-2 at 0.1 ends at 2.11 after 94 steps, at 0.001 at 1.71 after 47), except at batches under 32, where gradients are usually accumulated, which a config does not
-    show.
+    uses 0.4) warns too, except at batches under 32, where gradients are usually accumulated, which a config does not
+    show. So does Adam beyond 0.03 where a lower rate ends 5 % lower (published: 1e-4 to 1e-2; a WideResNet-16-2 at 0.1
+    ends at 2.11 after 94 steps, at 0.001 at 1.71 after 47).
     Measured: no measurement on the reference run yet.
     """
     t = rate_trials

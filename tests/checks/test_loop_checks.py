@@ -21,7 +21,7 @@ from trainingdoctor_checks import loop, loop_order
 FRESH, TRAINED = Pretraining(10, 0), Pretraining(10, 10)
 STEP = StepSeen(optimizer=0, epoch=1, backwards=1, cleared=True, gradients=True, rate=0.1, loss=2.3, criterion=2.3)
 FIRST = tuple(replace(STEP, cleared=None if i == 0 else True) for i in range(10))
-SECOND = tuple(replace(STEP, epoch=2, ticks=1) for _ in range(4))
+SECOND = tuple(replace(STEP, epoch=2) for _ in range(4))
 TRAIN = PassSeen("training", 0, 10, train_mode=10, eval_mode=0, with_gradient=10, where="train.py:20")
 EVAL = PassSeen("evaluation", 1, 5, train_mode=0, eval_mode=5, with_gradient=0, where="train.py:30")
 SGD = OptimizerSeen("SGD", 0, stateful=True, adaptive=False, first_epoch=1, steps=14)

@@ -10,14 +10,16 @@ from torch.optim import Optimizer
 from torch.utils.data import Dataset, Subset
 
 from trainingdoctor.errors import Unavailable
+from trainingdoctor.measure.dataset import innermost
+from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observe.by_hand import rate_written_at
 from trainingdoctor.observe.calls import FORMS, Followed
-from trainingdoctor.observe.passes import length
-from trainingdoctor.observe.recorder import NORMS, Recorder
+from trainingdoctor.observe.recorder import Recorder
 from trainingdoctor.observe.trace import LoaderSeen, LoopTrace
 from trainingdoctor.training import Training
 
-DROPOUTS = (nn.modules.dropout._DropoutNd,)
+# Layers that act otherwise in evaluation.
+SENSITIVE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 
 def rewound(recorder: Recorder) -> None:
@@ -34,8 +36,7 @@ def rewound(recorder: Recorder) -> None:
 def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any]]:
     """The training, and the evidence that was gathered on the way, by name."""
     model = main_model(recorder)
-    optimizers = [w.optimizer for w in recorder.optimizers if model is not None and _is_of(w.optimizer, model)]
-    latest = _distinct(optimizers)
+    latest = _latest(recorder, model)
     within = _per_step(recorder)
     call = recorder.criterion
     between = call.between if call is not None else ""
@@ -70,19 +71,10 @@ def main_model(recorder: Recorder) -> nn.Module | None:
     return None if best is None else recorder.models[best]
 
 
-def _is_of(optimizer: Optimizer, model: nn.Module) -> bool:
-    """Whether it trains this model, and no other one as well."""
-    mine = {id(p) for p in model.parameters()}
-    held = [id(p) for g in optimizer.param_groups for p in g["params"]]
-    return any(p in mine for p in held) or not held
-
-
-def _distinct(optimizers: list[Optimizer]) -> list[Optimizer]:
-    """The last of those that hold the same parameters: a loop may make a new one each epoch."""
-    last: dict[frozenset[int], Optimizer] = {}
-    for optimizer in optimizers:
-        last[frozenset(id(p) for g in optimizer.param_groups for p in g["params"])] = optimizer
-    return list(last.values())
+def _latest(recorder: Recorder, model: nn.Module | None) -> list[Optimizer]:
+    """The optimizers that train some of this model, the last of those that hold the same: a loop may make one each epoch."""
+    mine = frozenset() if model is None else frozenset(map(id, model.parameters()))
+    return list({w.held: w.optimizer for w in recorder.optimizers if w.held & mine}.values())
 
 
 def _one(found: list[Any]) -> Any:
@@ -112,12 +104,10 @@ def traced(recorder: Recorder) -> LoopTrace:
         optimizers=tuple(w.seen(sets) for w in recorder.optimizers),
         schedulers=tuple(w.seen() for w in recorder.schedulers.watched),
         clips=(clip,) if clip else (),
-        sensitive=model is not None and any(isinstance(m, (*NORMS, *DROPOUTS)) for m in model.modules()),
+        sensitive=model is not None and any(isinstance(m, SENSITIVE) for m in model.modules()),
         backwards=recorder.backwards,
-        forwards=sum(p.train_mode + p.eval_mode for p in recorder.passes if p.kind == "training"),
         built=recorder.built_count,
         epochs=recorder.epochs or None,
-        ended=recorder.ended,
         backward_at=recorder.backward_at,
         saves_best=recorder.saves_best,
     )
@@ -128,10 +118,8 @@ def _described(loader: Any, known: list[Any]) -> LoaderSeen:
     key = (_key(dataset), _indices(getattr(loader, "sampler", None)))
     if key not in known:
         known.append(key)
-    inner = dataset
-    while isinstance(inner, Subset):
-        inner = inner.dataset
-    return LoaderSeen(known.index(key), _train_split(inner), length(loader), type(inner).__name__)
+    inner = innermost(dataset)
+    return LoaderSeen(known.index(key), _train_split(inner), steps_per_epoch(loader), type(inner).__name__)
 
 
 def _key(dataset: Any) -> Any:

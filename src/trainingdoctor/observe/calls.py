@@ -36,7 +36,6 @@ class CriterionCall:
     position: int
     target: Any
     arguments: dict[str, Any] = field(default_factory=dict)
-    detached: bool = False
 
     @classmethod
     def of(
@@ -50,8 +49,7 @@ class CriterionCall:
             between = _between(output, argument)
             if between is not None:
                 target = given[1 - position] if len(given) > 1 else None
-                cut = isinstance(argument, Tensor) and not argument.requires_grad and torch.is_grad_enabled()
-                return cls(function, between, position, target, rest, cut)
+                return cls(function, between, position, target, rest)
         return None
 
     def criterion(self) -> Callable[..., Any]:

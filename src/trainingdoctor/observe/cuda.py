@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from trainingdoctor.observe.replacing import replaced
+
 # Calls that only make sense on a GPU, and what they say without one.
 HARMLESS: dict[str, Callable[..., Any]] = {
     "set_device": lambda *_, **__: None,
@@ -33,10 +35,10 @@ def on_cpu(wanted: bool = True) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_ToCpu())
         for name, value in HARMLESS.items():
-            _put(stack, torch.cuda, name, value)
-        _put(stack, nn.Module, "cuda", lambda self, *_, **__: self)
-        _put(stack, torch, "load", _loading(torch.load))
-        _put(stack, torch, "compile", _uncompiled)
+            replaced(stack, torch.cuda, name, value)
+        replaced(stack, nn.Module, "cuda", lambda self, *_, **__: self)
+        replaced(stack, torch, "load", _loading(torch.load))
+        replaced(stack, torch, "compile", _uncompiled)
         yield
 
 
@@ -75,9 +77,3 @@ def _loading(original: Callable[..., Any]) -> Callable[..., Any]:
 def _uncompiled(model: Any = None, **_: Any) -> Any:
     """The module or function itself: what is compiled cannot be watched."""
     return (lambda function: function) if model is None else model
-
-
-def _put(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
-    original = getattr(owner, name)
-    setattr(owner, name, value)
-    stack.callback(setattr, owner, name, original)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-from trainingdoctor.observe.places import is_users
+from trainingdoctor.observe.places import around, is_users
 
 MOST = 100_000
 
@@ -30,22 +29,17 @@ def planned_epochs(frame: FrameType | None) -> int | None:
 
 def _loops(frame: FrameType) -> Iterator[tuple[str, int]]:
     """Names of the variables and lengths of the counted loops around the frame's line, innermost first."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
-    except SyntaxError:
-        return
     names = {**frame.f_globals, **frame.f_locals}
-    around = [n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While) and _holds(n, frame)]
-    for node in sorted(around, key=lambda n: -n.lineno):
+    own = [n for n in _loops_around(frame) if n.lineno >= frame.f_code.co_firstlineno]
+    for node in sorted(own, key=lambda n: -n.lineno):
         count = _counted(node.iter, names) if isinstance(node, ast.For) else _compared(node.test, names)
         if count is not None and 0 < count <= MOST:
             yield ast.unparse(node.target if isinstance(node, ast.For) else node.test), count
 
 
-def _holds(node: ast.For | ast.While, frame: FrameType) -> bool:
-    """Whether the frame stands in the loop's body, and the loop in the frame's own function."""
-    first, last = node.body[0].lineno, node.body[-1].end_lineno or 0
-    return first <= frame.f_lineno <= last and node.lineno >= frame.f_code.co_firstlineno
+def _loops_around(frame: FrameType) -> list[ast.For | ast.While]:
+    """The loops in whose body the frame's line stands."""
+    return [n for n in around(frame, ast.For, ast.While) if isinstance(n, ast.For | ast.While)]
 
 
 def _counted(node: ast.expr, names: Mapping[str, Any]) -> int | None:

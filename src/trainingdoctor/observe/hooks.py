@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from trainingdoctor.observe.places import users_frame, users_place
 from trainingdoctor.observe.recorder import Recorder
+from trainingdoctor.observe.replacing import replaced
 from trainingdoctor.observe.saving import under_best
 
 # Functions that a loop calls as its criterion.
@@ -32,24 +33,24 @@ LOSSES = (
 def observed(recorder: Recorder) -> Iterator[Recorder]:
     """Everything that torch does in this thread inside the block is told to the recorder."""
     with ExitStack() as stack:
-        _watch_modules(stack, recorder)
+        calls = _watched_modules(stack, recorder)
         _watch_gradients(stack, recorder)
         stack.callback(register_optimizer_step_pre_hook(lambda o, *_: recorder.before_step(o)).remove)
         stack.callback(register_optimizer_step_post_hook(lambda o, *_: recorder.after_step(o)).remove)
         _wrap(stack, Optimizer, "__init__", functools.partial(_built, recorder))
-        _wrap(stack, DataLoader, "__iter__", functools.partial(_iterated, recorder))
+        _wrap(stack, DataLoader, "__iter__", functools.partial(_iterated, calls))
         for name in LOSSES:
-            _wrap(stack, functional, name, functools.partial(_lost, recorder))
+            _wrap(stack, functional, name, functools.partial(_lost, calls))
         _wrap(stack, torch, "save", functools.partial(_saved, recorder))
         _watch_clipping(stack, recorder)
         yield recorder
 
 
-def _watch_modules(stack: ExitStack, recorder: Recorder) -> None:
+def _watched_modules(stack: ExitStack, recorder: Recorder) -> _Calls:
     calls = _Calls(recorder)
     stack.callback(modules.register_module_forward_pre_hook(calls.before).remove)
     stack.callback(modules.register_module_forward_hook(calls.after, with_kwargs=True, always_call=True).remove)
-    recorder.depth = calls  # type: ignore[attr-defined]
+    return calls
 
 
 class _Calls:
@@ -97,10 +98,9 @@ def _built(recorder: Recorder, original: Callable[..., Any], optimizer: Optimize
     return original(optimizer, *args, **kwargs)
 
 
-def _iterated(recorder: Recorder, original: Callable[..., Any], loader: Any) -> Any:
-    if threading.get_ident() != recorder.depth.thread:  # type: ignore[attr-defined]
-        return original(loader)
-    return recorder.begin_pass(loader, original(loader))
+def _iterated(calls: _Calls, original: Callable[..., Any], loader: Any) -> Any:
+    iterator = original(loader)
+    return calls.recorder.begin_pass(loader, iterator) if threading.get_ident() == calls.thread else iterator
 
 
 def _saved(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -109,10 +109,10 @@ def _saved(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwarg
     return original(*args, **kwargs)
 
 
-def _lost(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _lost(calls: _Calls, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     result = original(*args, **kwargs)
-    if recorder.depth.depth == 0:  # type: ignore[attr-defined]
-        recorder.on_criterion(original, args, kwargs, result)
+    if calls.depth == 0:
+        calls.recorder.on_criterion(original, args, kwargs, result)
     return result
 
 
@@ -144,5 +144,4 @@ def _wrap(stack: ExitStack, owner: Any, name: str, around: Callable[..., Any]) -
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         return around(original, *args, **kwargs)
 
-    setattr(owner, name, wrapped)
-    stack.callback(setattr, owner, name, original)
+    replaced(stack, owner, name, wrapped)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,10 @@ WITHOUT_STEP = 44
 
 @dataclass(eq=False)
 class Pass:
-    """One pass under way. steps, backwards: since it began.  alive: sentinels of the graphs of its losses and outputs."""
+    """One pass under way. steps, backwards: since it began.  kept: most graphs of earlier batches that were alive at once.
+
+    epoch: its number among the passes that train, 0 before it does.  planned: epochs that the loops around it plan.
+    """
 
     loader: Any
     number: int
@@ -29,10 +31,7 @@ class Pass:
     train_mode: int = 0
     eval_mode: int = 0
     with_gradient: int = 0
-    frozen_norms: int = 0
     kept: int = 0
-    rate: float | None = None
-    ticks: int = 0
     epoch: int = 0
     planned: int = 0
     empty: bool = False
@@ -57,10 +56,7 @@ class Pass:
             train_mode=self.train_mode,
             eval_mode=self.eval_mode,
             with_gradient=self.with_gradient,
-            frozen_norms=self.frozen_norms,
             graphs_kept=self.kept,
-            rate=self.rate,
-            ticks=self.ticks,
             where=self.where,
         )
 
@@ -107,16 +103,3 @@ class Watched:
         self._pass.batches += 1
         self._pass.raw = raw
         return raw
-
-
-def length(loader: Any) -> int | None:
-    """len(loader), None where it has none."""
-    try:
-        return len(loader)
-    except (TypeError, NotImplementedError):
-        return None
-
-
-def median(values: list[float]) -> float:
-    """The middle one; NaN of none."""
-    return sorted(values)[len(values) // 2] if values else math.nan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Callable
+from statistics import median_high
 from typing import Any
 
 import torch
@@ -21,7 +22,6 @@ from trainingdoctor.observe.ticks import Schedulers
 from trainingdoctor.observe.trace import ClipSeen
 from trainingdoctor.observe.watch import OptimizerWatch
 
-NORMS = (nn.modules.batchnorm._BatchNorm,)
 # A loss or an output of so many batches ago has no business any more.
 OLD = 3
 # A script that catches `Enough` so often catches everything, and goes on for ever.
@@ -64,11 +64,11 @@ class Recorder:
         self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
         self.swallowed: Callable[[], object] = lambda: None
-        self.backward_at = self.criterion_at = self.saves_best = ""
+        self.backward_at = self.saves_best = ""
         self.criterion_value: float | None = None
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
-        self.scaled = self.cut = self.emptied = self.ended = False
+        self.scaled = self.cut = self.emptied = False
 
     # -- loaders
 
@@ -100,8 +100,6 @@ class Recorder:
     def end_pass(self, ending: Pass) -> None:
         """A pass is over, by itself or cut short."""
         self.schedulers.poll(within=False)
-        ending.ticks = self.schedulers.ticks
-        ending.rate = self.optimizers[0].rate if self.optimizers else None
         self.kinds.setdefault(ending.number, ending.kind)
 
     def _number(self, loader: Any) -> int:
@@ -135,8 +133,6 @@ class Recorder:
             now.train_mode += model.training
             now.eval_mode += not model.training
             now.with_gradient += torch.is_grad_enabled()
-            if model.training:
-                now.frozen_norms += any(isinstance(m, NORMS) and not m.training for m in model.modules())
 
     def _is_trained(self, model: nn.Module) -> bool:
         """Whether an optimizer that was seen holds some of it; every model until one was seen. No teacher, no average."""
@@ -168,7 +164,6 @@ class Recorder:
         if training:
             self.criterion = call
             self.criterion_value = float(result.detach().mean()) if result.numel() else None
-            self.criterion_at = users_place(4)
             self.samples.keep("training", id(model), given, call.target)
 
     # -- gradients and steps
@@ -247,6 +242,6 @@ class Recorder:
         """All clipping as one record; None where there was none."""
         if not self.clips:
             return None
-        norms = sorted(norm for _, norm, _, _ in self.clips)
+        norms = [norm for _, norm, _, _ in self.clips]
         limit, _, scaled, where = self.clips[-1]
-        return ClipSeen(limit, norms[len(norms) // 2], scaled, where)
+        return ClipSeen(limit, median_high(norms), scaled, where)

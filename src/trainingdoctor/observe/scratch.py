@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 
+from trainingdoctor.observe.replacing import replaced
+
 # Writing there is what it is for.
 FREE = ("/dev/", "/proc/", "/sys/")
 
@@ -181,7 +183,7 @@ def _put(stack: ExitStack, owner: Any, name: str, value: Callable[..., Any]) -> 
     original = getattr(owner, name)
 
     @functools.wraps(original)
-    def replaced(*args: Any, **kwargs: Any) -> Any:
+    def once(*args: Any, **kwargs: Any) -> Any:
         if getattr(_inside, "now", False):
             return original(*args, **kwargs)
         _inside.now = True
@@ -190,5 +192,4 @@ def _put(stack: ExitStack, owner: Any, name: str, value: Callable[..., Any]) -> 
         finally:
             _inside.now = False
 
-    setattr(owner, name, replaced)
-    stack.callback(setattr, owner, name, original)
+    replaced(stack, owner, name, once)

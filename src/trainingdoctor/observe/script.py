@@ -64,5 +64,4 @@ def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -
         if recorder.emptied:
             return None
         return UserCodeError("the script", error, user_line(error))
-    recorder.ended = True
     return None

@@ -10,11 +10,11 @@ class StepSeen:
     """One optimizer.step().
 
     optimizer: its number.  epoch: number of the pass through the training data, from 1.  backwards: calls of
-    backward() since this optimizer's step before.  batches: of the loader since then.  cleared: whether one of these began with empty gradients; None for
-    the first step.  gradients: whether any parameter had one.  rate: of its first group.  loss: the value that
-    backward() was last called on.  criterion: the value that the criterion last returned.  overwritten: relative change of the
-    weights between the step before and this step's forward pass, which no optimizer made.  training: mode of the model
-    in its last forward pass.  ticks: how often schedulers had been stepped.  where: file:line of the call.
+    backward() since this optimizer's step before.  batches: of the loader since then.  cleared: whether one of these
+    began with empty gradients; None for the first step.  gradients: whether any parameter had one.  rate: of its first
+    group.  loss: the value that backward() was last called on.  criterion: the value that the criterion last returned.
+    overwritten: relative change of the weights between the step before and this step's backward(), which no optimizer
+    made.  training: mode of the model that it holds.  where: file:line of the call.
     """
 
     optimizer: int
@@ -27,7 +27,6 @@ class StepSeen:
     criterion: float | None = None
     overwritten: float = 0.0
     training: bool = True
-    ticks: int = 0
     batches: int = 1
     where: str = ""
 
@@ -38,9 +37,8 @@ class PassSeen:
 
     kind: training (something was learned during it), evaluation (the model ran, and nothing was learned) or other.
     loader: its number.  train_mode, eval_mode: forward passes of the model in each mode.  with_gradient: forward passes
-    under enabled gradients.  frozen_norms: forward passes in train mode with a BatchNorm layer in eval mode.
-    graphs_kept: losses and outputs of earlier batches whose graph was still alive at the end.  rate: at its end.
-    ticks: how often schedulers were stepped by its end.  where: file:line of the loop.
+    under enabled gradients.  graphs_kept: earlier batches of which a graph was alive at once.  where: file:line of the
+    loop.
     """
 
     kind: str
@@ -49,10 +47,7 @@ class PassSeen:
     train_mode: int
     eval_mode: int
     with_gradient: int
-    frozen_norms: int = 0
     graphs_kept: int = 0
-    rate: float | None = None
-    ticks: int = 0
     where: str = ""
 
 
@@ -126,10 +121,8 @@ class LoopTrace:
     clips: tuple[ClipSeen, ...] = ()
     sensitive: bool = False
     backwards: int = 0
-    forwards: int = 0
     built: int = 0
     epochs: int | None = None
-    ended: bool = False
     backward_at: str = ""
     saves_best: str = ""
 

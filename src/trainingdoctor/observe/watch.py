@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from trainingdoctor.measure.optimizers import parameter_groups
 from trainingdoctor.measure.restore import Snapshot
 from trainingdoctor.observe.trace import OptimizerSeen, StepSeen
 
@@ -26,7 +27,7 @@ class OptimizerWatch:
 
     def __init__(self, optimizer: Optimizer, where: str, epoch: int, models: Iterable[nn.Module]) -> None:
         self.optimizer, self.where, self.first_epoch = optimizer, where, epoch
-        held = set(map(id, self.parameters))
+        held = self.held
         self.model = next((m for m in models if any(id(p) in held for p in m.parameters())), None)
         self.batches = 0
         self.snapshot = Snapshot(optimizer)
@@ -45,6 +46,11 @@ class OptimizerWatch:
     def parameters(self) -> list[Tensor]:
         """All that it holds."""
         return [p for g in self.optimizer.param_groups for p in g["params"]]
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The parameters' identities."""
+        return frozenset(map(id, self.parameters))
 
     def before_backward(self) -> None:
         """Whether gradients are empty now, before some are added."""
@@ -67,14 +73,13 @@ class OptimizerWatch:
                 overwritten=self.overwritten,
                 training=self.model is None or self.model.training,
                 batches=self._batches(recorder),
-                ticks=recorder.schedulers.ticks,
                 where=where,
             )
         )
         if not self.probes:
             touched = [p for p in self.parameters if p.grad is not None and bool(p.grad.any())]
-            self.probes = sorted(touched, key=lambda p: p.numel())[:PROBES]
-            self.matrices = [p for p in sorted(touched, key=lambda p: p.numel()) if p.ndim > 1][:1]
+            smallest = sorted(touched, key=lambda p: p.numel())
+            self.probes, self.matrices = smallest[:PROBES], [p for p in smallest if p.ndim > 1][:1]
 
     def _batches(self, recorder: Recorder) -> int:
         """Batches of loaders since the step before."""
@@ -96,15 +101,15 @@ class OptimizerWatch:
 
     def seen(self, sets: list[frozenset[int]]) -> OptimizerSeen:
         """The record. sets: the distinct sets of parameters known so far."""
-        held = frozenset(map(id, self.parameters))
+        held = self.held
         if held not in sets:
             sets.append(held)
-        group: dict[str, Any] = self.optimizer.param_groups[0]
+        group = parameter_groups((self.optimizer,), None)[0]
         return OptimizerSeen(
             name=type(self.optimizer).__name__,
             parameters=sets.index(held),
-            stateful=bool(group.get("momentum") or "betas" in group or "alpha" in group or "lr_decay" in group),
-            adaptive="betas" in group or "alpha" in group or "lr_decay" in group,
+            stateful=bool(group.momentum) or group.adaptive,
+            adaptive=group.adaptive,
             first_epoch=self.first_epoch,
             steps=len(self.steps),
             where=self.where,
