@@ -220,16 +220,18 @@ def test_text_models(model: type[nn.Module]) -> None:
 
 
 OTHERS = {
-    "positive by ReLU": nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1), nn.ReLU()),
-    "positive by softplus": nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1), nn.Softplus()),
-    "linear regression": nn.Linear(8, 1),
+    "positive by ReLU": lambda: nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1), nn.ReLU()),
+    "positive by softplus": lambda: nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1), nn.Softplus()),
+    "linear regression": lambda: nn.Linear(8, 1),
 }
 
 
 @pytest.mark.parametrize("model", OTHERS.values(), ids=OTHERS)
-def test_regressions(model: nn.Module) -> None:
+def test_regressions(model: Callable[[], nn.Module]) -> None:
+    # One initialization in so many has a last ReLU that is dead on every sample, which is a fault.
+    torch.manual_seed(0)
     x = torch.randn(96, 8, generator=torch.Generator().manual_seed(0))
-    assert alarms(trained(model, TensorDataset(x, x[:, :1].abs() + 1), nn.MSELoss())) == []
+    assert alarms(trained(model(), TensorDataset(x, x[:, :1].abs() + 1), nn.MSELoss())) == []
 
 
 def test_a_linear_autoencoder() -> None:
