@@ -40,6 +40,12 @@ def reference_run(
     precision: Annotated[
         str | None, typer.Option(help="bfloat16 or float32.  [default: what the device is fast in]")
     ] = None,
+    graph: Annotated[
+        bool | None, typer.Option(help="Replay the training step as a CUDA graph.  [default: on a GPU]")
+    ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the residual blocks (torch.compile); its time is told apart.")
+    ] = False,
     limit_train: Annotated[int | None, typer.Option(help="Train on N samples only; never certified.")] = None,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Generated data, a few steps: tries the machinery, never certified.")
@@ -82,6 +88,8 @@ def reference_run(
             seeds,
             target,
             precision,
+            graph,
+            compiled,
             limit_train,
             smoke,
             output,
@@ -110,6 +118,8 @@ def _reference(
     seeds: int,
     target: float,
     precision: str | None,
+    graph: bool | None,
+    compiled: bool,
     limit_train: int | None,
     smoke: bool,
     output: Path | None,
@@ -118,7 +128,20 @@ def _reference(
     from trainingdoctor.reference.run import summary, train_resnet110
 
     images, settings = _prepared(
-        recipe, gpu, device, data, download, model, epochs, batch_size, seed, precision, limit_train, smoke
+        recipe,
+        gpu,
+        device,
+        data,
+        download,
+        model,
+        epochs,
+        batch_size,
+        seed,
+        precision,
+        graph,
+        compiled,
+        limit_train,
+        smoke,
     )
     length = f"{settings.iterations:,} iterations" if settings.iterations else f"{settings.epochs} epochs"
     say(
@@ -158,6 +181,8 @@ def _prepared(
     batch_size: int | None,
     seed: int,
     precision: str | None,
+    graph: bool | None,
+    compiled: bool,
     limit_train: int | None,
     smoke: bool,
 ) -> tuple[Images, Settings]:
@@ -170,6 +195,8 @@ def _prepared(
     if precision not in (None, "bfloat16", "float32"):
         raise UserError(f"--precision {precision}: use bfloat16 or float32")
     chosen, where = recipe_named(recipe), device_named(gpu, device)
+    if graph and not where.startswith("cuda"):
+        raise UserError(f"--graph: {where} has no CUDA graphs; leave it out, or use --gpu N")
     images = (generated_images(64, 32) if smoke else load_images(data, download)).limited(limit_train)
     size = min(batch_size or (32 if smoke else chosen.batch_size), len(images.train_x))
     as_published = not (epochs or batch_size or smoke)
@@ -183,6 +210,8 @@ def _prepared(
         where,
         precision or precision_for(where),
         iterations=chosen.iterations if as_published else None,
+        graph=where.startswith("cuda") if graph is None else graph,
+        compiled=compiled,
     )
     return images, settings
 
@@ -208,7 +237,8 @@ def _certificate(results: list[RunResult], why_not: str | None, target: float) -
 
     s = summary(results)
     spread = f" (mean of {s['n']}, std {s['std']:.2f}, min {s['min']:.2f})" if s["n"] > 1 else ""
-    figures = f"test accuracy {s['mean']:.2f} %{spread}, {s['seconds']:.1f} s of training, {s['seconds_per_epoch']:.2f} s an epoch"
+    warm = f" after {s['warm_up_seconds']:.1f} s of warm-up" if s["warm_up_seconds"] else ""
+    figures = f"test accuracy {s['mean']:.2f} %{spread}, {s['seconds']:.1f} s of training{warm}, {s['seconds_per_epoch']:.2f} s an epoch"
     data = f"data: {results[0].data}"
     say(
         f"NOT CERTIFIED: {why_not}; {figures}, {data}"

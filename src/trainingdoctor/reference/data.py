@@ -14,8 +14,6 @@ from torch import Tensor
 from trainingdoctor.errors import UserError
 
 BATCHES = "cifar-10-batches-py"
-# Channel statistics of CIFAR-10's training set in 0..1.
-MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 
 @dataclass(frozen=True)
@@ -167,26 +165,3 @@ def generated_images(train: int = 512, test: int = 256, seed: int = 0) -> Images
         return (colours[labels] + noise).clamp(0, 255).to(torch.uint8), labels
 
     return Images(*draw(train), *draw(test), 10, "generated images")
-
-
-def normalized(images: Tensor) -> Tensor:
-    """uint8 (N, 3, H, W) to float32 with CIFAR-10's mean 0 and deviation 1, channels last."""
-    mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (MEAN, STD))
-    return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def augmented(images: Tensor, generator: torch.Generator, padding: int = 4) -> Tensor:
-    """Random crops of the zero-padded images, and horizontal flips (He et al. 2015, section 4.2), on their device.
-
-    images: float (N, C, H, W), already normalized; zero is then the mean colour, as in the paper's padding.
-    """
-    count, _, height, width = images.shape
-    device = images.device
-    padded = torch.nn.functional.pad(images, (padding,) * 4)
-    shifts = torch.randint(0, 2 * padding + 1, (2, count), generator=generator).to(device)
-    flips = (torch.rand(count, generator=generator) < 0.5).to(device)
-    rows = shifts[0, :, None] + torch.arange(height, device=device)
-    columns = torch.arange(width, device=device).expand(count, width)
-    columns = shifts[1, :, None] + torch.where(flips[:, None], width - 1 - columns, columns)
-    picked = padded[torch.arange(count, device=device)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-    return picked.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)

@@ -5,7 +5,7 @@ import json
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,20 @@ from trainingdoctor.errors import UserError
 from trainingdoctor.reference import records
 from trainingdoctor.reference.checkpoint import load_checkpoint, save_checkpoint
 from trainingdoctor.reference.data import Images
+from trainingdoctor.reference.memory import is_out_of_memory, no_memory
+from trainingdoctor.reference.parts import Parts
 from trainingdoctor.reference.records import source_hash
-from trainingdoctor.reference.train import EpochMetrics, OnStep, Run, Say, Settings, is_out_of_memory, no_memory
+from trainingdoctor.reference.train import EpochMetrics, OnStep, Run, Say, Settings
 
 CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """One finished run. accuracy: test accuracy of the last epoch, in percent.  seconds: of training, without evaluation."""
+    """One finished run. accuracy: test accuracy of the last epoch, in percent.  seconds: of training, without evaluation.
+
+    warm_up_seconds: of compiling and capturing before the first step.
+    """
 
     seed: int
     accuracy: float
@@ -32,12 +37,14 @@ class RunResult:
     parameters: int
     data: str
     metrics: tuple[EpochMetrics, ...]
+    warm_up_seconds: float = 0.0
 
 
 def train_resnet110(
     images: Images,
     settings: Settings,
     *,
+    parts: Parts | None = None,
     output: Path | None = None,
     resume: bool = False,
     target: float = 90.0,
@@ -47,11 +54,12 @@ def train_resnet110(
 ) -> RunResult:
     """Train one seed. With `output`, writes config, environment, metrics, curve and a checkpoint per epoch there.
 
+    parts: what is put together with the recipe, where it is not the reference's own.
     resume: go on from the checkpoint in `output`, to the same figures as an uninterrupted run. Raises UserError for a
     checkpoint that is not this run's, and for a device without the memory.
     """
     with deterministic():
-        run = _placed(settings, images)
+        run = _placed(settings, images, parts)
         identity = _identity(settings, images)
         file = output / CHECKPOINT if output is not None else None
         if output is not None and file is not None:
@@ -60,12 +68,15 @@ def train_resnet110(
                 run.load_state(load_checkpoint(file, identity))
                 say(f"resuming after epoch {run.epochs_done}")
             records.write_conditions(output, _conditions(settings, images), run.device)
+        run.warm_up(say)
         for metrics in run.epochs(say, on_step):
             if output is not None and file is not None:
                 save_checkpoint(file, {"identity": identity, **run.state()})
                 records.write_metrics(output, run.metrics)
             on_epoch(metrics, settings.epochs)
-    result = result_of(run.metrics, settings.seed, run.model, images.source)
+    result = replace(
+        result_of(run.metrics, settings.seed, run.model, images.source), warm_up_seconds=run.warm_up_seconds
+    )
     if output is not None:
         title = f"ResNet-{settings.depth}, {settings.recipe.name}, seed {settings.seed}"
         records.write_result(output, result, target, title)
@@ -85,9 +96,9 @@ def result_of(metrics: list[EpochMetrics], seed: int, model: torch.nn.Module, da
     )
 
 
-def _placed(settings: Settings, images: Images) -> Run:
+def _placed(settings: Settings, images: Images, parts: Parts | None) -> Run:
     try:
-        return Run(settings, images)
+        return Run(settings, images, parts)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -130,6 +141,7 @@ def summary(results: list[RunResult]) -> dict[str, Any]:
         "std": statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
         "min": min(accuracies),
         "seconds": statistics.fmean(r.seconds for r in results),
+        "warm_up_seconds": statistics.fmean(r.warm_up_seconds for r in results),
         "seconds_per_epoch": statistics.fmean(r.seconds / r.epochs for r in results),
     }
 

@@ -3,16 +3,20 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.errors import UserError
-from trainingdoctor.reference.data import Images, augmented, normalized
-from trainingdoctor.reference.recipe import Recipe, schedule
-from trainingdoctor.reference.resnet import CifarResNet, channels_last
+from trainingdoctor.reference.augmentation import Draws, normalized
+from trainingdoctor.reference.data import Images
+from trainingdoctor.reference.memory import is_out_of_memory, no_memory
+from trainingdoctor.reference.parts import Parts
+from trainingdoctor.reference.recipe import Recipe
+from trainingdoctor.reference.resnet import Block, CifarResNet, channels_last
+from trainingdoctor.reference.step import GraphedStep, Step
 
 Say = Callable[[str], None]
 # Called after each step with its number, the number of all, and the rate.
@@ -38,7 +42,8 @@ class EpochMetrics:
 class Settings:
     """What one run is: recipe, model depth, seed, device, precision ("bfloat16" or "float32").
 
-    iterations: where the run ends, if that is before the last epoch's end.
+    iterations: where the run ends, if that is before the last epoch's end.  graph: whether the step is replayed as a CUDA
+    graph.  compiled: whether the residual blocks go through torch.compile, a kernel for each of their five shapes.
     """
 
     recipe: Recipe
@@ -50,6 +55,8 @@ class Settings:
     precision: str
     channels_last: bool = True
     iterations: int | None = None
+    graph: bool = False
+    compiled: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings."""
@@ -59,22 +66,41 @@ class Settings:
 class Run:
     """One training under way: everything that a checkpoint must hold. `epochs_done` counts finished epochs."""
 
-    def __init__(self, settings: Settings, images: Images) -> None:
+    def __init__(self, settings: Settings, images: Images, parts: Parts | None = None) -> None:
         torch.manual_seed(settings.seed)
-        self.settings, self.device = settings, torch.device(settings.device)
+        self.settings, self.device, self.parts = settings, torch.device(settings.device), parts or Parts()
         self.images = images.to(self.device)
-        model = CifarResNet(settings.depth, images.classes).to(self.device)
-        self.model = channels_last(model) if settings.channels_last else model
-        self.optimizer = _optimizer(self.model, settings.recipe)
+        self.model = _model(settings, images.classes, self.parts).to(self.device)
+        self.optimizer = self.parts.optimizer(self.model, settings.recipe)
         # Shuffling and augmentation have a generator of their own, on the CPU: the same numbers on every device.
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.steps_per_epoch = max(1, len(images.train_x) // settings.batch_size)
         whole = settings.epochs * self.steps_per_epoch
         self.steps = min(whole, settings.iterations or whole)
-        self.rate = schedule(settings.recipe, self.steps)
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=settings.recipe.label_smoothing)
-        self.epochs_done, self.micro_batch = 0, settings.batch_size
+        self.rate = self.parts.rate(settings.recipe, self.steps)
+        criterion = self.parts.criterion(settings.recipe)
+        self.step = Step(self.model, self.images, criterion, self.parts.augment, self._autocast)
+        self.step.micro_batch = settings.batch_size
+        self.graphed: GraphedStep | None = None
+        self.epochs_done, self.warm_up_seconds = 0, 0.0
         self.metrics: list[EpochMetrics] = []
+
+    def warm_up(self, say: Say) -> None:
+        """Compile and capture what is to be, on samples that then count for nothing. Where that fails, says so and goes on."""
+        if not self.settings.graph:
+            return
+        started = time.perf_counter()
+        count = self.settings.batch_size
+        still = torch.zeros(2, count, dtype=torch.long), torch.zeros(count, dtype=torch.bool)
+        draws = Draws(torch.arange(count) % len(self.images.train_x), *still).to(self.device)
+        self.model.train(self.parts.trains)
+        try:
+            self.graphed = GraphedStep(self.step, draws)
+            torch.cuda.synchronize()
+        except RuntimeError as error:
+            self._free_memory()
+            say(f"no CUDA graph, the steps are launched one by one: {str(error).strip().splitlines()[0]}")
+        self.warm_up_seconds = time.perf_counter() - started
 
     def epochs(self, say: Say, on_step: OnStep = lambda *_: None) -> Iterator[EpochMetrics]:
         """Train the epochs that are left, yielding each one's metrics."""
@@ -85,13 +111,13 @@ class Run:
             yield metrics
 
     def _epoch(self, say: Say, on_step: OnStep) -> EpochMetrics:
-        self.model.train()
+        self.model.train(self.parts.trains)
         started = time.perf_counter()
         total, right, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         first = step = self.epochs_done * self.steps_per_epoch
-        for step, indices in enumerate(self._batches(first), start=first):
-            loss, correct = self._step_or_smaller(indices, self.rate(step), say)
-            total, right, seen = total + loss, right + correct, seen + len(indices)
+        for step, draws in enumerate(self._batches(first), start=first):
+            loss, correct = self._step(draws, self.rate(step), say)
+            total, right, seen = total + loss, right + correct, seen + len(draws)
             on_step(step + 1, self.steps, self.rate(step))
         mean = float(total) / (step - first + 1)
         seconds = time.perf_counter() - started
@@ -100,65 +126,66 @@ class Run:
             self.epochs_done + 1, self.rate(step), mean, 100 * float(right) / seen, accuracy, seconds, seen / seconds
         )
 
-    def _evaluate(self) -> float:
-        """In pieces of 1000; where those do not fit into memory, in pieces of a micro-batch."""
-        x, y = self.images.test_x, self.images.test_y
-        try:
-            return evaluate(self.model, x, y, self._autocast)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            self._free_memory()
-            return evaluate(self.model, x, y, self._autocast, self.micro_batch)
+    def _batches(self, first: int) -> Iterator[Draws]:
+        order = self.parts.order(len(self.images.train_x), self.generator)
+        draws = Draws.of_epoch(order, self.generator).to(self.device)
+        for start, batch in enumerate(draws.split(self.settings.batch_size)):
+            if start < min(self.steps_per_epoch, self.steps - first):
+                yield batch
 
-    def _batches(self, first: int) -> Iterator[Tensor]:
-        order = torch.randperm(len(self.images.train_x), generator=self.generator)
-        size = self.settings.batch_size
-        for start in range(min(self.steps_per_epoch, self.steps - first)):
-            yield order[start * size : (start + 1) * size].to(self.device)
+    def _step(self, draws: Draws, rate: float, say: Say) -> tuple[Tensor, Tensor]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        outcome = self._gradients(draws, say)
+        if self.parts.clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.parts.clip)
+        self.optimizer.step()
+        return outcome
 
-    def _step_or_smaller(self, indices: Tensor, rate: float, say: Say) -> tuple[Tensor, Tensor]:
-        """One step; out of memory halves the micro-batch, accumulates gradients to the same batch, and says so."""
+    def _gradients(self, draws: Draws, say: Say) -> tuple[Tensor, Tensor]:
+        """Out of memory halves the micro-batch, accumulates gradients to the same batch, and says so."""
+        if self.graphed is not None and self.graphed.size == len(draws):
+            return self.graphed(draws)
         while True:
-            state = self.generator.get_state()
             try:
-                return self._step(indices, rate)
+                return self.step(draws)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                if self.micro_batch <= LEAST_BATCH:
-                    raise no_memory(self.device, f"{self.micro_batch} samples") from error
-                self.micro_batch = math.ceil(self.micro_batch / 2)
-                self.generator.set_state(state)
-                self.optimizer.zero_grad(set_to_none=True)
+                if self.step.micro_batch <= LEAST_BATCH:
+                    raise no_memory(self.device, f"{self.step.micro_batch} samples") from error
+                self.step.micro_batch = micro = math.ceil(self.step.micro_batch / 2)
                 self._free_memory()
                 say(
-                    f"out of memory: going on with micro-batches of {self.micro_batch}, gradients accumulated to "
-                    f"{self.settings.batch_size}; BatchNorm now sees {self.micro_batch} samples"
+                    f"out of memory: going on with micro-batches of {micro}, gradients accumulated to "
+                    f"{self.settings.batch_size}; BatchNorm now sees {micro} samples"
                 )
 
     def _free_memory(self) -> None:
+        self.model.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _step(self, indices: Tensor, rate: float) -> tuple[Tensor, Tensor]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
-        total, right = torch.zeros((), device=self.device), torch.zeros((), device=self.device)
-        for part in indices.split(self.micro_batch):
-            x = augmented(normalized(self.images.train_x[part]), self.generator)
-            y = self.images.train_y[part]
-            with self._autocast():
-                logits = self.model(x)
-                loss = self.criterion(logits, y) * (len(part) / len(indices))
-            loss.backward()
-            total, right = total + loss.detach(), right + (logits.detach().argmax(1) == y).sum()
-        self.optimizer.step()
-        return total, right
+    def _evaluate(self) -> float:
+        """In pieces of 1000; where those do not fit into memory, in pieces of a micro-batch."""
+        self.model.train(self.parts.evaluates)
+        view = self.parts.evaluation_view or normalized
+        x, y = self.images.test_x, self.images.test_y
+        # Compiling once more for the other mode would cost more than it saves.
+        with torch.compiler.set_stance("force_eager") if self.settings.compiled else nullcontext():
+            try:
+                return evaluate(self.model, x, y, self._autocast, view=view)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+                return evaluate(self.model, x, y, self._autocast, self.step.micro_batch, view)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+        # No cache of the converted weights: each is used once a step, and a CUDA graph must not hold on to one.
+        half = self.settings.precision == "bfloat16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half, cache_enabled=False)
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on with the same figures."""
@@ -167,7 +194,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "epochs_done": self.epochs_done,
-            "micro_batch": self.micro_batch,
+            "micro_batch": self.step.micro_batch,
             "metrics": [asdict(m) for m in self.metrics],
         }
 
@@ -176,41 +203,34 @@ class Run:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
-        self.epochs_done, self.micro_batch = state["epochs_done"], state["micro_batch"]
+        self.epochs_done, self.step.micro_batch = state["epochs_done"], state["micro_batch"]
         self.metrics = [EpochMetrics(**m) for m in state["metrics"]]
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    groups: list[dict[str, Any]] = [
-        {"params": matrices},
-        {"params": vectors, "weight_decay": recipe.weight_decay if recipe.decay_all else 0.0},
-    ]
-    return torch.optim.SGD(
-        groups, lr=recipe.peak, momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=recipe.weight_decay
-    )
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """CUDA's own error, that of the CPU's allocator, and those of libraries that could not get their workspace."""
-    words = ("can't allocate memory", "ALLOC_FAILED", "out of memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
-
-
-def no_memory(device: torch.device | str, what: str) -> UserError:
-    """The sentence for a device that is too small, or full."""
-    return UserError(f"{device} has no memory for {what}: `trainingdoctor env` tells who holds it; or use --device cpu")
+def _model(settings: Settings, classes: int, parts: Parts) -> nn.Module:
+    model: nn.Module = CifarResNet(settings.depth, classes)
+    if settings.channels_last:
+        model = channels_last(model)
+    parts.prepare(model)
+    if settings.compiled:
+        for block in model.modules():
+            if isinstance(block, Block):
+                block.compile()
+    return model
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, images: Tensor, labels: Tensor, autocast: Callable[[], torch.autocast], size: int = 1000
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    autocast: Callable[[], torch.autocast],
+    size: int = 1000,
+    view: Callable[[Tensor], Tensor] = normalized,
 ) -> float:
-    """Accuracy in percent on all images, a single view of each, in eval mode."""
-    model.eval()
+    """Accuracy in percent on all images, a single view of each, in the mode that the model is in."""
     right = torch.zeros((), device=labels.device)
     for x, y in zip(images.split(size), labels.split(size), strict=True):
         with autocast():
-            right += (model(normalized(x)).argmax(1) == y).sum()
+            right += (model(view(x)).argmax(1) == y).sum()
     return 100 * float(right) / len(labels)

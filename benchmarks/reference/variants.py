@@ -1,0 +1,79 @@
+"""Seconds per epoch of the reference run's own step in its variants, on one card in one process."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from trainingdoctor.reference import Settings
+from trainingdoctor.reference.data import Images
+from trainingdoctor.reference.run import deterministic
+from trainingdoctor.reference.train import Run
+
+
+@contextmanager
+def fastest() -> Iterator[None]:
+    """cuDNN tries its algorithms and takes the fastest, whether or not it gives the same numbers each time."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = False, True
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
+
+
+# name: changes of the settings, and whether cuDNN may take algorithms that are not deterministic.
+VARIANTS: dict[str, tuple[dict[str, Any], bool]] = {
+    "eager": ({"graph": False}, False),
+    "graph": ({"graph": True}, False),
+    "graph, float32": ({"graph": True, "precision": "float32"}, False),
+    "graph, cuDNN's choice": ({"graph": True}, True),
+    "graph, batch 1024": ({"graph": True, "batch_size": 1024}, False),
+    "graph, batch 128": ({"graph": True, "batch_size": 128}, False),
+    "graph, compiled": ({"graph": True, "compiled": True}, False),
+    "graph, compiled, cuDNN's choice": ({"graph": True, "compiled": True}, True),
+}
+
+
+def timed(settings: Settings, images: Images, free: bool, epochs: int) -> dict[str, Any]:
+    """Warm-up and the median epoch, in seconds; the peak of memory in GB."""
+    torch.cuda.reset_peak_memory_stats()
+    said: list[str] = []
+    with fastest() if free else deterministic():
+        run = Run(replace(settings, epochs=epochs), images)
+        run.warm_up(said.append)
+        metrics = list(run.epochs(said.append))
+    seconds = sorted(m.seconds for m in metrics)
+    return {
+        "warm_up": round(run.warm_up_seconds, 2),
+        "epoch": round(seconds[len(seconds) // 2], 3),
+        "best": round(seconds[0], 3),
+        "loss": round(metrics[-1].loss, 4),
+        "gigabytes": round(torch.cuda.max_memory_allocated() / 1e9, 2),
+        "said": said,
+    }
+
+
+def variants(settings: Settings, images: Images, only: str, epochs: int = 3) -> dict[str, Any]:
+    """All whose name holds `only`; one that fails is told as its error."""
+    found: dict[str, Any] = {}
+    for name, (changes, free) in VARIANTS.items():
+        if only not in name:
+            continue
+        started = time.perf_counter()
+        try:
+            found[name] = timed(replace(settings, **changes), images, free, epochs)
+        except Exception as error:  # noqa: BLE001  a variant that this card or build cannot run must not end the others
+            found[name] = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+        gc.collect()
+        torch.cuda.empty_cache()
+        found[name]["wall"] = round(time.perf_counter() - started, 1)
+        print(name, found[name], flush=True)
+    return found

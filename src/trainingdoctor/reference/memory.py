@@ -1,0 +1,16 @@
+"""What a device without enough memory says, and the sentence for it."""
+
+import torch
+
+from trainingdoctor.errors import UserError
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """CUDA's own error, that of the CPU's allocator, and those of libraries that could not get their workspace."""
+    words = ("can't allocate memory", "ALLOC_FAILED", "out of memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def no_memory(device: torch.device | str, what: str) -> UserError:
+    """The sentence for a device that is too small, or full."""
+    return UserError(f"{device} has no memory for {what}: `trainingdoctor env` tells who holds it; or use --device cpu")
