@@ -1,7 +1,7 @@
 """What each fault costs the reference: its test accuracy with one fault switched on, against the healthy twin's.
 
 python benchmarks/anatomy --data DIR [--depth 110] [--epochs 15] [--seeds 1] [--healthy 3] [--only TEXT|TEXT]
-                          [--budget SECONDS] [--device cuda:0] [--output FILE]
+                          [--budget SECONDS] [--parallel 1] [--device cuda:0] [--output FILE]
 
 The twin is `reference-run`'s recipe `fast` in --epochs epochs. Resumable: rows that are in --output are not run again. A budget
 that ends leaves out the last faults, and says how many.
@@ -14,6 +14,8 @@ import gc
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,24 +33,40 @@ from trainingdoctor.reference.train import Run
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 
 
-def train(subject: Subject, seed: int) -> dict[str, Any]:
-    """One training to its end."""
-    started = time.perf_counter()
-    run = Run(replace(subject.settings, seed=seed), subject.images, subject.parts)
-    run.warm_up(print)
-    metrics = list(run.epochs(print))
-    last = metrics[-1]
-    return {
-        "seed": seed,
-        "accuracy": last.test_accuracy,
-        "train_accuracy": round(last.train_accuracy, 2),
-        "loss": round(last.loss, 4) if math.isfinite(last.loss) else str(last.loss),
-        "best": max(m.test_accuracy for m in metrics),
-        "epochs": len(metrics),
-        "graph": run.graphed is not None,
-        "seconds": round(sum(m.seconds for m in metrics), 2),
-        "wall": round(time.perf_counter() - started, 2),
-    }
+class Training:
+    """One training, made ready by itself and then run, perhaps beside others."""
+
+    def __init__(self, about: dict[str, Any], subject: Subject, seed: int) -> None:
+        self.about, self.seed = about, seed
+        self.run = Run(replace(subject.settings, seed=seed), subject.images, subject.parts)
+        self.run.warm_up(print)
+
+    def __call__(self) -> dict[str, Any]:
+        """Train to the end, on a stream of its own where there are streams."""
+        started, cuda = time.perf_counter(), self.run.device.type == "cuda"
+        with torch.cuda.stream(torch.cuda.Stream()) if cuda else nullcontext():
+            metrics = list(self.run.epochs(print))
+        last = metrics[-1]
+        return {
+            **self.about,
+            "seed": self.seed,
+            "accuracy": last.test_accuracy,
+            "train_accuracy": round(last.train_accuracy, 2),
+            "loss": round(last.loss, 4) if math.isfinite(last.loss) else str(last.loss),
+            "best": max(m.test_accuracy for m in metrics),
+            "epochs": len(metrics),
+            "graph": self.run.graphed is not None,
+            "wall": round(time.perf_counter() - started, 2),
+        }
+
+
+def side_by_side(jobs: list[tuple[dict[str, Any], Subject, int]]) -> list[dict[str, Any]]:
+    """Small nets leave most of a card idle: several at once, each captured before any runs."""
+    trainings = [Training(*job) for job in jobs]
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    with ThreadPoolExecutor(len(trainings)) as pool:
+        return list(pool.map(lambda training: training(), trainings))
 
 
 def plan(twin: Subject, arguments: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Subject, int]]:
@@ -92,6 +110,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="train on so many samples")
     parser.add_argument("--only", default="", help="faults whose name holds one of these texts, separated by |")
     parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which nothing new is begun")
+    parser.add_argument("--parallel", type=int, default=1, help="trainings side by side on the device")
     parser.add_argument("--device")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
@@ -106,19 +125,19 @@ def main() -> None:
         precision=precision_for(device),
         graph=device.startswith("cuda"),
     )
-    rows, left, longest = read_rows(output), 0, 0.0
+    rows, longest = read_rows(output), 0.0
     done = {(r["fault"], r["seed"]) for r in rows}
-    for about, subject, seed in plan(twin, arguments):
-        if (about["fault"], seed) in done:
-            continue
-        if time.perf_counter() - started + longest > arguments.budget:
-            left += 1
-            continue
-        rows.append({**about, **train(subject, seed)})
-        longest = max(longest, rows[-1]["wall"])
-        print(f"{time.perf_counter() - started:6.1f} s  {rows[-1]}", flush=True)
+    jobs = [job for job in plan(twin, arguments) if (job[0]["fault"], job[2]) not in done]
+    while jobs and time.perf_counter() - started + longest < arguments.budget:
+        begun = time.perf_counter()
+        some, jobs = jobs[: arguments.parallel], jobs[arguments.parallel :]
+        rows += side_by_side(some)
+        longest = max(longest, time.perf_counter() - begun)
+        for row in rows[-len(some) :]:
+            print(f"{time.perf_counter() - started:6.1f} s  {row}", flush=True)
         write(output, rows, conditions(arguments, twin, images))
         gc.collect()
+    left = len(jobs)
     print(f"{output}: {len(rows)} trainings, {left} left out for want of time")
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trainingdoctor.reference.augmentation import Draws, augmented, normalized, statistics
 from trainingdoctor.reference.data import Images
-from trainingdoctor.reference.parts import cross_entropy, groups
+from trainingdoctor.reference.parts import cross_entropy, groups, on_gpu
 from trainingdoctor.reference.recipe import Recipe, schedule
 from trainingdoctor.reference.resnet import Block
 
@@ -56,7 +56,8 @@ def adam(rate: float) -> Change:
     """Adam at `rate`, the decay coupled as torch.optim.Adam couples it."""
 
     def optimizer(model: nn.Module, of: Recipe) -> torch.optim.Optimizer:
-        return torch.optim.Adam(groups(model, of), lr=of.peak)
+        gpu = on_gpu(model)
+        return torch.optim.Adam(groups(model, of), lr=of.peak, fused=gpu, capturable=gpu)
 
     return lambda s: s.recipe(peak=rate).part(optimizer=optimizer)
 
@@ -92,7 +93,9 @@ def _constant_weights(model: nn.Module) -> None:
 
 
 def _small_steps(s: Subject) -> Subject:
-    return s.part(optimizer=lambda m, of: torch.optim.SGD(list(m.parameters())[-2:], lr=of.peak, momentum=0.9))
+    return s.part(
+        optimizer=lambda m, of: torch.optim.SGD(list(m.parameters())[-2:], lr=of.peak, momentum=0.9, fused=on_gpu(m))
+    )
 
 
 def data(change: Callable[[Images], Images]) -> Change:

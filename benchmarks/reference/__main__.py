@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -20,11 +21,11 @@ import torch
 from kernels import ceilings, kernels
 from picture import draw
 from plain import plain_loop
-from variants import variants
+from variants import VARIANTS, variants
 
 from trainingdoctor.reference import RECIPES, Settings, load_images
 from trainingdoctor.reference.data import Images
-from trainingdoctor.reference.run import deterministic, summary, train_resnet110
+from trainingdoctor.reference.run import RunResult, deterministic, summary, train_resnet110
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 
@@ -46,10 +47,16 @@ def card() -> dict[str, Any]:
     }
 
 
-def seeds(settings: Settings, images: Images, count: int) -> dict[str, Any]:
-    """`count` runs of the recipe: the summary, and each one's metrics and wall seconds (model, warm-up, evaluations included)."""
-    results, walls = [], []
+def seeds(settings: Settings, images: Images, count: int, budget: float) -> dict[str, Any]:
+    """`count` runs of the recipe: the summary, and each one's metrics and wall seconds (model, warm-up, evaluations included).
+
+    budget: seconds; a run that would end later, by the longest one so far, is not begun.
+    """
+    results: list[RunResult] = []
+    walls: list[float] = []
     for seed in range(count):
+        if sum(walls) + max(walls, default=0.0) > budget:
+            break
         started = time.perf_counter()
         results.append(train_resnet110(images, replace(settings, seed=seed), say=print))
         walls.append(round(time.perf_counter() - started, 2))
@@ -63,8 +70,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--stages", default="variants,kernels,plain,seeds")
-    parser.add_argument("--variants", default="", help="variants whose name holds this text")
+    parser.add_argument("--variants", default="|".join(VARIANTS), help="names of variants, separated by |")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which no seed is begun")
     parser.add_argument("--epochs", type=int, help="of the seeds; default: the recipe's")
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--peak", type=float)
@@ -92,10 +100,10 @@ def main() -> None:
             return [plain_loop(images, "cuda:0", amp=amp) for amp in (False, True)]
 
     stages: dict[str, Callable[[], Any]] = {
-        "variants": lambda: variants(settings, images, arguments.variants),
+        "variants": lambda: variants(settings, images, arguments.variants.split("|")),
         "kernels": lambda: {"ceilings": ceilings(), **kernels(replace(settings, graph=False, compiled=False), images)},
         "plain": plain,
-        "seeds": lambda: seeds(settings, images, arguments.seeds),
+        "seeds": lambda: seeds(settings, images, arguments.seeds, arguments.budget),
     }
     file = arguments.output / "reference.json"
     found: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}

@@ -36,7 +36,11 @@ def kernels(settings: Settings, images: Images) -> dict[str, Any]:
             run.step(batch)
             run.optimizer.step()
             torch.cuda.synchronize()
-    device = [e for e in profiled.key_averages() if e.self_device_time_total > 0 and not e.key.startswith("aten::")]
+    device = [
+        e
+        for e in profiled.key_averages()
+        if e.self_device_time_total > 0 and not e.key.startswith(("aten::", "Optimizer."))
+    ]
     on_card = [e for e in device if e.self_cpu_time_total == 0]
     by_kind: dict[str, float] = {}
     for event in on_card:

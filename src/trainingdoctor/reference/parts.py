@@ -12,10 +12,19 @@ from trainingdoctor.reference.step import Augment, Criterion
 
 
 def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """SGD; weight decay on matrices and kernels alone, unless the recipe decays all."""
+    """SGD; weight decay on matrices and kernels alone, unless the recipe decays all. On a GPU the fused kernel."""
     return torch.optim.SGD(
-        groups(model, recipe), lr=recipe.peak, momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=0.0
+        groups(model, recipe),
+        lr=recipe.peak,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        fused=on_gpu(model),
     )
+
+
+def on_gpu(model: nn.Module) -> bool:
+    """Whether its parameters are on an NVIDIA GPU."""
+    return next(model.parameters()).is_cuda
 
 
 def groups(model: nn.Module, recipe: Recipe) -> list[dict[str, object]]:

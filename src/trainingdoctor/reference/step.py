@@ -1,4 +1,4 @@
-"""One training step of the reference run, eager or as a CUDA graph: forward and backward, without the optimizer."""
+"""One training step of the reference run, launched kernel by kernel or as a CUDA graph."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ WARM_UP_STEPS = 3
 
 
 class Step:
-    """Leaves the gradients in the parameters; gives the loss and the number of right answers, still on the device."""
+    """Forward and backward. Leaves the gradients in the parameters; gives the loss and the number of right answers, still on the device."""
 
     def __init__(
         self,
@@ -51,32 +51,49 @@ class Step:
 
 
 class GraphedStep:
-    """A `Step` captured once as a CUDA graph and replayed: one launch in place of some 1,500 kernels.
+    """A whole training step captured once as a CUDA graph and replayed: one launch in place of some 2,500 kernels.
 
     The graph reads its draws from, and writes its gradients to, memory that stays where it is: nobody may set `.grad` to None.
     """
 
-    def __init__(self, step: Step, draws: Draws) -> None:
-        """Raises RuntimeError where the step cannot be captured or has no memory. Weights and buffers stay as they are."""
+    def __init__(
+        self,
+        act: Callable[[Draws], tuple[Tensor, Tensor]],
+        draws: Draws,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+    ) -> None:
+        """Capture `act`. Raises RuntimeError where that is not possible or there is no memory for it.
+
+        Weights, buffers and the optimizer's state end as they began; a state that there was not yet, as zeros.
+        """
         self.size, self.draws = len(draws), draws.clone()
-        buffers = [(b, b.clone()) for b in step.model.buffers()]
+        weights = [(t, t.detach().clone()) for t in (*model.parameters(), *model.buffers())]
+        before = {id(t): t.clone() for t in _state(optimizer)}
+        # A stream of its own for each graph: two that share one would share cuBLAS's workspace when replayed side by side.
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(WARM_UP_STEPS):
-                step(self.draws)
+                act(self.draws)
         torch.cuda.current_stream().wait_stream(side)
         # Gradients must be allocated inside of the capture.
-        step.model.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            self.outcome = step(self.draws)
+        with torch.cuda.graph(self.graph, stream=side):
+            self.outcome = act(self.draws)
         with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
+            for tensor, value in weights:
+                tensor.copy_(value)
+            for tensor in _state(optimizer):
+                tensor.copy_(before.get(id(tensor), torch.zeros_like(tensor)))
 
     def __call__(self, draws: Draws) -> tuple[Tensor, Tensor]:
-        """As `Step`; the two results are overwritten by the next call. draws: as many as in the capture."""
+        """As `act`; the two results are overwritten by the next call. draws: as many as in the capture."""
         self.draws.copy_(draws)
         self.graph.replay()
         return self.outcome
+
+
+def _state(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [t for held in optimizer.state.values() for t in held.values() if isinstance(t, Tensor)]

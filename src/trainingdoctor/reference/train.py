@@ -82,6 +82,8 @@ class Run:
         self.step = Step(self.model, self.images, criterion, self.parts.augment, self._autocast)
         self.step.micro_batch = settings.batch_size
         self.graphed: GraphedStep | None = None
+        # What a graph reads the rate from.
+        self.rate_on_device = torch.zeros((), device=self.device)
         self.epochs_done, self.warm_up_seconds = 0, 0.0
         self.metrics: list[EpochMetrics] = []
 
@@ -94,8 +96,9 @@ class Run:
         still = torch.zeros(2, count, dtype=torch.long), torch.zeros(count, dtype=torch.bool)
         draws = Draws(torch.arange(count) % len(self.images.train_x), *still).to(self.device)
         self.model.train(self.parts.trains)
+        self._set_rate(self.rate_on_device)
         try:
-            self.graphed = GraphedStep(self.step, draws)
+            self.graphed = GraphedStep(self._update, draws, self.model, self.optimizer)
             torch.cuda.synchronize()
         except RuntimeError as error:
             self._free_memory()
@@ -134,21 +137,14 @@ class Run:
                 yield batch
 
     def _step(self, draws: Draws, rate: float, say: Say) -> tuple[Tensor, Tensor]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        outcome = self._gradients(draws, say)
-        if self.parts.clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.parts.clip)
-        self.optimizer.step()
-        return outcome
-
-    def _gradients(self, draws: Draws, say: Say) -> tuple[Tensor, Tensor]:
         """Out of memory halves the micro-batch, accumulates gradients to the same batch, and says so."""
         if self.graphed is not None and self.graphed.size == len(draws):
+            self.rate_on_device.fill_(rate)
             return self.graphed(draws)
+        self._set_rate(rate)
         while True:
             try:
-                return self.step(draws)
+                return self._update(draws)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -160,6 +156,17 @@ class Run:
                     f"out of memory: going on with micro-batches of {micro}, gradients accumulated to "
                     f"{self.settings.batch_size}; BatchNorm now sees {micro} samples"
                 )
+
+    def _update(self, draws: Draws) -> tuple[Tensor, Tensor]:
+        outcome = self.step(draws)
+        if self.parts.clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.parts.clip)
+        self.optimizer.step()
+        return outcome
+
+    def _set_rate(self, rate: float | Tensor) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
 
     def _free_memory(self) -> None:
         self.model.zero_grad(set_to_none=True)
@@ -215,7 +222,7 @@ def _model(settings: Settings, classes: int, parts: Parts) -> nn.Module:
     if settings.compiled:
         for block in model.modules():
             if isinstance(block, Block):
-                block.compile()
+                block.compile(dynamic=False)
     return model
 
 
