@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam
 
+from trainingdoctor.reference.resnet import Block
+
 DC, TD, UM, TC = "DeepCrime", "TheDeepChecker", "UMLAUT", "TrainCheck"
 NORMS = (nn.BatchNorm2d,)
 
@@ -163,11 +165,23 @@ def no_shortcuts(model: nn.Module) -> None:
 
 
 def softmax_inside(model: nn.Module) -> None:
-    replaced(model, nn.ReLU, lambda m: nn.Softmax(1))
+    activation(lambda: nn.Softmax(1))(model)
 
 
 def activation(make: Callable[[], nn.Module]) -> Callable[[nn.Module], None]:
-    return lambda model: replaced(model, nn.ReLU, lambda m: make())
+    """In place of each ReLU, also of those that the reference's blocks call as functions."""
+
+    class Other(Block):
+        def forward(self, x: Tensor) -> Tensor:
+            out = make()(self.bn1(self.conv1(x)))
+            return make()(self.bn2(self.conv2(out)) + self.shortcut(x))
+
+    def step(model: nn.Module) -> None:
+        replaced(model, nn.ReLU, lambda m: make())
+        for block in modules(model, Block):
+            block.__class__ = Other
+
+    return step
 
 
 def dropout_before_norms(model: nn.Module) -> None:

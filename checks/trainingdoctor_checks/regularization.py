@@ -45,7 +45,7 @@ def too_high(dropout_layers: tuple[DropoutLayer, ...], *, most: float = 0.7, kil
         yield Note(f"dropout up to {max(x.p for x in dropout_layers):g}")
 
 
-@check("dropout.before_batchnorm", cost="probe", references=(SHIFT,))
+@check("dropout.before_batchnorm", cost="probe", explains=("loss.not_learning", "lr.too_high"), references=(SHIFT,))
 def before_batchnorm(one_step: OneStep, dropout_layers: tuple[DropoutLayer, ...], *, most: float = 0.5) -> Verdicts:
     """Dropout before BatchNorm shifts the variance between training and evaluation.
 
