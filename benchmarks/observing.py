@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from trainingdoctor.observe.cuda import on_cpu
-from trainingdoctor.observe.hooks import observed
-from trainingdoctor.observe.recorder import Recorder
+from trainingdoctor.observing.cuda import on_cpu
+from trainingdoctor.observing.hooks import observed
+from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.reference.resnet import resnet20
 
 ROUNDS, STEPS, BATCH = 10, 8, 64

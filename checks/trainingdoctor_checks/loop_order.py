@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
-    from trainingdoctor.observe.trace import LoopTrace
+    from trainingdoctor.observing.trace import LoopTrace
 
 ORDER = "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trainingdoctor.check import Check, Cost, Verdicts, check
-from trainingdoctor.errors import Unavailable, UserCodeError, UserError
+from trainingdoctor.errors import TrainingUnwell, Unavailable, UserCodeError, UserError
 from trainingdoctor.evidence import Evidence, evidence
 from trainingdoctor.finding import Finding, Note, Severity, critical, info, warning
 from trainingdoctor.training import Training
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.one_step import OneStep
     from trainingdoctor.measure.restore import restored
     from trainingdoctor.measure.schedule import ScheduleTrace
+    from trainingdoctor.observing.inside import observe
     from trainingdoctor.report import Report
     from trainingdoctor.runner import diagnose
 
@@ -41,6 +42,7 @@ __all__ = [
     "ScheduleTrace",
     "Severity",
     "Training",
+    "TrainingUnwell",
     "Unavailable",
     "UserCodeError",
     "UserError",
@@ -53,6 +55,7 @@ __all__ = [
     "evidence",
     "info",
     "lr_range_test",
+    "observe",
     "one_step",
     "restored",
     "schedule_trace",
@@ -69,6 +72,7 @@ _LAZY = {
     "augmentation_pairs": "functions.augmentation",
     "diagnose": "runner",
     "lr_range_test": "functions.lr_range",
+    "observe": "observing.inside",
     "one_step": "functions.one_step",
     "restored": "measure.restore",
     "schedule_trace": "functions.schedule",

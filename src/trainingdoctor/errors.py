@@ -1,10 +1,19 @@
 """The errors that are not bugs: each is one sentence that says what is wrong, where, and what to do."""
 
 from enum import StrEnum
+from typing import Any
 
 
 class UserError(Exception):
     """Wrong usage, or a config that cannot be loaded. The command line prints it and exits with 2."""
+
+
+class TrainingUnwell(Exception):
+    """Raised into an observed loop that is to be stopped on findings. report: the whole diagnosis."""
+
+    def __init__(self, told: str, report: Any) -> None:
+        super().__init__(told)
+        self.report = report
 
 
 class Reason(StrEnum):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from trainingdoctor.measure.pretraining import Pretraining
-from trainingdoctor.observe.trace import (
+from trainingdoctor.observing.trace import (
     ClipSeen,
     LoaderSeen,
     LoopTrace,

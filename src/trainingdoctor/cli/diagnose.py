@@ -111,7 +111,7 @@ def _is_script(path: Path, kind: str, arguments: list[str] | None) -> bool:
 
 
 def _observe(script: Path, watched: Watched, settings: Settings, device: str | None, seed: int) -> Report:
-    from trainingdoctor.observe.launch import observe_script
+    from trainingdoctor.observing.launch import observe_script
 
     with _progress() as (say, _):
         say(f"watching {script.name} train")

@@ -2,7 +2,7 @@
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.observe.trace import LoopTrace
+from trainingdoctor.observing.trace import LoopTrace
 
 
 @evidence()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from trainingdoctor.errors import UserError
-from trainingdoctor.observe.child import MARGIN, Answer, Order
+from trainingdoctor.observing.child import MARGIN, Answer, Order
 from trainingdoctor.report import Report
 from trainingdoctor.settings import Settings
 
@@ -73,7 +73,7 @@ def _run(order: Order, folder: Path) -> Answer:
     spec.write_bytes(pickle.dumps(order))
     with _terminal() as stdin:
         child = subprocess.Popen(
-            [sys.executable, "-c", "from trainingdoctor.observe.child import main; main()", str(spec)],
+            [sys.executable, "-c", "from trainingdoctor.observing.child import main; main()", str(spec)],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

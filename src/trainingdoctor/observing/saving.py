@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from types import FrameType
 
-from trainingdoctor.observe.places import around, is_users
+from trainingdoctor.observing.places import around, is_users
 
 
 def under_best(frame: FrameType | None) -> bool:

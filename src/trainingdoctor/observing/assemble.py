@@ -12,10 +12,10 @@ from torch.utils.data import Dataset, Subset
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
-from trainingdoctor.observe.by_hand import rate_written_at
-from trainingdoctor.observe.calls import FORMS, Followed
-from trainingdoctor.observe.recorder import Recorder
-from trainingdoctor.observe.trace import LoaderSeen, LoopTrace
+from trainingdoctor.observing.by_hand import rate_written_at
+from trainingdoctor.observing.calls import FORMS, Followed
+from trainingdoctor.observing.recorder import Recorder
+from trainingdoctor.observing.trace import LoaderSeen, LoopTrace
 from trainingdoctor.training import Training
 
 # Layers that act otherwise in evaluation.

@@ -10,10 +10,10 @@ from torch.optim import Optimizer
 
 from trainingdoctor.measure.optimizers import parameter_groups
 from trainingdoctor.measure.restore import Snapshot
-from trainingdoctor.observe.trace import OptimizerSeen, StepSeen
+from trainingdoctor.observing.trace import OptimizerSeen, StepSeen
 
 if TYPE_CHECKING:
-    from trainingdoctor.observe.recorder import Recorder
+    from trainingdoctor.observing.recorder import Recorder
 
 # A few of the smallest tensors stand for all: copying whole nets would slow the loop down.
 PROBES = 3

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainingdoctor.measure.restore import Snapshot
 from trainingdoctor.measure.schedule import horizon
-from trainingdoctor.observe.trace import SchedulerSeen
+from trainingdoctor.observing.trace import SchedulerSeen
 
 
 class SchedulerWatch:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-from trainingdoctor.observe.places import around, is_users
+from trainingdoctor.observing.places import around, is_users
 
 MOST = 100_000
 

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainingdoctor.measure.batches import split_batch, tensors
-from trainingdoctor.observe.calls import CriterionCall, Samples
-from trainingdoctor.observe.epochs import planned_epochs
-from trainingdoctor.observe.limits import Clock, Enough, Limits
-from trainingdoctor.observe.passes import Pass, Watched
-from trainingdoctor.observe.places import users_frame, users_place
-from trainingdoctor.observe.ticks import Schedulers
-from trainingdoctor.observe.trace import ClipSeen
-from trainingdoctor.observe.watch import OptimizerWatch
+from trainingdoctor.observing.calls import CriterionCall, Samples
+from trainingdoctor.observing.epochs import planned_epochs
+from trainingdoctor.observing.limits import Clock, Enough, Limits
+from trainingdoctor.observing.passes import Pass, Watched
+from trainingdoctor.observing.places import users_frame, users_place
+from trainingdoctor.observing.ticks import Schedulers
+from trainingdoctor.observing.trace import ClipSeen
+from trainingdoctor.observing.watch import OptimizerWatch
 
 # A loss or an output of so many batches ago has no business any more.
 OLD = 3
@@ -41,6 +41,7 @@ class Recorder:
     """Everything that was seen, while it is being seen. The hooks call the methods named `on_...`.
 
     leave: takes the hooks away.  swallowed: called where the script catches the signal to stop, time and again.
+    stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
     def __init__(self, limits: Limits | None = None, stops: bool = True) -> None:
@@ -64,11 +65,12 @@ class Recorder:
         self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
         self.swallowed: Callable[[], object] = lambda: None
+        self.on_enough: Callable[[], object] = lambda: None
         self.backward_at = self.saves_best = ""
         self.criterion_value: float | None = None
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
-        self.scaled = self.cut = self.emptied = False
+        self.scaled = self.cut = self.emptied = self.full = self.closing = False
 
     # -- loaders
 
@@ -115,6 +117,9 @@ class Recorder:
 
     def _enough(self) -> None:
         if not self.stops:
+            if not self.full:
+                self.full = True
+                self.on_enough()
             return
         self.raised += 1
         if self.raised > SWALLOWED:
@@ -212,8 +217,8 @@ class Recorder:
             return
         self.sentinels.append((count, weakref.ref(sentinel)))
 
-    def before_step(self, optimizer: Optimizer) -> None:
-        """An optimizer is about to step."""
+    def before_step(self, optimizer: Optimizer, closure: bool = False) -> None:
+        """An optimizer is about to step. closure: the gradients are computed within, so that there is nothing to see yet."""
         if self.current is not None:
             self._begin_epoch(self.current)
         watch = next((w for w in self.optimizers if w.optimizer is optimizer), None)
@@ -222,17 +227,26 @@ class Recorder:
             self.optimizers.append(watch)
             self.schedulers.look(optimizer)
         self.schedulers.poll(within=self.current is not None and self.current.steps > 0)
-        watch.before_step(self, users_place(4))
+        self.closing = closure
+        if not closure:
+            watch.before_step(self, users_place(4))
 
     def after_step(self, optimizer: Optimizer) -> None:
         """It has stepped."""
         for watch in self.optimizers:
             if watch.optimizer is optimizer:
+                if self.closing:
+                    watch.before_step(self, users_place(4))
                 watch.after_step()
         if self.current is not None:
             self.current.steps += 1
-        elif sum(len(w.steps) for w in self.optimizers) >= 3 * self.limits.steps:
+        if (self.current is None or not self.stops) and self.steps >= 3 * self.limits.steps:
             self._enough()
+
+    @property
+    def steps(self) -> int:
+        """Of all optimizers, so far."""
+        return sum(len(w.steps) for w in self.optimizers)
 
     def on_clip(self, limit: float, norm: float) -> None:
         """Gradients were clipped by norm."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainingdoctor.observe.limits import Clock, Limits
-from trainingdoctor.observe.trace import PassSeen
+from trainingdoctor.observing.limits import Clock, Limits
+from trainingdoctor.observing.trace import PassSeen
 
 # Batches of a slow training to let go in later epochs, and in the first.
 LEAST = (4, 10)

@@ -16,10 +16,10 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader
 
-from trainingdoctor.observe.places import users_frame, users_place
-from trainingdoctor.observe.recorder import Recorder
-from trainingdoctor.observe.replacing import replaced
-from trainingdoctor.observe.saving import under_best
+from trainingdoctor.observing.places import users_frame, users_place
+from trainingdoctor.observing.recorder import Recorder
+from trainingdoctor.observing.replacing import replaced
+from trainingdoctor.observing.saving import under_best
 
 # Functions that a loop calls as its criterion.
 LOSSES = (
@@ -35,7 +35,7 @@ def observed(recorder: Recorder) -> Iterator[Recorder]:
     with ExitStack() as stack:
         calls = _watched_modules(stack, recorder)
         _watch_gradients(stack, recorder)
-        stack.callback(register_optimizer_step_pre_hook(lambda o, *_: recorder.before_step(o)).remove)
+        stack.callback(register_optimizer_step_pre_hook(functools.partial(_stepping, recorder)).remove)
         stack.callback(register_optimizer_step_post_hook(lambda o, *_: recorder.after_step(o)).remove)
         _wrap(stack, Optimizer, "__init__", functools.partial(_built, recorder))
         _wrap(stack, DataLoader, "__iter__", functools.partial(_iterated, calls))
@@ -90,6 +90,10 @@ def _watch_gradients(stack: ExitStack, recorder: Recorder) -> None:
         return result
 
     _wrap(stack, torch.autograd, "backward", backward)
+
+
+def _stepping(recorder: Recorder, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    recorder.before_step(optimizer, closure=callable(kwargs.get("closure", args[0] if args else None)))
 
 
 def _built(recorder: Recorder, original: Callable[..., Any], optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
-    from trainingdoctor.observe.script import Ran
+    from trainingdoctor.observing.script import Ran
     from trainingdoctor.report import Report
     from trainingdoctor.runner import Diagnosis
     from trainingdoctor.settings import Settings
@@ -90,12 +90,12 @@ def answered(order: Order, started: float) -> Answer:
     import torch
 
     from trainingdoctor.cli.enforce import enforced
-    from trainingdoctor.observe.assemble import assembled, rewound
-    from trainingdoctor.observe.cuda import on_cpu
-    from trainingdoctor.observe.limits import Limits
-    from trainingdoctor.observe.recorder import Recorder
-    from trainingdoctor.observe.scratch import redirected
-    from trainingdoctor.observe.script import Ran, run_script
+    from trainingdoctor.observing.assemble import assembled, rewound
+    from trainingdoctor.observing.cuda import on_cpu
+    from trainingdoctor.observing.limits import Limits
+    from trainingdoctor.observing.recorder import Recorder
+    from trainingdoctor.observing.scratch import redirected
+    from trainingdoctor.observing.script import Ran, run_script
 
     limit = order.settings.time_limit
     under_way: list[Diagnosis] = []

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from trainingdoctor.observe.replacing import replaced
+from trainingdoctor.observing.replacing import replaced
 
 # Writing there is what it is for.
 FREE = ("/dev/", "/proc/", "/sys/")

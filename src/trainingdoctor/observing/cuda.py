@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from trainingdoctor.observe.replacing import replaced
+from trainingdoctor.observing.replacing import replaced
 
 # Calls that only make sense on a GPU, and what they say without one.
 HARMLESS: dict[str, Callable[..., Any]] = {

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from trainingdoctor.errors import UserCodeError
 from trainingdoctor.measure.calling import user_line
-from trainingdoctor.observe.hooks import observed
-from trainingdoctor.observe.limits import Enough
-from trainingdoctor.observe.recorder import Recorder
+from trainingdoctor.observing.hooks import observed
+from trainingdoctor.observing.limits import Enough
+from trainingdoctor.observing.recorder import Recorder
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from trainingdoctor.observe.places import is_users
+from trainingdoctor.observing.places import is_users
 
 # Longer files are data, not training loops.
 LONGEST = 500_000
