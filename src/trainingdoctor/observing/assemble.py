@@ -15,6 +15,7 @@ from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.by_hand import rate_written_at
 from trainingdoctor.observing.calls import FORMS, Followed
 from trainingdoctor.observing.recorder import Recorder
+from trainingdoctor.observing.ticks import driven
 from trainingdoctor.observing.trace import LoaderSeen, LoopTrace
 from trainingdoctor.training import Training
 
@@ -47,7 +48,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
                 known[evidence] = batches
     if not recorder.schedulers.watched and (place := rate_written_at(script)):
         known["schedule_trace"] = Unavailable(f"the loop sets the learning rate by hand ({place})")
-    schedulers = [w.scheduler for w in recorder.schedulers.watched if w.scheduler.optimizer in latest]
+    schedulers = [w.scheduler for w in recorder.schedulers.watched if driven(w.scheduler) in latest]
     clip = recorder.clip()
     training = Training(
         model=Followed(model, between) if model is not None and between not in FORMS else model,

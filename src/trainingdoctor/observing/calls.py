@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.measure.batches import Batch, mapped, tensors
+from trainingdoctor.measure.batches import TARGET_KEYS, Batch, mapped, tensors
 
 # What scripts do to an output before the loss, tried in this order. The first few only change the form.
 BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
@@ -118,6 +118,8 @@ class Samples:
         if sum(b.size for b in kept) >= self.most or len(kept) >= 32:
             return
         args, kwargs = given
+        # A model that computes its own loss gets the targets, too.
+        kwargs = {k: v for k, v in kwargs.items() if k not in TARGET_KEYS}
         inputs = kwargs if kwargs and not args else args[0] if len(args) == 1 else tuple(args)
         kept.append(Batch(_copied(inputs), _copied(target)))
 

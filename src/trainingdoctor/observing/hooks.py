@@ -115,8 +115,8 @@ def _saved(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwarg
 
 def _lost(calls: _Calls, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     result = original(*args, **kwargs)
-    if calls.depth == 0:
-        calls.recorder.on_criterion(original, args, kwargs, result)
+    told = calls.recorder.on_criterion if calls.depth == 0 else calls.recorder.on_inner_loss
+    told(original, args, kwargs, result)
     return result
 
 

@@ -57,6 +57,10 @@ class Observer:
         """Stop watching; diagnose what was seen, unless that was done in between."""
         return self.report or self.examine()
 
+    def leave(self) -> None:
+        """Stop watching, without a diagnosis."""
+        self._hooks.close()
+
     def examine(self) -> Report:
         """Diagnose what was seen so far, and act on findings. The training goes on as if nothing had happened.
 
@@ -71,7 +75,9 @@ class Observer:
         with restored(list(recorder.models.values()), *parts):
             rewound(recorder)
             training, known = assembled(recorder, self._file)
-            self.report = report = diagnose(training, settings=self.settings, known=known)
+            report = diagnose(training, settings=self.settings, known=known)
+        # Only now: a model of Lightning reaches its trainer, and that us, so that we were restored as well.
+        self.report = report
         self._act(report)
         return report
 

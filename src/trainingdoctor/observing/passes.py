@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from trainingdoctor.measure.batches import tensors
 from trainingdoctor.observing.limits import Clock, Limits
 from trainingdoctor.observing.trace import PassSeen
 
 # Batches of a slow training to let go in later epochs, and in the first.
 LEAST = (4, 10)
 WITHOUT_STEP = 44
+# Batches that a loop may fetch before it uses one (Lightning and Accelerate: one).
+AHEAD = 3
 
 
 @dataclass(eq=False)
@@ -35,8 +39,14 @@ class Pass:
     epoch: int = 0
     planned: int = 0
     empty: bool = False
-    raw: Any = None
+    raws: deque[Any] = field(default_factory=lambda: deque(maxlen=AHEAD))
     known: str | None = None
+
+    def raw_of(self, inputs: Any) -> Any:
+        """The batch that these inputs come from: the last one, or one before where the loop fetches ahead."""
+        given = {t.data_ptr() for t in tensors(inputs)}
+        mine = (raw for raw in reversed(self.raws) if any(t.data_ptr() in given for t in tensors(raw)))
+        return next(mine, self.raws[-1] if self.raws else None)
 
     @property
     def kind(self) -> str:
@@ -101,5 +111,5 @@ class Watched:
             self._recorder.end_pass(self._pass)
             raise
         self._pass.batches += 1
-        self._pass.raw = raw
+        self._pass.raws.append(raw)
         return raw

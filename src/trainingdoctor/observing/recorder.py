@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median_high
 from typing import Any
 
@@ -60,6 +60,7 @@ class Recorder:
         self.samples = Samples()
         self.criterion: CriterionCall | None = None
         self.last_call: tuple[nn.Module, Any, Any] | None = None
+        self.inner: tuple[Callable[..., Any], Any, Any, Any] | None = None
         self.clips: list[tuple[float, float, bool, str]] = []
         self.sentinels: list[tuple[int, weakref.ref[Sentinel]]] = []
         self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
@@ -150,12 +151,24 @@ class Recorder:
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
                 self.amp = torch.get_autocast_dtype(device)
+        self._own_loss(output)
         now = self.current
         if now is not None and not torch.is_grad_enabled():
-            self.samples.keep("evaluation", id(model), (args, kwargs), _targets(now.raw))
+            self.samples.keep("evaluation", id(model), (args, kwargs), _targets(now.raw_of((args, kwargs))))
         first = next(tensors(output), None)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
+
+    def on_inner_loss(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
+        """A loss function ran inside of a model, which may give its result as its own loss."""
+        self.inner = (function, args, kwargs, result)
+
+    def _own_loss(self, output: Any) -> None:
+        """Models of Hugging Face compute their loss themselves."""
+        inner, self.inner = self.inner, None
+        own = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
+        if inner is not None and isinstance(own, Tensor) and own.requires_grad and torch.equal(own, inner[-1]):
+            self.on_criterion(*inner)
 
     def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran outside of any model."""

@@ -52,13 +52,19 @@ class Schedulers:
         inner = {id(s) for o in found for s in getattr(o, "_schedulers", ())}
         known = {id(w.scheduler) for w in self.watched}
         for scheduler in found:
-            mine = getattr(scheduler, "optimizer", None) is optimizer
-            if mine and id(scheduler) not in inner | known:
+            if driven(scheduler) is optimizer and id(scheduler) not in inner | known:
                 self.watched.append(SchedulerWatch(scheduler, fresh=not optimizer.state))
 
     def poll(self, within: bool) -> None:
         """Look at all of them."""
         self.ticks += max((w.poll(within) for w in self.watched), default=0)
+
+
+def driven(scheduler: Any) -> Any:
+    """The optimizer of a scheduler, out of the wrapper of Accelerate where there is one."""
+    optimizer = getattr(scheduler, "optimizer", None)
+    inner = getattr(optimizer, "optimizer", None)
+    return inner if isinstance(inner, Optimizer) else optimizer
 
 
 def _state(scheduler: Any) -> tuple[Any, ...]:
