@@ -37,6 +37,7 @@ AREAS = (
     "loop_order",
     "recipe",
     "accuracy",
+    "history",
     "environment",
     "environment_gpu",
     "environment_host",

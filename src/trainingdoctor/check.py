@@ -35,6 +35,7 @@ class Check:
     function: Callable[..., Verdicts]
     cost: Cost
     explains: tuple[str, ...]
+    explained_by: tuple[str, ...]
     references: tuple[str, ...]
     needs: tuple[str, ...]
     thresholds: Mapping[str, Threshold]
@@ -63,19 +64,20 @@ def check(
     *,
     cost: Cost | str = Cost.INSPECT,
     explains: tuple[str, ...] = (),
+    explained_by: tuple[str, ...] = (),
     references: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Verdicts]], Check]:
     """Make a check of a generator function.
 
     Positional parameters ask by name for a field of `Training` or an evidence; keyword-only parameters are
     thresholds. cost: the largest cost among what it asks for.  explains: codes (or `area.*`) of the symptoms this
-    cause brings about. Raises ValueError for a code that is not `area.fault` in lower case.
+    cause brings about.  explained_by: the same from the symptom's side. Raises ValueError for a code that is not `area.fault` in lower case.
     """
     if not CODE.fullmatch(code):
         raise ValueError(f"a check's code is `area.fault` in lower case, not {code!r}")
 
     def wrap(function: Callable[..., Verdicts]) -> Check:
         ask = asks(function)
-        return Check(code, function, Cost(cost), explains, references, ask.needs, ask.thresholds)
+        return Check(code, function, Cost(cost), explains, explained_by, references, ask.needs, ask.thresholds)
 
     return wrap

@@ -36,6 +36,7 @@ class Finding:
     confidence: float = 0.9
     code: str = ""
     explains: tuple[str, ...] = ()
+    explained_by: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
 
 

@@ -56,6 +56,7 @@ MEASURE_MODULES = (
     "known_data",
     "recipe_gap",
     "expectation",
+    "history",
     "class_weights",
     "warmup",
     "precision",

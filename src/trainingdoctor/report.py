@@ -111,15 +111,17 @@ def roots(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _explains(cause: Finding, symptom: Finding, standing: list[Finding], position: int) -> bool:
-    if cause.code == symptom.code or not explains(cause, symptom.code):
+    if cause.code == symptom.code or not explains(cause, symptom):
         return False
     # Where two name each other, the worse one is the cause.
-    return not (explains(symptom, cause.code) and standing.index(cause) > position)
+    return not (explains(symptom, cause) and standing.index(cause) > position)
 
 
-def explains(cause: Finding, code: str) -> bool:
-    """Whether the finding declares `code` as one of its symptoms; declarations may be patterns such as `init.*`."""
-    return any(fnmatch(code, pattern) for pattern in cause.explains)
+def explains(cause: Finding, symptom: Finding) -> bool:
+    """Whether one of the two declares the other so; declarations may be patterns such as `init.*`."""
+    return any(fnmatch(symptom.code, pattern) for pattern in cause.explains) or any(
+        fnmatch(cause.code, pattern) for pattern in symptom.explained_by
+    )
 
 
 def _badness(finding: Finding) -> tuple[int, float, str]:
@@ -129,16 +131,16 @@ def _badness(finding: Finding) -> tuple[int, float, str]:
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Root causes first, each followed by what it explains; `explains` is narrowed to what was found."""
     all_findings = list(findings)
-    codes = {f.code for f in all_findings}
     standing = sorted((f for f in all_findings if f.severity is not Severity.INFO), key=_badness)
     infos = sorted((f for f in all_findings if f.severity is Severity.INFO), key=_badness)
     result: list[Finding] = []
     for root in roots(all_findings):
-        result += [
-            f for f in (root, *(s for s in standing if s is not root and explains(root, s.code))) if f not in result
-        ]
+        result += [f for f in (root, *(s for s in standing if s is not root and explains(root, s))) if f not in result]
     result += [f for f in (*standing, *infos) if f not in result]
-    return tuple(replace(f, explains=tuple(sorted(c for c in codes - {f.code} if explains(f, c)))) for f in result)
+    return tuple(
+        replace(f, explains=tuple(sorted({s.code for s in all_findings if s.code != f.code and explains(f, s)})))
+        for f in result
+    )
 
 
 def _finding_dict(finding: Finding) -> dict[str, Any]:

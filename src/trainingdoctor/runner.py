@@ -48,12 +48,13 @@ ADD = {
     "epochs": "epochs = <number of passes over train_loader>",
     "num_classes": "num_classes = ...",
     "grad_clip": "grad_clip = <the norm you clip gradients to>",
+    "history": "--history metrics.csv",
     "augment_on_device": "augment_on_device = <what you apply to a batch in training>",
 }
 
 
 # Most trainings do without, and are not examined the less for it.
-OFTEN_ABSENT = ("grad_clip", "augment_on_device")
+OFTEN_ABSENT = ("grad_clip", "augment_on_device", "history")
 
 
 def diagnose(
@@ -248,7 +249,13 @@ class Diagnosis:
 def told(check: Check, said: list[Finding | Note]) -> Result:
     """What a check said, as its result; findings carry its code, symptoms and references."""
     findings = tuple(
-        replace(f, code=check.code, explains=check.explains, references=f.references or check.references)
+        replace(
+            f,
+            code=check.code,
+            explains=check.explains,
+            explained_by=check.explained_by,
+            references=f.references or check.references,
+        )
         for f in said
         if isinstance(f, Finding)
     )

@@ -18,7 +18,7 @@ class Training:
     optimizer, scheduler: one, or a list of several.  scheduler_interval: "epoch" (default) or "step", how often
     `scheduler.step()` is called.  device: where the training is meant to run.  amp: True, or a torch.dtype.
     grad_clip: the norm that gradients are clipped to.  augment_on_device: applied to a batch of inputs in training.
-    target_accuracy: in percent.
+    target_accuracy: in percent.  history: the file of a finished run's metrics (CSV, trainer_state.json, TensorBoard).
     """
 
     model: nn.Module | None = None
@@ -35,6 +35,7 @@ class Training:
     amp: Any = None
     grad_clip: float | None = None
     augment_on_device: Callable[..., Any] | None = None
+    history: Any = None
     name: str = "training"
 
     @classmethod

@@ -29,9 +29,12 @@ GRACE = 3.0
 
 def diagnose(
     config: Annotated[
-        Path,
-        typer.Argument(help="A config that builds `model`, `train_loader`, ..., or a training script or notebook."),
-    ],
+        Path | None,
+        typer.Argument(
+            help="A config that builds `model`, `train_loader`, ..., or a training script or notebook.",
+            show_default=False,
+        ),
+    ] = None,
     arguments: Annotated[
         list[str] | None, typer.Argument(help="The script's own arguments, after --.", show_default=False)
     ] = None,
@@ -39,6 +42,10 @@ def diagnose(
     steps: Annotated[int, typer.Option(min=2, help="Training steps of a script to watch.")] = 50,
     keep: Annotated[
         Path | None, typer.Option(help="Folder for what the script writes.  [default: one that is deleted]")
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Metrics of a finished run: CSV, trainer_state.json, TensorBoard. Enough by itself, too."),
     ] = None,
     select: Annotated[
         list[str] | None, typer.Option(help="Run only these checks: a code or a prefix (lr, lr.too_high).")
@@ -78,15 +85,28 @@ def diagnose(
         raise UserError(f"--seed {seed}: give a number from 0 to 2**63 - 1")
     if output is not None:
         check_writable(output)
+    if config is None and history is None:
+        raise UserError("give a config or a script to diagnose, or --history FILE with the metrics of a finished run")
+    if history is not None:
+        from trainingdoctor.history.read import read_history
+
+        read_history(history)
+        history = history.resolve()
     registry = load_registry()
-    settings = _settings(config, registry, select, ignore, quick, time_limit, fail_on)
+    settings = _settings(config or Path("pyproject.toml"), registry, select, ignore, quick, time_limit, fail_on)
     delivery = Delivery(format, None if output is None else output.resolve(), verbose)
-    watched = Watched(tuple(arguments or ()), steps, keep) if _is_script(config, kind, arguments) else None
+    watched = (
+        Watched(tuple(arguments or ()), steps, keep)
+        if config is not None and _is_script(config, kind, arguments)
+        else None
+    )
     with reserved_stdout() as stdout:
-        if watched is not None:
-            report = _observe(config, watched, settings, device, seed)
+        if config is None:
+            report = _history_alone(history, settings, registry)
+        elif watched is not None:
+            report = _observe(config, watched, settings, device, seed, history)
         else:
-            report = _examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout)
+            report = _examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout, history)
         deliver(report, delivery, stdout)
     raise typer.Exit(exit_code(report, settings.fail_on))
 
@@ -110,7 +130,18 @@ def _is_script(path: Path, kind: str, arguments: list[str] | None) -> bool:
     return path.is_file() and (kind == "script" or (kind == "auto" and (bool(arguments) or is_script(path))))
 
 
-def _observe(script: Path, watched: Watched, settings: Settings, device: str | None, seed: int) -> Report:
+def _history_alone(history: Path | None, settings: Settings, registry: Registry) -> Report:
+    """Only what curves can tell: nothing else is there to be examined."""
+    from trainingdoctor.runner import diagnose as run
+    from trainingdoctor.training import Training
+
+    name = "the metrics" if history is None else history.name
+    return run(Training(history=history, name=name), settings=replace(settings, select=("history",)), registry=registry)
+
+
+def _observe(
+    script: Path, watched: Watched, settings: Settings, device: str | None, seed: int, history: Path | None
+) -> Report:
     from trainingdoctor.observing.launch import observe_script
 
     with _progress() as (say, _):
@@ -123,6 +154,7 @@ def _observe(script: Path, watched: Watched, settings: Settings, device: str | N
             seed=seed,
             device=device,
             keep=watched.keep,
+            history=history,
         )
 
 
@@ -159,6 +191,7 @@ def _examine(
     started: float,
     delivery: Delivery,
     stdout: TextIO,
+    history: Path | None,
 ) -> Report:
     from trainingdoctor.cli.enforce import enforced
     from trainingdoctor.cli.exits import USAGE, exit_code
@@ -180,6 +213,7 @@ def _examine(
 
         with in_folder_of(config):
             training = load_config(config, max(settings.time_limit - (time.perf_counter() - started), 1.0))
+            training = training if history is None else replace(training, history=history)
             return run(
                 training,
                 settings=settings,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from trainingdoctor.errors import UserError
+from trainingdoctor.history.curves import LearningCurves
 from trainingdoctor.training import Training
 
 Test = Callable[[Any], bool]
@@ -75,6 +77,7 @@ VALID: Mapping[str, Test] = {
     "amp": lambda v: isinstance(v, bool | torch.dtype),
     "grad_clip": is_number,
     "augment_on_device": callable,
+    "history": lambda v: isinstance(v, str | Path | LearningCurves),
     "name": lambda v: isinstance(v, str),
 }
 
@@ -93,6 +96,7 @@ WANTED: Mapping[str, str] = {
     "amp": "True, False or a torch.dtype",
     "grad_clip": "a number (the largest gradient norm)",
     "augment_on_device": "a callable",
+    "history": "the path of a metrics file",
     "name": "a string",
 }
 

@@ -29,7 +29,7 @@ MARGIN = 5.0
 class Order:
     """What to run and how. answer: the file to put the `Answer` into.  scratch: the folder for what the script writes.
 
-    cpu: let scripts that ask for CUDA run on the CPU.  source: code to run in place of the script's.
+    cpu: let scripts that ask for CUDA run on the CPU.  source: code to run in place of the script's.  history: metrics of a finished run.
     """
 
     script: Path
@@ -41,6 +41,7 @@ class Order:
     seed: int = 0
     cpu: bool = True
     source: str | None = None
+    history: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _diagnosed(
 
     settings = replace(order.settings, time_limit=max(order.settings.time_limit - MARGIN, 1.0))
     return diagnose(
-        training,
+        replace(training, history=order.history or training.history),
         settings=settings,
         seed=order.seed,
         started=started,

@@ -34,10 +34,11 @@ def observe_script(
     seed: int = 0,
     device: str | None = None,
     keep: Path | None = None,
+    history: Path | None = None,
 ) -> Report:
     """Run a training script in a child process, for about `steps` steps, and diagnose what was seen.
 
-    keep: the folder for what the script writes (default: one that is deleted).  The child and everything that it started
+    keep: the folder for what the script writes (default: one that is deleted).  history: metrics of a finished run.  The child and everything that it started
     are killed at the time limit. Raises UserError in one sentence where there is nothing to report.
     """
     with tempfile.TemporaryDirectory(prefix="trainingdoctor-") as folder:
@@ -53,6 +54,7 @@ def observe_script(
             seed=seed,
             cpu=device is None or not device.startswith("cuda"),
             source=_source(script),
+            history=history,
         )
         answer = _run(order, Path(folder))
     if answer.report is None:

@@ -32,7 +32,7 @@ def print_report(report: Report, console: Console, *, verbose: bool = False) -> 
     infos = [f for f in findings if f.severity is Severity.INFO]
     shown: set[str] = set()
     for root in leading:
-        symptoms = [s for s in findings if s not in (*leading, *infos) and explains(root, s.code)]
+        symptoms = [s for s in findings if s not in (*leading, *infos) and explains(root, s)]
         shown.update((root.code, *(s.code for s in symptoms)))
         _print_finding(console, root, symptoms)
     rest = [f for f in findings if f.code not in shown and f not in infos]

@@ -1,0 +1,1 @@
+"""The metrics of a finished run, as its training library wrote them."""
