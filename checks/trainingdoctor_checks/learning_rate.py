@@ -61,7 +61,7 @@ def too_high(
     t = rate_trials
     tenth = t.at(0.1)
     unpublished = _scaled(t) > published and not t.adaptive and t.user_batch_size >= least_batch
-    beyond = unpublished and architecture.batchnorms and architecture.is_deep_convolutional
+    beyond = unpublished and _is_classic(t, architecture)
     said = None if tenth is None else _compared(t, tenth, stuck if t.steps >= long else math.inf, learns, spike)
     if said is not None:
         say = critical if t.own.diverged else warning
@@ -155,7 +155,13 @@ def _numbers(trials: RateTrials) -> dict[str, Any]:
     references=("Smith 2017, Cyclical Learning Rates, arXiv:1506.01186, section 3.3",),
 )
 def too_low(
-    rate_trials: RateTrials, pretraining: Pretraining, *, share: float = 0.1, nothing: float = 0.03
+    rate_trials: RateTrials,
+    pretraining: Pretraining,
+    architecture: Architecture,
+    *,
+    share: float = 0.1,
+    nothing: float = 0.03,
+    published: float = 1e-4,
 ) -> Verdicts:
     """The learning rate is far below the useful range.
 
@@ -167,22 +173,32 @@ def too_low(
     first falls to it at any rate. At a rate a hundred times higher it is 10 times (warning) or 30 times (critical) what
     the user's rate makes in the same steps. Small nets under Adam at its default 1e-3 make a third to a half of what
     0.1 makes in 60 steps (fault bench: regression, multi_label), and are healthy. In fine-tuning a low rate is meant,
-    and a new head makes a hundred times more look better for some dozens of steps: info. (A ResNet-20 trained before,
+    and a new head makes a hundred times more look better for some dozens of steps: info. A ResNet-110 falls to the chance level
+    only, in so few steps, at any rate: there SGD under 1e-4 at batch 128 with momentum 0.9 warns, a thousandth of what
+    nets with BatchNorm are trained with from scratch. (A ResNet-20 trained before,
     with a new head and AdamW at 1e-5: 2.31 to 2.22 in 27 steps, to 1.59 at 1e-3.)
     Measured: no measurement yet.
     """
     t = rate_trials
-    higher = [x for x in t.trials if x.factor >= 100 and not x.diverged]
-    if t.own.diverged or not higher:
+    if t.own.diverged:
         return
-    best = min(higher, key=lambda x: x.end)
+    higher = [x for x in t.trials if x.factor >= 100 and not x.diverged]
+    best = min(higher, key=lambda x: x.end, default=t.own)
     made, possible = _progress(t.own, t), _progress(best, t)
     if possible > 0.05 * abs(t.initial) and made < share * possible:
         say = info if pretraining.done else critical if made < nothing * possible else warning
         yield say(
             f"{len(best.losses)} steps at the peak rate {t.peak:g} take the loss from {t.initial:.3g} to {t.own.end:.3g}; at {t.peak * best.factor:.2g} they take it to {best.end:.3g}.",
             f"lr={t.peak * best.factor:.2g}",
-            where="optimizer.param_groups[0].lr",
+            where=PLACE,
+            **_numbers(t),
+        )
+    elif _scaled(t) < published and _is_classic(t, architecture) and not pretraining.done:
+        yield warning(
+            f"The peak rate {t.peak:g} with momentum {t.momentum:g} at batch {t.user_batch_size} is the classic 0.1 at 128 divided by {0.1 / _scaled(t):,.0f}.",
+            "lr=0.1 at batch 128, in proportion to the batch",
+            where=PLACE,
+            confidence=0.7,
             **_numbers(t),
         )
 
@@ -191,6 +207,11 @@ def _progress(trial: Trial, trials: RateTrials) -> float:
     from trainingdoctor.measure.rate_search import gained
 
     return gained(trial, trials.initial, trials.chance)
+
+
+def _is_classic(t: RateTrials, architecture: Architecture) -> bool:
+    """Convolutions with BatchNorm under SGD: what the published rates were found for."""
+    return bool(not t.adaptive and architecture.batchnorms and architecture.is_deep_convolutional)
 
 
 @check(

@@ -90,7 +90,7 @@ def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0, usua
             f"{in_epochs:.2g} epochs: they forget the data before they have seen it.",
             f"weight_decay={better:.1g} (forgets over about 5 epochs)",
             where=d.place,
-            confidence=0.92 if own else 0.8,
+            confidence=0.92 if own else 0.65,
             forgets_in_epochs=in_epochs,
         )
     else:

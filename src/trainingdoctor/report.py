@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatch
 from typing import Any
 
 from trainingdoctor.check import Cost
+from trainingdoctor.costs import measured_costs
 from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Note, Severity
 
@@ -154,6 +155,7 @@ def _finding_dict(finding: Finding) -> dict[str, Any]:
         "evidence": plain(finding.evidence),
         "explains": list(finding.explains),
         "references": list(finding.references),
+        "measured_cost": asdict(cost) if (cost := measured_costs().get(finding.code)) is not None else None,
     }
 
 

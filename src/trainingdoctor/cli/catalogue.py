@@ -49,6 +49,18 @@ def _markdown(known: list[Check]) -> str:
     )
 
 
+def _manual(check: Check) -> str:
+    """The docstring, with the cost where one was measured."""
+    from trainingdoctor.costs import measured_costs
+
+    cost = measured_costs().get(check.code)
+    if cost is None:
+        return check.manual
+    return check.manual.replace("Measured: no measurement yet.", f"Measured: {cost}.") + (
+        "" if "Measured: no measurement yet." in check.manual else f"\nMeasured cost: {cost}."
+    )
+
+
 def explain(code: Annotated[str, typer.Argument(help="A code such as lr.too_high, or an area such as lr.")]) -> None:
     """Print the manual of a check."""
     from rich.console import Console
@@ -65,7 +77,7 @@ def explain(code: Annotated[str, typer.Argument(help="A code such as lr.too_high
     console = Console()
     for check in found:
         console.print(Text(f"{check.code}  ({check.cost.value})", "bold"))
-        console.print(Text(check.manual))
+        console.print(Text(_manual(check)))
         settings = [f"{name} = {t.default!r}" for name, t in check.thresholds.items()]
         if settings:
             console.print(Text(f'\n[tool.trainingdoctor.checks."{check.code}"]\n' + "\n".join(settings), "green"))

@@ -1,6 +1,7 @@
 """Real batches of the user's loaders, and how a batch goes through the user's model and criterion."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -253,14 +254,20 @@ def prediction(output: Any) -> Tensor:
 def loss_of(criterion: Callable[..., Any], output: Any, batch: Batch) -> Tensor:
     """The criterion on an output: PyTorch's losses get the prediction tensor, a user's function the raw output.
 
-    Raises UserCodeError when the criterion raises.
+    Raises UserCodeError when the criterion raises; NaN where it does so because the output is not finite, as
+    binary_cross_entropy does: it is the output that went wrong.
     """
     raw_is_tensor = isinstance(output, Tensor)
     targets = moved(batch.targets, next(tensors(output), torch.zeros(())).device)
     if not raw_is_tensor and _tensor_only(criterion):
         output = prediction(output)
-    with user_code("the criterion"):
-        loss = criterion(output) if targets is None else criterion(output, targets)
+    try:
+        with user_code("the criterion"):
+            loss = criterion(output) if targets is None else criterion(output, targets)
+    except UserCodeError:
+        if all(bool(t.isfinite().all()) for t in tensors(output)):
+            raise
+        return sum((t.sum() for t in tensors(output) if t.is_floating_point()), torch.zeros(())) * math.nan
     if not isinstance(loss, Tensor):
         raise Unavailable(f"the criterion returns a {type(loss).__name__}, not a tensor")
     return loss

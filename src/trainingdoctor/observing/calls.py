@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trainingdoctor.measure.batches import TARGET_KEYS, Batch, mapped, tensors
 
-# What scripts do to an output before the loss, tried in this order. The first few only change the form.
+# What scripts do to an output before the loss, tried in this order. Those in FORMS are the criterion's matter, the others the model's.
 BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("", lambda t: t),
     ("squeeze", lambda t: t.squeeze()),
@@ -24,7 +24,7 @@ BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("tanh", lambda t: t.tanh()),
     ("relu", lambda t: t.relu()),
 )
-FORMS = ("", "squeeze", "flatten", "float", "rows")
+FORMS = ("", "float", "rows")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from trainingdoctor.costs import measured_costs
 from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Severity
 from trainingdoctor.report import Outcome, Report, Result, Verdict, explains, roots
@@ -106,6 +107,8 @@ def _print_finding(console: Console, finding: Finding, symptoms: Sequence[Findin
     if finding.where:
         _indented(console, Text("at " + ", ".join(finding.where[:4]) + _more(finding.where, 4), "dim"))
     _print_remedy(console, finding.remedy)
+    if (cost := measured_costs().get(finding.code)) is not None and finding.severity is not Severity.INFO:
+        _indented(console, Text(f"measured elsewhere: {cost}", "dim"))
     for symptom in symptoms:
         _item(console, "↳", f"explains {symptom.code}: {symptom.message}", "")
 

@@ -1,0 +1,38 @@
+"""What a fault cost the reference where it was measured: accuracy_cost.json, made by `python benchmarks/anatomy/ship.py`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class MeasuredCost:
+    """points: of test accuracy, in percent, against the healthy twin.  strength: how much of the fault.  n: seeds.
+
+    noise: standard deviation of the twin over its seeds.  conditions: model, epochs, data and device, in words.
+    """
+
+    code: str
+    strength: str
+    points: float
+    n: int
+    noise: float
+    conditions: str
+
+    def __str__(self) -> str:
+        seeds = "one seed" if self.n == 1 else f"{self.n} seeds"
+        lost = "nothing beyond noise" if self.points < 2 * self.noise else f"{self.points:.1f} points of test accuracy"
+        return (
+            f"{lost} on the reference ({self.strength}; {self.conditions}; {seeds}, twin's deviation {self.noise:.2g})"
+        )
+
+
+@cache
+def measured_costs() -> dict[str, MeasuredCost]:
+    """By code; where a code was measured at several strengths, the dearest one."""
+    rows = json.loads(files("trainingdoctor").joinpath("accuracy_cost.json").read_text())
+    costs = sorted((MeasuredCost(**row) for row in rows), key=lambda cost: cost.points)
+    return {cost.code: cost for cost in costs}

@@ -1,0 +1,19 @@
+"""The measured costs that ship with the package."""
+
+from trainingdoctor.costs import MeasuredCost, measured_costs
+from trainingdoctor.registry import load_registry
+
+
+def test_each_is_of_a_check_that_exists() -> None:
+    costs = measured_costs()
+    assert set(costs) <= set(load_registry().checks)
+    assert costs["schedule.never_decays"].points > 10 > costs["augmentation.missing"].points > 1
+
+
+def test_noise_is_not_told_as_a_cost() -> None:
+    assert str(MeasuredCost("a.b", "all", 0.3, 1, 0.3, "ResNet-20")).startswith(
+        "nothing beyond noise on the reference (all;"
+    )
+    assert str(MeasuredCost("a.b", "all", 7.25, 2, 0.3, "ResNet-20")).startswith(
+        "7.2 points of test accuracy on the reference"
+    )
