@@ -101,12 +101,16 @@ def diagnose(
         else None
     )
     with reserved_stdout() as stdout:
+        report: Report | None
         if config is None:
             report = _history_alone(history, settings, registry)
         elif watched is not None:
             report = _observe(config, watched, settings, device, seed, history)
         else:
             report = _examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout, history)
+        if report is None:
+            # Not the first of several processes: that one reports.
+            raise typer.Exit
         deliver(report, delivery, stdout)
     raise typer.Exit(exit_code(report, settings.fail_on))
 
@@ -141,7 +145,7 @@ def _history_alone(history: Path | None, settings: Settings, registry: Registry)
 
 def _observe(
     script: Path, watched: Watched, settings: Settings, device: str | None, seed: int, history: Path | None
-) -> Report:
+) -> Report | None:
     from trainingdoctor.observing.launch import observe_script
 
     with _progress() as (say, _):

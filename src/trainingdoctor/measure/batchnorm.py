@@ -19,7 +19,7 @@ class BatchNormLayer:
     """One layer's settings. given_training: its mode in the config.  training: its mode after `model.train()`.
 
     updates: how often its running statistics were updated so far (0 for a fresh layer; at least 1 where they have moved,
-    as after loading a checkpoint that does not count).
+    as after loading a checkpoint that does not count).  synchronized: statistics over all processes (SyncBatchNorm).
     """
 
     name: str
@@ -32,6 +32,7 @@ class BatchNormLayer:
     given_training: bool
     training: bool
     updates: int
+    synchronized: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def _layer(name: str, module: _BatchNorm, given: bool) -> BatchNormLayer:
         given_training=given,
         training=module.training,
         updates=max(int(moved), 0 if tracked is None else int(tracked)),
+        synchronized=isinstance(module, nn.SyncBatchNorm),
     )
 
 

@@ -62,6 +62,8 @@ def overfit(
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise Unavailable("no parameter is trainable")
+    if (count := sum(p.numel() for p in model.parameters())) < batch.size:
+        raise Unavailable(f"{count} parameters cannot learn {batch.size} samples by heart")
     model.train()
     if any(p.dtype in HALVES for p in parameters):
         model.float()

@@ -14,6 +14,7 @@ from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.by_hand import rate_written_at
 from trainingdoctor.observing.calls import FORMS, Followed
+from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.ticks import driven
 from trainingdoctor.observing.trace import LoaderSeen, LoopTrace
@@ -44,7 +45,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     known: dict[str, Any] = {"loop_trace": traced(recorder)}
     if model is not None:
         for kind, evidence in (("training", "train_batches"), ("evaluation", "val_batches")):
-            if batches := recorder.samples.of(kind, id(model)):
+            if batches := recorder.samples.of(kind, _called(recorder, model)):
                 known[evidence] = batches
     if not recorder.schedulers.watched and (place := rate_written_at(script)):
         known["schedule_trace"] = Unavailable(f"the loop sets the learning rate by hand ({place})")
@@ -69,7 +70,12 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
 def main_model(recorder: Recorder) -> nn.Module | None:
     """The module that the loop called most often under gradients."""
     best = max(recorder.used, key=lambda i: recorder.used[i], default=None)
-    return None if best is None else recorder.models[best]
+    return None if best is None else unwrapped(recorder.models[best])
+
+
+def _called(recorder: Recorder, model: nn.Module) -> int:
+    """The identity of what the loop calls: the model, or its wrapper."""
+    return next((i for i, m in recorder.models.items() if m is not model and unwrapped(m) is model), id(model))
 
 
 def _latest(recorder: Recorder, model: nn.Module | None) -> list[Optimizer]:
@@ -111,6 +117,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         epochs=recorder.epochs or None,
         backward_at=recorder.backward_at,
         saves_best=recorder.saves_best,
+        distributed=recorder.ranks.seen(recorder.kinds),
     )
 
 

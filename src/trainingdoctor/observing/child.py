@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import sys
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,7 @@ def answered(order: Order, started: float) -> Answer:
     from trainingdoctor.observing.assemble import assembled, rewound
     from trainingdoctor.observing.cuda import on_cpu
     from trainingdoctor.observing.limits import Limits
+    from trainingdoctor.observing.ranks import alone, rank_and_world
     from trainingdoctor.observing.recorder import Recorder
     from trainingdoctor.observing.scratch import redirected
     from trainingdoctor.observing.script import Ran, run_script
@@ -106,13 +108,19 @@ def answered(order: Order, started: float) -> Answer:
         give(Answer(report, "" if report else f"{order.script.name} could not be stopped within {limit:g} s"), order)
         return 0
 
-    recorder = Recorder(Limits(steps=order.steps, total=min(60.0, limit / 3)))
+    rank, world = rank_and_world()
+    # Several processes must stop at the same step, or they wait for one another for ever.
+    timed = Limits(steps=order.steps, total=min(60.0, limit / 3))
+    recorder = Recorder(timed if world == 1 else replace(timed, seconds=math.inf, total=math.inf))
     with enforced(limit - MARGIN / 2, last_words), ExitStack() as around:
         folder = Path.cwd()
 
         def finished(ran: Ran) -> Answer:
             around.pop_all().close()
             os.chdir(folder)
+            alone()
+            if rank:
+                return Answer()
             if not recorder.models:
                 return Answer(_diagnosed(_built(order.script, ran), {}, ran, order, started, under_way))
             rewound(recorder)
@@ -135,8 +143,6 @@ def answered(order: Order, started: float) -> Answer:
 def _diagnosed(
     training: Training, known: dict[str, Any], ran: Ran, order: Order, started: float, under_way: list[Diagnosis]
 ) -> Report:
-    from dataclasses import replace
-
     from trainingdoctor.runner import diagnose
 
     settings = replace(order.settings, time_limit=max(order.settings.time_limit - MARGIN, 1.0))

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.modules import module as modules
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader
@@ -42,6 +43,7 @@ def observed(recorder: Recorder) -> Iterator[Recorder]:
         for name in LOSSES:
             _wrap(stack, functional, name, functools.partial(_lost, calls))
         _wrap(stack, torch, "save", functools.partial(_saved, recorder))
+        _wrap(stack, DistributedDataParallel, "__init__", functools.partial(_wrapped, recorder))
         _watch_clipping(stack, recorder)
         yield recorder
 
@@ -94,6 +96,11 @@ def _watch_gradients(stack: ExitStack, recorder: Recorder) -> None:
 
 def _stepping(recorder: Recorder, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     recorder.before_step(optimizer, closure=callable(kwargs.get("closure", args[0] if args else None)))
+
+
+def _wrapped(recorder: Recorder, original: Callable[..., Any], wrapper: Any, *args: Any, **kwargs: Any) -> Any:
+    original(wrapper, *args, **kwargs)
+    recorder.ranks.wrappers.append(wrapper)
 
 
 def _built(recorder: Recorder, original: Callable[..., Any], optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:

@@ -35,7 +35,7 @@ def observe_script(
     device: str | None = None,
     keep: Path | None = None,
     history: Path | None = None,
-) -> Report:
+) -> Report | None:
     """Run a training script in a child process, for about `steps` steps, and diagnose what was seen.
 
     keep: the folder for what the script writes (default: one that is deleted).  history: metrics of a finished run.  The child and everything that it started
@@ -57,7 +57,7 @@ def observe_script(
             history=history,
         )
         answer = _run(order, Path(folder))
-    if answer.report is None:
+    if answer.report is None and answer.error:
         raise UserError(answer.error)
     return answer.report
 

@@ -18,6 +18,7 @@ from trainingdoctor.observing.epochs import planned_epochs
 from trainingdoctor.observing.limits import Clock, Enough, Limits
 from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
+from trainingdoctor.observing.ranks import Ranks
 from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.trace import ClipSeen
 from trainingdoctor.observing.watch import OptimizerWatch
@@ -54,6 +55,7 @@ class Recorder:
         self.optimizers: list[OptimizerWatch] = []
         self.built: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
         self.schedulers = Schedulers()
+        self.ranks = Ranks()
         self.models: dict[int, nn.Module] = {}
         self.used: dict[int, int] = {}
         self.initial: dict[int, dict[str, Any]] = {}
@@ -88,6 +90,7 @@ class Recorder:
             # Now, not when it turns out to train: reading a frame's variables keeps what they hold alive, such as a loss.
             begun.planned = planned_epochs(users_frame(3)) or 0
         self.passes.append(begun)
+        self.ranks.on_pass(begun)
         self.sentinels.clear()
         return Watched(iterator, begun, self)
 
@@ -131,6 +134,7 @@ class Recorder:
 
     def on_forward(self, model: nn.Module) -> None:
         """A module with parameters that no other module called is about to run."""
+        self.ranks.on_forward(model, torch.is_grad_enabled())
         self.models.setdefault(id(model), model)
         if torch.is_grad_enabled() and id(model) not in self.initial and len(self.initial) < 4:
             self.initial[id(model)] = copy.deepcopy(model.state_dict())

@@ -104,6 +104,19 @@ class ClipSeen:
 
 
 @dataclass(frozen=True)
+class DistributedSeen:
+    """Several processes. world: how many.  wrapped: a DistributedDataParallel was built.  through, bypassed: training
+    forwards through it, and of its module past it.  sampler_epochs: for each training loader with a shuffling
+    DistributedSampler, the sampler's epoch at the start of each pass."""
+
+    world: int
+    wrapped: bool
+    through: int
+    bypassed: int
+    sampler_epochs: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class LoopTrace:
     """A training loop, observed for some dozens of steps.
 
@@ -125,6 +138,7 @@ class LoopTrace:
     epochs: int | None = None
     backward_at: str = ""
     saves_best: str = ""
+    distributed: DistributedSeen | None = None
 
     def of(self, kind: str) -> tuple[PassSeen, ...]:
         """The passes of one kind."""

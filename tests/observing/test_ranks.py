@@ -1,0 +1,81 @@
+"""Several processes under torchrun, watched: one report, and the faults that only they can have."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+SCRIPT = """
+import torch, torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel as DDP
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data.distributed import DistributedSampler
+dist.init_process_group("gloo")
+torch.manual_seed(0)
+x = torch.randn(1200, 8)
+y = (x.sum(1) > 0).long()
+sampler = DistributedSampler(TensorDataset(x[:1000], y[:1000]))
+train_loader = DataLoader(TensorDataset(x[:1000], y[:1000]), BATCH, sampler=sampler)
+test_loader = DataLoader(TensorDataset(x[1000:], y[1000:]), 50)
+net = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
+ddp = DDP(net)
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(ddp.parameters(), 0.05, momentum=0.9)
+scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 6)
+for epoch in range(6):
+    SET_EPOCH
+    ddp.train()
+    for a, b in train_loader:
+        optimizer.zero_grad()
+        loss = criterion(CALLED(a), b)
+        loss.backward()
+        optimizer.step()
+    ddp.eval()
+    with torch.no_grad():
+        right = sum((net(a).argmax(1) == b).sum().item() for a, b in test_loader)
+    scheduler.step()
+dist.destroy_process_group()
+"""
+
+
+def watched(folder: Path, **changes: str) -> tuple[int, dict[str, object]]:
+    source = SCRIPT
+    for name, value in {"SET_EPOCH": "sampler.set_epoch(epoch)", "CALLED": "ddp", "BATCH": "50", **changes}.items():
+        source = source.replace(name, value)
+    (folder / "train.py").write_text(source)
+    select = [word for code in ("loop", "distributed", "training", "schedule") for word in ("--select", code)]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    doctor = ["-m", "trainingdoctor", "diagnose", "train.py", "--quick", "--steps", "8", "--format", "json", *select]
+    result = subprocess.run(
+        [*torchrun, *doctor, "--output", "report.json", "--fail-on", "critical"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert (folder / "report.json").is_file(), result.stderr
+    return result.returncode, json.loads((folder / "report.json").read_text())
+
+
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo")
+@pytest.mark.parametrize(
+    ("changes", "roots"),
+    [
+        ({}, []),
+        ({"SET_EPOCH": "pass"}, ["distributed.sampler_epoch"]),
+        ({"CALLED": "ddp.module"}, ["distributed.bypassed"]),
+        ({"BATCH": "4"}, ["distributed.batchnorm"]),
+    ],
+)
+def test_two_processes(tmp_path: Path, changes: dict[str, str], roots: list[str]) -> None:
+    code, report = watched(tmp_path, **changes)
+    assert report["root_causes"] == roots
+    assert (code != 0) == (roots == ["distributed.bypassed"])
+    training = report["training"]
+    assert isinstance(training, dict)
+    assert training["model"]["class"] == "Sequential"
