@@ -75,6 +75,7 @@ def bypassed(loop_trace: LoopTrace) -> Verdicts:
 
 @check(
     "distributed.batchnorm",
+    cost="probe",
     explains=("batchnorm.small_batch",),
     references=("Wu & He 2018, Group Normalization, arXiv:1803.08494, figure 1",),
 )
@@ -104,6 +105,7 @@ def batchnorm(
 
 @check(
     "distributed.lr",
+    cost="probe",
     references=("Goyal et al. 2017, arXiv:1706.02677, section 2.1 (linear scaling)",),
 )
 def rate(

@@ -34,6 +34,10 @@ def _targets(raw: Any) -> Any:
     return None if raw is None else split_batch(raw).targets
 
 
+# Steps without a new batch from a loader, from which on the loop is one without loaders.
+LEAST_IDLE = 10
+
+
 class Sentinel:
     """Put into a graph's node; alive as long as the node is."""
 
@@ -65,7 +69,7 @@ class Recorder:
         self.inner: tuple[Callable[..., Any], Any, Any, Any] | None = None
         self.clips: list[tuple[float, float, bool, str]] = []
         self.sentinels: list[tuple[int, weakref.ref[Sentinel]]] = []
-        self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
+        self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
         self.swallowed: Callable[[], object] = lambda: None
         self.on_enough: Callable[[], object] = lambda: None
@@ -96,7 +100,7 @@ class Recorder:
 
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""
-        self.current = asking
+        self.current, self.idle = asking, 0
         if self.clock.seconds > self.limits.total and self.optimizers:
             self._enough()
         over = self.stops and asking.over(self.limits)
@@ -257,7 +261,9 @@ class Recorder:
                 watch.after_step()
         if self.current is not None:
             self.current.steps += 1
-        if (self.current is None or not self.stops) and self.steps >= 3 * self.limits.steps:
+        self.idle += 1
+        late = self.stops and self.idle >= LEAST_IDLE and self.clock.seconds > self.limits.total
+        if late or (self.idle if self.stops else self.steps) >= 3 * self.limits.steps:
             self._enough()
 
     @property
