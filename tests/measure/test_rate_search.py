@@ -71,3 +71,14 @@ def test_chance_counts_class_weights() -> None:
     assert chance_loss(batches) == pytest.approx(0.325, abs=1e-3)
     assert chance_loss(batches, weighted) == pytest.approx(math.log(2), abs=1e-3)
     assert float(weighted(torch.zeros(100, 2), targets)) == pytest.approx(math.log(2), abs=1e-3)
+
+
+def test_no_further_rate_is_tried_when_it_is_late() -> None:
+    tried: list[tuple[float, int]] = []
+
+    def trial(factor: float, times: int) -> Trial:
+        tried.append((factor, times))
+        return Trial(factor, factor, (2.3, 2.3, 2.3), False)
+
+    explored(trial, 2.3, 2.3, lambda: True)
+    assert tried == [(1.0, 1), (0.1, 1)]

@@ -37,10 +37,16 @@ class Trial:
         return math.inf if self.diverged else max(self.losses)
 
 
-def explored(trial: Callable[[float, int], Trial], initial: float, chance: float | None) -> tuple[Trial, ...]:
+def explored(
+    trial: Callable[[float, int], Trial],
+    initial: float,
+    chance: float | None,
+    late: Callable[[], bool] = lambda: False,
+) -> tuple[Trial, ...]:
     """The user's rate, a tenth of it (a hundredth if that does badly too), and higher ones while they do better.
 
-    `trial(factor, times)` trains `times` times the usual number of steps.
+    `trial(factor, times)` trains `times` times the usual number of steps.  late: whether no more than these two trials
+    fit, which leaves the others out.
 
     A rate that learns well from the start needs no comparison, which halves the cost of a healthy diagnosis. Where the
     user's rate does badly it gets a second try, twice as long and with the batches in another order, and the better one
@@ -51,22 +57,27 @@ def explored(trial: Callable[[float, int], Trial], initial: float, chance: float
         return (own,)
     tenth = trial(0.1, 1)
     bad = own.worst > 2 * abs(initial) or (chance is not None and own.end > 0.9 * chance)
-    if not own.diverged and bad and tenth.end < own.end:
+    if not own.diverged and bad and tenth.end < own.end and not late():
         own = _better(own, trial(1.0, 2))
     lower = [tenth]
-    if tenth.diverged or (bad and chance is not None and tenth.end > LEARNS_WELL * chance):
+    if (tenth.diverged or (bad and chance is not None and tenth.end > LEARNS_WELL * chance)) and not late():
         lower.append(trial(0.01, 1))
-    return (own, *lower, *_higher(trial, tenth, own, initial, chance))
+    return (own, *lower, *_higher(trial, tenth, own, initial, chance, late))
 
 
 def _higher(
-    trial: Callable[[float, int], Trial], tenth: Trial, own: Trial, initial: float, chance: float | None
+    trial: Callable[[float, int], Trial],
+    tenth: Trial,
+    own: Trial,
+    initial: float,
+    chance: float | None,
+    late: Callable[[], bool],
 ) -> list[Trial]:
     """Trials at 10, 100, ... times the rate while they do no worse; beyond 1000 only while nothing is learned at all."""
     before, last, done = tenth, own, list[Trial]()
     for factor in (10.0, 100.0, 1000.0, 1e4, 1e5):
         nothing = gained(last, initial, chance) < LITTLE * abs(initial)
-        if last.diverged or before.end < 0.98 * last.end or (factor > 1000 and not nothing):
+        if late() or last.diverged or before.end < 0.98 * last.end or (factor > 1000 and not nothing):
             break
         before, last = last, trial(factor, 1)
         done.append(last)

@@ -75,8 +75,10 @@ def rate_trials(
 ) -> RateTrials:
     """Train from the initial state at the user's peak rate, at lower rates if it does badly, at higher ones if not.
 
-    `seconds` is shared by the trials: the number of steps follows from a timed step.
+    `seconds` is shared by the trials: the number of steps follows from a timed step. After twice that, as for a deep net on
+    a busy machine, no further rate is tried.
     """
+    started = time.perf_counter()
     groups = parameter_groups
     leading = groups[schedule_trace.group if schedule_trace else 0].lr
     peak = schedule_trace.peak if schedule_trace and schedule_trace.peak > 0 else leading
@@ -96,7 +98,10 @@ def rate_trials(
     steps = int(max(LEAST_STEPS, min(most_steps, seconds / 3 / max(per_step, 1e-4))))
     warm = bool(schedule_trace and schedule_trace.initial < 0.5 * peak)
     trials = explored(
-        lambda f, times: run.trial(f, steps * times, warm, initial, scaling * peak, times > 1), initial, chance
+        lambda f, times: run.trial(f, steps * times, warm, initial, scaling * peak, times > 1),
+        initial,
+        chance,
+        lambda: time.perf_counter() - started > 2 * seconds,
     )
     if 6 * most_steps * per_step < seconds:
         trials = prolonged(
