@@ -137,7 +137,12 @@ def relu_on_logits(outputs: Outputs, criterion_kind: CriterionKind, flow: Flow, 
         )
 
 
-@check("model.saturated_activation", cost="probe", explains=("init.gradient_flow", *LEARNS_BADLY), references=(GLOROT,))
+@check(
+    "model.saturated_activation",
+    cost="probe",
+    explains=("init.gradient_flow", "model.ignores_input", *LEARNS_BADLY),
+    references=(GLOROT,),
+)
 def saturated_activation(flow: Flow, *, deepest: int = 5, hint: int = 4, flat: float = 0.5) -> Verdicts:
     """Hidden activations that are flat: sigmoids in a deep net, softmax between layers, saturated tanh.
 

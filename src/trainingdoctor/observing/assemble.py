@@ -50,7 +50,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     if not recorder.schedulers.watched and (place := rate_written_at(script)):
         known["schedule_trace"] = Unavailable(f"the loop sets the learning rate by hand ({place})")
     schedulers = [w.scheduler for w in recorder.schedulers.watched if driven(w.scheduler) in latest]
-    clip = recorder.clip()
+    clip = recorder.clipping.seen()
     training = Training(
         model=Followed(model, between) if model is not None and between not in FORMS else model,
         train_loader=_loader(recorder, "training"),
@@ -103,7 +103,7 @@ def traced(recorder: Recorder) -> LoopTrace:
     sets: list[frozenset[int]] = []
     datasets: list[Any] = []
     model = main_model(recorder)
-    clip = recorder.clip()
+    clip = recorder.clipping.seen()
     return LoopTrace(
         steps=tuple(s for w in recorder.optimizers for s in w.steps),
         passes=tuple(p.seen() for p in recorder.passes if p.batches),

@@ -130,15 +130,15 @@ def _lost(calls: _Calls, original: Callable[..., Any], *args: Any, **kwargs: Any
 def _watch_clipping(stack: ExitStack, recorder: Recorder) -> None:
     def clipped(original: Callable[..., Any], parameters: Any, max_norm: Any, *args: Any, **kwargs: Any) -> Any:
         norm = original(parameters, max_norm, *args, **kwargs)
-        recorder.on_clip(float(max_norm), float(norm))
+        recorder.clipping.on_clip(float(max_norm), float(norm), users_place(3))
         return norm
 
     def scale(original: Callable[..., Any], scaler: Any, outputs: Any) -> Any:
-        recorder.scaled = bool(scaler.is_enabled())
+        recorder.clipping.scaled = bool(scaler.is_enabled())
         return original(scaler, outputs)
 
     def unscale(original: Callable[..., Any], scaler: Any, *args: Any) -> Any:
-        recorder.scaled = False
+        recorder.clipping.scaled = False
         return original(scaler, *args)
 
     for owner in (nn.utils, nn.utils.clip_grad):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Callable, Mapping
-from statistics import median_high
 from typing import Any
 
 import torch
@@ -14,17 +13,16 @@ from torch.optim import Optimizer
 
 from trainingdoctor.measure.batches import split_batch, tensors
 from trainingdoctor.observing.calls import CriterionCall, Samples
+from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import planned_epochs
+from trainingdoctor.observing.graphs import Graphs
 from trainingdoctor.observing.limits import Clock, Enough, Limits
 from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.ranks import Ranks
 from trainingdoctor.observing.ticks import Schedulers
-from trainingdoctor.observing.trace import ClipSeen
 from trainingdoctor.observing.watch import OptimizerWatch
 
-# A loss or an output of so many batches ago has no business any more.
-OLD = 3
 # A script that catches `Enough` so often catches everything, and goes on for ever.
 SWALLOWED = 10
 
@@ -36,10 +34,6 @@ def _targets(raw: Any) -> Any:
 
 # Steps without a new batch from a loader, from which on the loop is one without loaders.
 LEAST_IDLE = 10
-
-
-class Sentinel:
-    """Put into a graph's node; alive as long as the node is."""
 
 
 class Recorder:
@@ -67,8 +61,7 @@ class Recorder:
         self.criterion: CriterionCall | None = None
         self.last_call: tuple[nn.Module, Any, Any] | None = None
         self.inner: tuple[Callable[..., Any], Any, Any, Any] | None = None
-        self.clips: list[tuple[float, float, bool, str]] = []
-        self.sentinels: list[tuple[int, weakref.ref[Sentinel]]] = []
+        self.clipping, self.graphs = Clipping(), Graphs()
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
         self.swallowed: Callable[[], object] = lambda: None
@@ -77,7 +70,7 @@ class Recorder:
         self.criterion_value: float | None = None
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
-        self.scaled = self.cut = self.emptied = self.full = self.closing = False
+        self.cut = self.emptied = self.full = self.closing = False
 
     # -- loaders
 
@@ -95,7 +88,7 @@ class Recorder:
             begun.planned = planned_epochs(users_frame(3)) or 0
         self.passes.append(begun)
         self.ranks.on_pass(begun)
-        self.sentinels.clear()
+        self.graphs.forget()
         return Watched(iterator, begun, self)
 
     def next_batch(self, asking: Pass) -> bool:
@@ -222,21 +215,14 @@ class Recorder:
         self.epoch += 1
         now.epoch = self.epoch
         self.kinds[now.number] = "training"
-        self.sentinels.clear()
+        self.graphs.forget()
         self.epochs = self.epochs or now.planned
 
     def _keep_watch(self, tensor: Tensor) -> None:
-        """Notice graphs that outlive their batch: of how many earlier batches a loss, or an output, is still there."""
-        count = self.current.batches if self.current is not None else self.backwards
-        alive = {born for born, ref in self.sentinels if count - born >= OLD and ref() is not None}
-        if self.current is not None:
-            self.current.kept = max(self.current.kept, len(alive))
-        sentinel = Sentinel()
-        try:
-            tensor.grad_fn.metadata.setdefault("trainingdoctor", sentinel)  # type: ignore[union-attr]
-        except (AttributeError, TypeError):
-            return
-        self.sentinels.append((count, weakref.ref(sentinel)))
+        now = self.current
+        alive = self.graphs.watch(tensor, self.backwards if now is None else now.batches)
+        if now is not None:
+            now.kept = max(now.kept, alive)
 
     def before_step(self, optimizer: Optimizer, closure: bool = False) -> None:
         """An optimizer is about to step. closure: the gradients are computed within, so that there is nothing to see yet."""
@@ -270,15 +256,3 @@ class Recorder:
     def steps(self) -> int:
         """Of all optimizers, so far."""
         return sum(len(w.steps) for w in self.optimizers)
-
-    def on_clip(self, limit: float, norm: float) -> None:
-        """Gradients were clipped by norm."""
-        self.clips.append((limit, norm, self.scaled, users_place(4)))
-
-    def clip(self) -> ClipSeen | None:
-        """All clipping as one record; None where there was none."""
-        if not self.clips:
-            return None
-        norms = [norm for _, norm, _, _ in self.clips]
-        limit, _, scaled, where = self.clips[-1]
-        return ClipSeen(limit, median_high(norms), scaled, where)
