@@ -25,7 +25,7 @@ SCALING = ("Mul", "Div")
 
 
 @check("model.activation_missing", cost="probe", explains=LEARNS_BADLY)
-def activation_missing(flow: Flow, *, rounding: float = 1e-5) -> Verdicts:
+def activation_missing(flow: Flow, *, rounding: float = 1e-5, most: float = 0.75) -> Verdicts:
     """Layers follow each other without an activation between them.
 
     What it does: follows a sample through the model and looks at the steps between its layers; adds inputs up to see
@@ -35,8 +35,9 @@ def activation_missing(flow: Flow, *, rounding: float = 1e-5) -> Verdicts:
     Remedy: an activation after every hidden layer: nn.ReLU(), nn.GELU().
     Thresholds: warns when nothing but pooling and normalization bends the way through two or more layers (three with
     max-pooling or normalization) whose width does not limit the rank, and when at least two pairs of linear layers,
-    a quarter of all layers, widen to twice the width and come back without an activation (a transformer's MLP). Other pairs
-    are an info, and none where the middle is narrower than both ends (low rank, LoRA, MobileNetV2's bottlenecks),
+    a quarter of all layers, widen to twice the width and come back without an activation (a transformer's MLP); and when
+    at least three pairs of spatial convolutions make up three quarters of all layers (residual blocks without ReLUs). Other
+    pairs are an info, and none where the middle is narrower than both ends (low rank, LoRA, MobileNetV2's bottlenecks),
     grouped (depthwise separable), or used elsewhere as well.
     Measured: no measurement yet.
     """
@@ -44,6 +45,7 @@ def activation_missing(flow: Flow, *, rounding: float = 1e-5) -> Verdicts:
     chain = [w for w in flow.layers if w.always]
     pairs = _idle_pairs(flow)
     wide = [(a, b) for a, b in pairs if _widens(a, b)]
+    spatial = [(a, b) for a, b in pairs if a.kernel > 1 and b.kernel > 1]
     if affine and len(chain) >= 2 and not _limits_rank(chain):
         yield _without_activation(f"The model is an affine function of its input: its {len(chain)} layers do", chain)
     elif len(chain) >= 3 and set(flow.bends) <= set(NO_ACTIVATION) and not _limits_rank(chain):
@@ -58,6 +60,14 @@ def activation_missing(flow: Flow, *, rounding: float = 1e-5) -> Verdicts:
             f"nn.GELU() between {wide[0][0].name} and {wide[0][1].name}",
             where=tuple(b.name for _, b in wide),
             pairs=len(wide),
+        )
+    elif len(spatial) >= 3 and 2 * len(spatial) >= most * len(flow.layers):
+        yield warning(
+            f"{len(spatial)} pairs of convolutions, most of the {len(flow.layers)} layers, have no activation between them, such as "
+            f"{spatial[0][0].name} and {spatial[0][1].name}.",
+            f"nn.ReLU() between {spatial[0][0].name} and {spatial[0][1].name}",
+            where=tuple(b.name for _, b in spatial),
+            pairs=len(spatial),
         )
     elif pairs:
         yield info(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 GOYAL = "Goyal et al. 2017, arXiv:1706.02677, section 2.1 (linear scaling)"
 ADAMS = ("Adam", "AdamW", "NAdam", "RAdam")
+# From scratch, convolutions with BatchNorm, batches of 128. Published for Adam: 1e-4 to 1e-2; for Adagrad 1e-2 (torch's default).
+CEILINGS = {"Adam": 0.03, "RMSprop": 0.03}
+FLOORS = {"Adam": 2e-6, "RMSprop": 2e-6, "Adagrad": 1e-4}
 PLACE = "optimizer.param_groups[0].lr"
 SMITH = "Smith & Topin 2018, Super-Convergence, arXiv:1708.07120"
 
@@ -55,13 +58,15 @@ def too_high(
     a rate twice above every published recipe for BatchNorm nets (0.9 at batch 128 with momentum 0.9; super-convergence
     uses 0.4) warns too, except at batches under 32, where gradients are usually accumulated, which a config does not
     show. So does Adam beyond 0.03 where a lower rate ends 5 % lower (published: 1e-4 to 1e-2; a WideResNet-16-2 at 0.1
-    ends at 2.11 after 94 steps, at 0.001 at 1.71 after 47).
+    ends at 2.11 after 94 steps, at 0.001 at 1.71 after 47), and in deep nets with BatchNorm, where so few steps tell no rate
+    from another, without that; RMSprop there likewise, unless its epsilon is above 1e-5.
     Measured: no measurement on the reference run yet.
     """
     t = rate_trials
     tenth = t.at(0.1)
     unpublished = _scaled(t) > published and not t.adaptive and t.user_batch_size >= least_batch
     beyond = unpublished and _is_classic(t, architecture)
+    adaptive = t.adaptive and t.peak * (128 / t.user_batch_size) ** 0.5 > CEILINGS.get(_name(t), math.inf)
     said = None if tenth is None else _compared(t, tenth, stuck if t.steps >= long else math.inf, learns, spike)
     if said is not None:
         say = critical if t.own.diverged else warning
@@ -72,6 +77,14 @@ def too_high(
             f"The peak rate {t.peak:g} with momentum {t.momentum:g} at batch {t.user_batch_size} is {_scaled(t) / 0.1:.0f} times the classic 0.1 at 128, above every "
             "published recipe for such nets.",
             "lr=0.1 at batch 128, in proportion to the batch",
+            where=PLACE,
+            confidence=0.7,
+            **_numbers(t),
+        )
+    elif adaptive and _has_batchnorm(architecture) and not t.own.diverged:
+        yield warning(
+            f"{t.optimizer} at {t.peak:g}, batch {t.user_batch_size}, is beyond every published recipe for such nets (at most {CEILINGS[_name(t)]:g} at 128).",
+            "lr=1e-3",
             where=PLACE,
             confidence=0.7,
             **_numbers(t),
@@ -175,7 +188,7 @@ def too_low(
     0.1 makes in 60 steps (fault bench: regression, multi_label), and are healthy. In fine-tuning a low rate is meant,
     and a new head makes a hundred times more look better for some dozens of steps: info. A ResNet-110 falls to the chance level
     only, in so few steps, at any rate: there SGD under 3e-4 at batch 128 with momentum 0.9 warns, a 300th of what
-    nets with BatchNorm are trained with from scratch. (A ResNet-20 trained before,
+    nets with BatchNorm are trained with from scratch, and likewise Adam under 2e-6 and Adagrad under 1e-4. (A ResNet-20 trained before,
     with a new head and AdamW at 1e-5: 2.31 to 2.22 in 27 steps, to 1.59 at 1e-3.)
     Measured: no measurement yet.
     """
@@ -193,10 +206,10 @@ def too_low(
             where=PLACE,
             **_numbers(t),
         )
-    elif _scaled(t) < published and _is_classic(t, architecture) and not pretraining.done:
+    elif _unpublished(t, published) and _has_batchnorm(architecture) and not pretraining.done:
         yield warning(
-            f"The peak rate {t.peak:g} with momentum {t.momentum:g} at batch {t.user_batch_size} is the classic 0.1 at 128 divided by {0.1 / _scaled(t):,.0f}.",
-            "lr=0.1 at batch 128, in proportion to the batch",
+            f"The peak rate {t.peak:g} of {t.optimizer} at batch {t.user_batch_size} is far below every published recipe for training such nets from scratch.",
+            "lr=1e-3" if t.adaptive else "lr=0.1 at batch 128, in proportion to the batch",
             where=PLACE,
             confidence=0.7,
             **_numbers(t),
@@ -211,7 +224,23 @@ def _progress(trial: Trial, trials: RateTrials) -> float:
 
 def _is_classic(t: RateTrials, architecture: Architecture) -> bool:
     """Convolutions with BatchNorm under SGD: what the published rates were found for."""
-    return bool(not t.adaptive and architecture.batchnorms and architecture.is_deep_convolutional)
+    return not t.adaptive and _has_batchnorm(architecture)
+
+
+def _has_batchnorm(architecture: Architecture) -> bool:
+    return bool(architecture.batchnorms and architecture.is_deep_convolutional)
+
+
+def _unpublished(t: RateTrials, published: float) -> bool:
+    """Whether the rate is under the floor of its optimizer."""
+    return t.peak < FLOORS.get(_name(t), 0.0) if t.adaptive else _scaled(t) < published
+
+
+def _name(t: RateTrials) -> str:
+    """Adam for its whole family; "" for RMSprop with a large epsilon, which takes larger rates (MobileNet: 0.045)."""
+    if t.optimizer == "RMSprop" and (t.epsilon or 0.0) > 1e-5:
+        return ""
+    return "Adam" if t.optimizer in ADAMS else t.optimizer
 
 
 @check(

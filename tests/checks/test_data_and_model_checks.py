@@ -94,6 +94,10 @@ def vanishing() -> OneStep:
     return replace(step(), parameters=tuple(parameter(f"l{i}.weight", gradient=10.0 ** (i - 8)) for i in range(8)))
 
 
+def adaptive(optimizer: str, peak: float) -> RateTrials:
+    return replace(trials(2.5, 2.5), peak=peak, adaptive=True, momentum=0.0, optimizer=optimizer, epsilon=1e-8)
+
+
 def trials(
     own: float, tenth: float, *, worst: float = 3.0, peak: float = 0.1, diverged: bool = False, **higher: float
 ) -> RateTrials:
@@ -185,6 +189,9 @@ SICK = [
     (learning_rate.too_high, (trials(2.0, 1.95, peak=2.0), RESNET), "warning"),
     (learning_rate.too_low, (trials(2.5, 2.5, f10=2.4, f100=1.8), Pretraining(10, 0), RESNET), "critical"),
     (learning_rate.too_low, (replace(trials(2.5, 2.5), peak=1e-6), Pretraining(10, 0), RESNET), "warning"),
+    (learning_rate.too_low, (adaptive("Adagrad", 1e-5), Pretraining(10, 0), RESNET), "warning"),
+    (learning_rate.too_high, (adaptive("Adam", 0.1), RESNET), "warning"),
+    (learning_rate.too_high, (adaptive("RMSprop", 0.1), RESNET), "warning"),
     (learning_rate.update_ratio, (step(each={"update": 0.9}),), "info"),
     (learning.not_learning, (Overfit((2.3,) * 60, 0.1, 32, 1e-3, 2.3, False),), "critical"),
     (learning.nonfinite, (step(loss=float("nan")),), "critical"),
@@ -243,6 +250,9 @@ HEALTHY = [
     (initialization.logits_scale, (ReferenceInit(step(logits_std=6.0, loss=8.9), step(loss=4.9)),)),
     (learning_rate.too_high, (trials(1.8, 1.63), RESNET)),
     (learning_rate.too_low, (trials(1.8, 1.7, f10=2.0), Pretraining(10, 0), RESNET)),
+    (learning_rate.too_low, (adaptive("Adam", 1e-4), Pretraining(10, 0), RESNET)),
+    (learning_rate.too_high, (adaptive("AdamW", 0.01), RESNET)),
+    (learning_rate.too_high, (replace(adaptive("RMSprop", 0.045), epsilon=1e-3), RESNET)),
     (learning_rate.update_ratio, (step(),)),
     (learning.not_learning, (Overfit((2.3, 1.0, 0.4), 1.0, 32, 1e-3, 2.3, True),)),
     (learning.nonfinite, (step(),)),

@@ -46,6 +46,7 @@ class RateTrials:
     momentum: float
     adaptive: bool
     optimizer: str = ""
+    epsilon: float | None = None
 
     def at(self, factor: float) -> Trial | None:
         """The trial at that multiple of the user's rate."""
@@ -120,6 +121,7 @@ def rate_trials(
         momentum=momentum or 0.0,
         adaptive=adaptive,
         optimizer=groups[0].optimizer,
+        epsilon=groups[0].eps,
     )
 
 
