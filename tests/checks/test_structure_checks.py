@@ -46,6 +46,14 @@ def linear(name: str, inputs: int, outputs: int, **changes: Any) -> WeightLayer:
     return replace(WeightLayer(name, "linear", inputs, outputs, outputs), **changes)
 
 
+def residual(blocks: int) -> tuple[WeightLayer, ...]:
+    """Pairs of convolutions of 3 x 3 without an activation between them."""
+    pairs = (
+        (replace(conv(f"{i}.a"), kernel=9), replace(conv(f"{i}.b", after=f"{i}.a"), kernel=9)) for i in range(blocks)
+    )
+    return (*(layer for pair in pairs for layer in pair), HEAD)
+
+
 def plain(count: int, **changes: Any) -> Flow:
     """A plain net of `count` convolutions with ReLUs and BatchNorm."""
     each = changes.pop("each", {})
@@ -113,6 +121,7 @@ SICK = [
     (activations.activation_missing, (plain(4, bends={"MaxPool2DWithIndices": 2}),), "warning"),
     (activations.activation_missing, (transformer(activation=False),), "warning"),
     (activations.activation_missing, (replace(plain(4), layers=(conv("a"), conv("b", after="a"), HEAD)),), "info"),
+    (activations.activation_missing, (replace(plain(4), layers=residual(4)),), "warning"),
     (activations.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Relu",))), "warning"),
     (activations.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Hardtanh", "Div"))), "warning"),
     (activations.relu_on_logits, (OUTPUTS, CE, plain(4, tail=("Tanh",))), "warning"),
