@@ -72,7 +72,8 @@ def codes(found: dict[str, Any]) -> list[str]:
 
 
 def test_a_healthy_script_is_silent_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    found = report(tmp_path, HEAD + LOOP)
+    # Compiled in both ways: the original module is watched.
+    found = report(tmp_path, HEAD + "net.compile()\nnet = torch.compile(net)\n" + LOOP)
     assert codes(found) == []
     assert [p.name for p in tmp_path.iterdir()] == ["train.py"]
     assert found["training"]["epochs"] == 12

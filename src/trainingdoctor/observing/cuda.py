@@ -28,18 +28,24 @@ HARMLESS: dict[str, Callable[..., Any]] = {
 
 @contextmanager
 def on_cpu(wanted: bool = True) -> Iterator[None]:
-    """`.cuda()`, `.to("cuda")` and `device="cuda"` mean the CPU inside the block; nothing changes where there is a GPU."""
-    if not wanted or torch.cuda.is_available():
-        yield
-        return
+    """`.cuda()`, `.to("cuda")` and `device="cuda"` mean the CPU inside the block, where there is no GPU.
+
+    Nothing is compiled either way: what is compiled cannot be watched.
+    """
     with ExitStack() as stack:
-        stack.enter_context(_ToCpu())
-        for name, value in HARMLESS.items():
-            replaced(stack, torch.cuda, name, value)
-        replaced(stack, nn.Module, "cuda", lambda self, *_, **__: self)
-        replaced(stack, torch, "load", _loading(torch.load))
         replaced(stack, torch, "compile", _uncompiled)
+        replaced(stack, nn.Module, "compile", lambda self, *_, **__: None)
+        if wanted and not torch.cuda.is_available():
+            _without_cuda(stack)
         yield
+
+
+def _without_cuda(stack: ExitStack) -> None:
+    stack.enter_context(_ToCpu())
+    for name, value in HARMLESS.items():
+        replaced(stack, torch.cuda, name, value)
+    replaced(stack, nn.Module, "cuda", lambda self, *_, **__: self)
+    replaced(stack, torch, "load", _loading(torch.load))
 
 
 class _ToCpu(TorchFunctionMode):
