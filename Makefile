@@ -15,8 +15,9 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/trainingdoctor diagnose examples/resnet110_77.py || test $$? -eq 1
 
+# One thread for each of the processes that run beside one another.
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 # The third-party plug-in, installed into a folder of its own that is thrown away: $(VENV) stays as it is.
 plugin: $(READY)
