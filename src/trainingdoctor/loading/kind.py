@@ -3,6 +3,11 @@
 import ast
 from pathlib import Path
 
+# Methods that only a loop calls; a loop whose backward() was forgotten is a script all the same.
+LOOP = {"backward", "zero_grad"}
+# Libraries with a loop of their own, and what starts it.
+LIBRARIES = {"lightning", "pytorch_lightning", "transformers", "ignite", "fastai"}
+STARTS = {"fit", "train", "run", "fit_one_cycle"}
 # What a model is called in a config, in order of precedence.
 MODEL_NAMES = ("model", "net", "network", "classifier", "model_ft")
 
@@ -10,7 +15,8 @@ MODEL_NAMES = ("model", "net", "network", "classifier", "model_ft")
 def is_script(path: Path) -> bool:
     """Whether the file is to be run under observation.
 
-    A config has a model at module level (or a function `training`) and neither calls backward() nor has a main guard.
+    A config has a model at module level (or a function `training`) and has neither a loop (backward(), zero_grad(), a library's
+    fit()) nor a main guard.
     What cannot be read is left to the config's loader, which says why.
     """
     if path.suffix == ".ipynb":
@@ -20,7 +26,15 @@ def is_script(path: Path) -> bool:
     except (OSError, SyntaxError, ValueError):
         return False
     calls = {n.func.attr for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
-    return "backward" in calls or any(map(_is_guard, tree.body)) or not any(map(_builds, tree.body))
+    started = bool(calls & STARTS) and bool(_imported(tree) & LIBRARIES)
+    return bool(calls & LOOP) or started or any(map(_is_guard, tree.body)) or not any(map(_builds, tree.body))
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """The top-level names of the modules that a file imports."""
+    names = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+    names += [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module]
+    return {name.partition(".")[0] for name in names}
 
 
 def _is_guard(node: ast.stmt) -> bool:

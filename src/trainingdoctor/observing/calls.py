@@ -29,42 +29,55 @@ FORMS = ("", "float", "rows")
 
 @dataclass(frozen=True)
 class CriterionCall:
-    """One call. between: the name of what was done to the output, one of BETWEEN.  position: of the output among the arguments."""
+    """One call. between: the name of what was done to the output, one of BETWEEN.  position: of the output among the arguments.
+
+    arguments, extra: the same in every call.
+    """
 
     function: Callable[..., Any]
     between: str
     position: int
     target: Any
     arguments: dict[str, Any] = field(default_factory=dict)
+    extra: tuple[Any, ...] = ()
 
     @classmethod
     def of(
         cls, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> CriterionCall | None:
-        """Take a call apart; None where no argument comes from the model's output."""
+        """Take a call apart; None where no argument comes from the model's output, or more than two belong to the batch."""
         names = ("input", "target")
         given = [*args, *(kwargs[n] for n in names[len(args) :] if n in kwargs)]
-        rest = {k: v for k, v in kwargs.items() if k not in names}
+        rest, extra = {k: v for k, v in kwargs.items() if k not in names}, tuple(args[2:])
+        if any(_of_batch(e, given[0]) for e in (*extra, *rest.values())):
+            return None
         for position, argument in enumerate(given[:2]):
             between = _between(output, argument)
             if between is not None:
                 target = given[1 - position] if len(given) > 1 else None
-                return cls(function, between, position, target, rest)
+                return cls(function, between, position, target, rest, extra)
         return None
 
     def criterion(self) -> Callable[..., Any]:
         """The criterion as a function of (output, target); the object itself where it was called like that."""
-        if not self.arguments and self.position == 0 and self.between in ("", "float"):
+        if not self.arguments and not self.extra and self.position == 0 and self.between in ("", "float"):
             return self.function
         form = dict(BETWEEN)[self.between] if self.between in FORMS else _same
 
         def criterion(output: Any, target: Any) -> Any:
             first = form(next(tensors(output)))
             pair = (first, target) if self.position == 0 else (target, first)
-            return self.function(*pair, **self.arguments)
+            return self.function(*pair, *self.extra, **self.arguments)
 
         criterion.__name__ = getattr(self.function, "__name__", type(self.function).__name__)
         return criterion
+
+
+def _of_batch(value: Any, first: Any) -> bool:
+    """Whether another argument changes from batch to batch: a part of the output, or a row for each sample."""
+    if not isinstance(value, Tensor) or not isinstance(first, Tensor):
+        return False
+    return value.requires_grad or (value.ndim > 0 and value.shape[:1] == first.shape[:1])
 
 
 def _same(value: Tensor) -> Tensor:

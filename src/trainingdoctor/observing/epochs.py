@@ -44,12 +44,12 @@ def _loops_around(frame: FrameType) -> list[ast.For | ast.While]:
 
 def _counted(node: ast.expr, names: Mapping[str, Any]) -> int | None:
     if not isinstance(node, ast.Call):
-        value = _value(node, names)
+        value = value_of(node, names)
         return len(value) if isinstance(value, range) else None
     called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     if called not in ("range", "trange"):
         return _counted(node.args[0], names) if node.args else None
-    bounds = [_value(a, names) for a in node.args]
+    bounds = [value_of(a, names) for a in node.args]
     if not bounds or not all(isinstance(b, int) for b in bounds):
         return None
     return len(range(*bounds)) if bounds[-1] != 0 or len(bounds) < 3 else None
@@ -59,11 +59,12 @@ def _compared(node: ast.expr, names: Mapping[str, Any]) -> int | None:
     """`while epoch < n` and `while epoch <= n`."""
     if not isinstance(node, ast.Compare) or len(node.ops) != 1 or not isinstance(node.ops[0], ast.Lt | ast.LtE):
         return None
-    value = _value(node.comparators[0], names)
+    value = value_of(node.comparators[0], names)
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+def value_of(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """What names, attributes, items and arithmetic come to; None for all else. Nothing is called."""
     value: Any = None
     match node:
         case ast.Constant(value=constant):
@@ -71,14 +72,14 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
         case ast.Name(id=name):
             value = names.get(name)
         case ast.Attribute(value=inner, attr=name):
-            value = getattr(_value(inner, names), "__dict__", {}).get(name)
+            value = getattr(value_of(inner, names), "__dict__", {}).get(name)
         case ast.Subscript(value=inner, slice=key):
-            holder = _value(inner, names)
-            value = holder.get(_value(key, names)) if isinstance(holder, dict) else None
+            holder = value_of(inner, names)
+            value = holder.get(value_of(key, names)) if isinstance(holder, dict) else None
         case ast.BinOp(left=left, op=op, right=right):
-            value = _arithmetic(op, _value(left, names), _value(right, names))
+            value = _arithmetic(op, value_of(left, names), value_of(right, names))
         case ast.Call(func=ast.Name(id="int"), args=[only]):
-            inside = _value(only, names)
+            inside = value_of(only, names)
             value = int(inside) if isinstance(inside, int | float) else None
     return value
 

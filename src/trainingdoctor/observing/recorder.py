@@ -15,6 +15,7 @@ from trainingdoctor.measure.batches import split_batch, tensors
 from trainingdoctor.observing.calls import CriterionCall, Samples
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import planned_epochs
+from trainingdoctor.observing.functions import loss_call
 from trainingdoctor.observing.graphs import Graphs
 from trainingdoctor.observing.limits import Clock, Enough, Limits
 from trainingdoctor.observing.passes import Pass, Watched
@@ -32,6 +33,8 @@ def _targets(raw: Any) -> Any:
     return None if raw is None else split_batch(raw).targets
 
 
+# Losses of one's own are looked for in the first few calls of backward().
+FEW = 3
 # Steps without a new batch from a loader, from which on the loop is one without loaders.
 LEAST_IDLE = 10
 
@@ -199,6 +202,10 @@ class Recorder:
             self.loss_value = float(first.detach())
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
+        if self.criterion is None and self.backwards <= FEW and first is not None and self.last_call is not None:
+            found = loss_call(users_frame(4), first, self.last_call[2])
+            if found is not None:
+                self.on_criterion(found.function, found.args, found.kwargs, first)
         for watch in self.optimizers:
             watch.compare()
             watch.before_backward()
