@@ -59,9 +59,9 @@ SCRIPTS = (
         (),
         ("loop.train_mode_in_evaluation",),
         ("decay.missing", "normalization.missing"),
-        why="eval() is missing before 78c6afe",
+        why="eval() is missing (it came with 78c6afe)",
         data=("../../data", "../../../data", "data"),
-        commit="78c6afe~1",
+        commit="15488e0~1",
     ),
     Script(
         "pytorch/examples",

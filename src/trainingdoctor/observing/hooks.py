@@ -62,14 +62,14 @@ class _Calls:
         self.recorder, self.depth, self.thread = recorder, 0, threading.get_ident()
 
     def before(self, module: nn.Module, _args: Any) -> None:
-        if threading.get_ident() != self.thread:
+        if self._is_elsewhere():
             return
         if self.depth == 0 and _is_model(module):
             self.recorder.on_forward(module)
         self.depth += 1
 
     def after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        if threading.get_ident() != self.thread:
+        if self._is_elsewhere():
             return
         self.depth = max(0, self.depth - 1)
         if self.depth or output is None:
@@ -78,6 +78,10 @@ class _Calls:
             self.recorder.after_forward(module, args, kwargs, output)
         elif len(args) + len(kwargs) >= 2:
             self.recorder.on_criterion(module, args, kwargs, output)
+
+    def _is_elsewhere(self) -> bool:
+        """In another thread, or in a trace of torch.jit (TensorBoard's add_graph), which would take down what we do as well."""
+        return threading.get_ident() != self.thread or bool(torch._C._is_tracing())
 
 
 def _is_model(module: nn.Module) -> bool:
