@@ -57,9 +57,12 @@ def diagnose(script: Script, clones: Path, data: Path, accept: Path | None, limi
         if script.commit == "HEAD":
             shutil.copytree(source, work, ignore=shutil.ignore_patterns(".git"))
         else:
-            subprocess.run(["git", "-C", str(source), "worktree", "prune"], check=True)
-            add = ["git", "-C", str(source), "worktree", "add", "--quiet", "--detach", str(work), script.commit]
-            subprocess.run(add, check=True)
+            # The script's own folder: a partial clone may lack large files elsewhere.
+            folder_of = script.path.rpartition("/")[0] or "."
+            archive = ["git", "-C", str(source), "archive", script.commit, folder_of]
+            work.mkdir()
+            packed = subprocess.run(archive, check=True, capture_output=True).stdout
+            subprocess.run(["tar", "-x", "-C", str(work)], input=packed, check=True)
         file = work / script.path
         for place in script.data:
             target = file.parent / place

@@ -109,13 +109,14 @@ def scheduler_every_batch(loop_trace: LoopTrace, *, early: float = 0.1) -> Verdi
     What it does: notes whether the scheduler changes between two steps of a pass, and where its end lies.
     Why it costs accuracy: a schedule for 200 epochs is over after 200 batches.
     Remedy: scheduler.step() once per epoch, or T_max and milestones in steps.
-    Thresholds: stepped per batch, and the end that it was built for lies in the first tenth of the run.
+    Thresholds: stepped per batch, and the end that it was built for lies in the first tenth of the run, unless the
+    rate rises: a warm-up is meant to be over soon.
     Measured: no measurement yet.
     """
     t = loop_trace
     batches = next((t.loaders[p.loader].batches for p in t.of("training")), None)
     for s in t.schedulers:
-        if s.within <= s.ticks / 2 or s.end is None or not batches or not t.epochs:
+        if s.within <= s.ticks / 2 or s.end is None or s.rising or not batches or not t.epochs:
             continue
         if s.end < early * batches * t.epochs:
             yield critical(

@@ -49,6 +49,10 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
                 known[evidence] = batches
     if not recorder.schedulers.watched and (place := rate_written_at(script)):
         known["schedule_trace"] = Unavailable(f"the loop sets the learning rate by hand ({place})")
+    if _take_turns(recorder):
+        known["schedule_trace"] = Unavailable(
+            "several schedulers are stepped at different times on one optimizer, which is not simulated"
+        )
     schedulers = [w.scheduler for w in recorder.schedulers.watched if driven(w.scheduler) in latest]
     clip = recorder.clipping.seen()
     training = Training(
@@ -90,6 +94,16 @@ def _one(found: list[Any]) -> Any:
 
 def _per_step(recorder: Recorder) -> bool:
     return any(w.within > w.ticks / 2 for w in recorder.schedulers.watched)
+
+
+def _take_turns(recorder: Recorder) -> bool:
+    """Whether two schedulers drive one optimizer, one of them within epochs: a warm-up by batch before a decay by epoch."""
+    watched = recorder.schedulers.watched
+    return any(
+        driven(a.scheduler) is driven(b.scheduler) and (a.within > 0) != (b.within > 0)
+        for i, a in enumerate(watched)
+        for b in watched[:i]
+    )
 
 
 def _loader(recorder: Recorder, kind: str) -> Any:

@@ -22,6 +22,7 @@ class SchedulerWatch:
         self.early = max(0, int(getattr(scheduler, "_step_count", 1)) - 1) if fresh else 0
         self.snapshot = Snapshot(scheduler)
         self.ticks = self.within = 0
+        self.first = self.last = self._rate()
 
     def poll(self, within: bool) -> int:
         """1 when it was stepped since the last look."""
@@ -29,6 +30,7 @@ class SchedulerWatch:
         if state == self.state:
             return 0
         self.state = state
+        self.last = self._rate()
         self.ticks += 1
         self.within += within
         return 1
@@ -36,7 +38,11 @@ class SchedulerWatch:
     def seen(self) -> SchedulerSeen:
         """The record."""
         name = type(self.scheduler).__name__
-        return SchedulerSeen(name, self.ticks + self.early, self.early, self.within, horizon(self.scheduler))
+        end, rising = horizon(self.scheduler), self.last > self.first
+        return SchedulerSeen(name, self.ticks + self.early, self.early, self.within, end, rising)
+
+    def _rate(self) -> float:
+        return float(driven(self.scheduler).param_groups[0]["lr"])
 
 
 class Schedulers:

@@ -84,13 +84,14 @@ class OptimizerSeen:
 class SchedulerSeen:
     """A scheduler of torch. ticks: calls of step(), without the one in its constructor.  early: before the first
     optimizer step.  within: ticks that fell between two steps of the same pass through the training data.  end: the call at which
-    it reaches what it was built for."""
+    it reaches what it was built for.  rising: the rate is higher after the last tick than before the first."""
 
     name: str
     ticks: int
     early: int
     within: int
     end: int | None = None
+    rising: bool = False
 
 
 @dataclass(frozen=True)
