@@ -54,16 +54,11 @@ def diagnose(script: Script, clones: Path, data: Path, accept: Path | None, limi
     with tempfile.TemporaryDirectory() as folder:
         work, report = Path(folder) / "work", Path(folder) / "report.json"
         source = clone(script.repository, clones)
-        if script.commit == "HEAD":
-            shutil.copytree(source, work, ignore=shutil.ignore_patterns(".git"))
-        else:
-            # The script's own folder: a partial clone may lack large files elsewhere.
-            folder_of = script.path.rpartition("/")[0] or "."
-            archive = ["git", "-C", str(source), "archive", script.commit, folder_of]
-            work.mkdir()
-            packed = subprocess.run(archive, check=True, capture_output=True).stdout
-            subprocess.run(["tar", "-x", "-C", str(work)], input=packed, check=True)
+        shutil.copytree(source, work, ignore=shutil.ignore_patterns(".git"))
         file = work / script.path
+        if script.without:
+            lines = file.read_text().splitlines(keepends=True)
+            file.write_text("".join(line for line in lines if script.without not in line))
         for place in script.data:
             target = file.parent / place
             if not target.exists():
