@@ -34,7 +34,8 @@ class AugmentationPairs:
 
     kinds: what changed between draws, of mirrored, flipped_vertically, shifted, colour, erased, mixed, other, each with
     the share of pairs that show it.  uses_randomness: a draw moved a random state or its transforms are random by name.
-    per_pixel: the targets are maps, as in segmentation, which change along with the images.
+    per_pixel: the targets are maps, as in segmentation, which change along with the images.  redrawn: the targets are whole
+    numbers, one a sample, and change: other samples, not other views.
     pictures: of images, some samples' draws (draws, samples, channels, height, width), made small; None otherwise.
     """
 
@@ -49,6 +50,7 @@ class AugmentationPairs:
     side: int
     size: int | None
     per_pixel: bool = False
+    redrawn: bool = False
     pictures: Tensor | None = field(default=None, repr=False, compare=False)
 
     def plot(self, target: "Path | None" = None) -> "Figure":
@@ -77,8 +79,11 @@ def augmentation_pairs(
 
 @evidence(cost="probe")
 def evaluation_pairs(val_loader: Any, *, samples: int = 12, draws: int = 3) -> AugmentationPairs:
-    """The same for the evaluation loader."""
-    return measure_pairs(val_loader, None, samples, draws, False)
+    """The same for the evaluation loader. Unavailable where the class itself changes: pairs of samples, drawn at random."""
+    pairs = measure_pairs(val_loader, None, samples, draws, False)
+    if pairs.redrawn:
+        raise Unavailable("the evaluation set draws other samples, with other targets, each time")
+    return pairs
 
 
 def measure_pairs(
@@ -100,8 +105,10 @@ def measure_pairs(
     difference = float((stack[1:] - stack[:1]).abs().mean() / (stack.std() + 1e-12))
     varies = bool((stack[1:] != stack[:1]).any())
     kinds = kinds_of_change(_small(stack)) if image and varies else {"other": 1.0} if varies else {}
-    if varies and _targets_differ(batches):
+    differ = varies and _targets_differ(batches)
+    if differ:
         kinds["mixed"] = 1.0
+    classes = batches[0].targets
     return AugmentationPairs(
         samples=len(indices),
         draws=draws,
@@ -115,6 +122,10 @@ def measure_pairs(
         size=size,
         per_pixel=isinstance(batches[0].targets, Tensor) and batches[0].targets.ndim >= 3,
         pictures=pictures(stack) if image else None,
+        redrawn=differ
+        and isinstance(classes, Tensor)
+        and classes.ndim == 1
+        and bool((classes == classes.round()).all()),
     )
 
 
