@@ -9,21 +9,25 @@ from trainingdoctor import Unavailable
 from trainingdoctor.measure.augmentation import evaluation_pairs
 
 
-class Pairs(Dataset[tuple[Tensor, Tensor, int]]):
-    """Two images that are of one class or not, drawn at random."""
+class Drawn(Dataset[tuple[Tensor, ...]]):
+    """Images drawn at random: two of one class or not, or one with its class."""
 
-    def __init__(self, redrawn: bool) -> None:
-        self.redrawn = redrawn
+    def __init__(self, images: int, redrawn: bool) -> None:
+        self.images, self.redrawn = images, redrawn
 
     def __len__(self) -> int:
         return 64
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
-        same = int(torch.randint(2, ())) if self.redrawn else index % 2
-        return torch.rand(1, 8, 8), torch.rand(1, 8, 8), same
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        label = torch.randint(2, ()) if self.redrawn else torch.tensor(index % 2)
+        return (*(torch.rand(1, 8, 8) for _ in range(self.images)), label)
 
 
-def test_pairs_that_are_drawn_at_random_are_another_matter() -> None:
-    with pytest.raises(Unavailable, match="other samples"):
-        evaluation_pairs(DataLoader(Pairs(True), 8))
-    assert evaluation_pairs(DataLoader(Pairs(False), 8)).varies
+@pytest.mark.parametrize(("images", "redrawn"), [(2, False), (1, True)])
+def test_samples_that_are_drawn_at_random_are_another_matter(images: int, redrawn: bool) -> None:
+    with pytest.raises(Unavailable, match="draws pairs, or other samples"):
+        evaluation_pairs(DataLoader(Drawn(images, redrawn), 8))
+
+
+def test_one_image_that_varies_is_augmented() -> None:
+    assert evaluation_pairs(DataLoader(Drawn(1, False), 8)).varies

@@ -34,8 +34,8 @@ class AugmentationPairs:
 
     kinds: what changed between draws, of mirrored, flipped_vertically, shifted, colour, erased, mixed, other, each with
     the share of pairs that show it.  uses_randomness: a draw moved a random state or its transforms are random by name.
-    per_pixel: the targets are maps, as in segmentation, which change along with the images.  redrawn: the targets are whole
-    numbers, one a sample, and change: other samples, not other views.
+    per_pixel: the targets are maps, as in segmentation, which change along with the images.  redrawn: a sample holds
+    several images, or its class changes: other samples may be drawn, not other views of the same one.
     pictures: of images, some samples' draws (draws, samples, channels, height, width), made small; None otherwise.
     """
 
@@ -79,10 +79,10 @@ def augmentation_pairs(
 
 @evidence(cost="probe")
 def evaluation_pairs(val_loader: Any, *, samples: int = 12, draws: int = 3) -> AugmentationPairs:
-    """The same for the evaluation loader. Unavailable where the class itself changes: pairs of samples, drawn at random."""
+    """The same for the evaluation loader. Unavailable for pairs of samples, drawn at random."""
     pairs = measure_pairs(val_loader, None, samples, draws, False)
     if pairs.redrawn:
-        raise Unavailable("the evaluation set draws other samples, with other targets, each time")
+        raise Unavailable("the evaluation set draws pairs, or other samples with other targets, each time")
     return pairs
 
 
@@ -108,7 +108,6 @@ def measure_pairs(
     differ = varies and _targets_differ(batches)
     if differ:
         kinds["mixed"] = 1.0
-    classes = batches[0].targets
     return AugmentationPairs(
         samples=len(indices),
         draws=draws,
@@ -122,10 +121,7 @@ def measure_pairs(
         size=size,
         per_pixel=isinstance(batches[0].targets, Tensor) and batches[0].targets.ndim >= 3,
         pictures=pictures(stack) if image else None,
-        redrawn=differ
-        and isinstance(classes, Tensor)
-        and classes.ndim == 1
-        and bool((classes == classes.round()).all()),
+        redrawn=_several_images(batches[0]) or (differ and _are_classes(batches[0].targets)),
     )
 
 
@@ -149,6 +145,14 @@ def _small(stack: Tensor, side: int = SIDE) -> Tensor:
         return stack
     small = functional.interpolate(stack.flatten(0, 1), size=(side, side), mode="area")
     return small.reshape(draws, samples, *small.shape[1:])
+
+
+def _several_images(batch: Batch) -> bool:
+    return sum(t.ndim == 4 for t in tensors(batch.inputs)) > 1
+
+
+def _are_classes(targets: Any) -> bool:
+    return isinstance(targets, Tensor) and targets.ndim == 1 and bool((targets == targets.round()).all())
 
 
 def _targets_differ(batches: list[Batch]) -> bool:
