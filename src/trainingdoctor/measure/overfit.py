@@ -73,7 +73,7 @@ def overfit(
     losses: list[float] = []
     accuracy: float | None = None
     chance = chance_loss((batch,), criterion)
-    with faster(model):
+    with faster(model, batch):
         while len(losses) < most_steps and (len(losses) < 10 or time.perf_counter() - started < seconds):
             loss, accuracy = _step(model, batch, criterion, optimizer, amp)
             losses.append(loss)

@@ -1,6 +1,7 @@
 """One ramp of the learning rate: the user's own training, a step at each rate, from low to high."""
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -49,14 +50,16 @@ class Ramp:
         rates: of the first group of the first optimizer that has a rate; the other groups keep their ratio to it.
         seed: of batch order, augmentation and dropout.  tick: called after each step.  Leaves nothing behind.
         """
-        with restored(self.model, self.criterion, self.optimizers, self.loader, self.augment), self._quick():
+        with restored(self.model, self.criterion, self.optimizers, self.loader, self.augment):
             seed_everything(seed)
             seed_generators(self.loader, seed)
             ratios = rate_ratios(self.optimizers)
             with user_code("model.train()"):
                 self.model.train()
             with contextlib.closing(endless(self.loader, self.augment)) as batches:
-                return list(self._climbed(batches, rates, ratios, tick))
+                first = next(batches)
+                with self._quick(first):
+                    return list(self._climbed(itertools.chain([first], batches), rates, ratios, tick))
 
     def _climbed(
         self, batches: Iterator[Batch], rates: Sequence[float], ratios: list[list[float]], tick: Callable[[], object]
@@ -108,10 +111,10 @@ class Ramp:
         # torch's own start of 65536 would spend the first steps on overflows.
         return torch.amp.GradScaler(kind, init_scale=1024.0, enabled=half)
 
-    def _quick(self) -> contextlib.AbstractContextManager[None]:
+    def _quick(self, batch: Batch) -> contextlib.AbstractContextManager[None]:
         # Not where the optimizer has state already: its layout would differ from the kernels'.
         fresh = not any(getattr(o, "state", None) for o in self.optimizers)
-        return faster(self.model) if fresh else contextlib.nullcontext()
+        return faster(self.model, batch) if fresh else contextlib.nullcontext()
 
 
 def climbed_away(losses: Sequence[float]) -> bool:

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.errors import Unavailable
+from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch
+from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.rate_search import LEARNS_WELL, Trial, end_of, explored, prolonged
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.schedule import ScheduleTrace
@@ -202,7 +202,7 @@ class _Runner:
     def _fresh(self) -> Iterator[nn.Module]:
         model = self.training.model
         assert model is not None
-        with restored(self.training), faster(model):
+        with restored(self.training), faster(model, self.batches[0]):
             seed_everything(0)
             model.train()
             yield model
@@ -234,12 +234,20 @@ def _no_criterion(*_: Any) -> Tensor:
 
 
 @contextmanager
-def faster(model: nn.Module) -> Iterator[None]:
-    """Kernels in channels-last order inside the block, which only changes the order of memory, not the numbers' meaning."""
+def faster(model: nn.Module, batch: Batch) -> Iterator[None]:
+    """Kernels in channels-last order inside the block, which only changes the order of memory, not the numbers' meaning.
+
+    Not where the model cannot do with that: `x.view(-1, n)` after a convolution takes contiguous memory for granted.
+    """
     kernels = [p for p in model.parameters() if p.ndim == 4]
     before = [p.data for p in kernels]
     for parameter in kernels:
         parameter.data = parameter.data.to(memory_format=torch.channels_last)
+    if kernels and not _runs(model, batch.first(1)):
+        for parameter, data in zip(kernels, before, strict=True):
+            parameter.data = data
+        yield
+        return
     try:
         yield
     finally:
@@ -247,3 +255,18 @@ def faster(model: nn.Module) -> Iterator[None]:
             with torch.no_grad():
                 data.copy_(parameter.data)
             parameter.data = data
+
+
+def _runs(model: nn.Module, batch: Batch) -> bool:
+    """Whether the model takes a batch; in evaluation mode, which learns nothing from it."""
+    modes = [(m, m.training) for m in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            forward(model, batch)
+    except (UserCodeError, Unavailable, RuntimeError):
+        return False
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return True

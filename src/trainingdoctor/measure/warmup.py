@@ -78,9 +78,9 @@ def _warmed(
     leading = max(float(g["lr"]) for g in groups) or 1.0
     top = [float(g["lr"]) / leading * trials.peak * trials.scaling for g in groups]
     losses: list[float] = []
-    seed_everything(0)
-    model.train()
-    with faster(model):
+    with faster(model, batches[0]):
+        seed_everything(0)
+        model.train()
         for step in range(trials.steps):
             ramp = min(1.0, (step + 1) / max(1, trials.steps // 3))
             for group, rate in zip(groups, top, strict=True):
