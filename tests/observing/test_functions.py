@@ -55,3 +55,8 @@ def test_arguments_that_belong_to_the_batch_make_no_criterion_of_two() -> None:
     call = CriterionCall.of(cross, (output, Y, weights), {}, output)
     assert call is not None
     assert torch.equal(call.criterion()(output, Y), cross(output, Y, weights))
+
+
+def test_a_criterion_with_names_of_its_own_is_left_alone() -> None:
+    output = NET(X)
+    assert CriterionCall.of(own, (), {"output": output, "goal": Y}, output) is None

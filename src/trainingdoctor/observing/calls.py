@@ -49,7 +49,7 @@ class CriterionCall:
         names = ("input", "target")
         given = [*args, *(kwargs[n] for n in names[len(args) :] if n in kwargs)]
         rest, extra = {k: v for k, v in kwargs.items() if k not in names}, tuple(args[2:])
-        if any(_of_batch(e, given[0]) for e in (*extra, *rest.values())):
+        if given and any(_of_batch(e, given[0]) for e in (*extra, *rest.values())):
             return None
         for position, argument in enumerate(given[:2]):
             between = _between(output, argument)
