@@ -54,7 +54,7 @@ HE2015 = Recipe(
 FAST = Recipe(
     name="fast",
     source="one-cycle after Smith & Topin 2018, arXiv:1708.07120; no decay on BatchNorm and biases and label smoothing after "
-    "He et al. 2019, arXiv:1812.01187; rate by linear scaling (Goyal et al. 2017) from 0.1 at 128",
+    "He et al. 2019, arXiv:1812.01187; the rate by linear scaling (Goyal et al. 2017) from 0.8 at 512, the better of the two measured there (benchmarks/results/reference.md)",
     epochs=60,
     batch_size=256,
     peak=0.4,
