@@ -26,7 +26,6 @@ from subject import Subject, healthy
 from table import read_rows, write
 
 from trainingdoctor.reference import load_images
-from trainingdoctor.reference.data import Images
 from trainingdoctor.reference.run import device_named, precision_for
 from trainingdoctor.reference.train import Run
 
@@ -80,21 +79,20 @@ def plan(twin: Subject, arguments: argparse.Namespace) -> Iterator[tuple[dict[st
                 yield about, fault.change(twin), seed
 
 
-def conditions(arguments: argparse.Namespace, twin: Subject, images: Images) -> dict[str, Any]:
+def conditions(arguments: argparse.Namespace, twin: Subject) -> dict[str, Any]:
     """What the figures were taken under."""
     device = torch.device(twin.settings.device)
-    cuda = device.type == "cuda"
     return {
         "command": f"python benchmarks/anatomy --depth {arguments.depth} --epochs {arguments.epochs} --seeds {arguments.seeds} --healthy {arguments.healthy}",
         "model": f"ResNet-{arguments.depth}",
-        "data": images.source,
-        "train_samples": len(images.train_x),
+        "data": twin.images.source,
+        "train_samples": len(twin.images.train_x),
         "epochs": arguments.epochs,
         "batch_size": twin.settings.batch_size,
         "peak": twin.settings.recipe.peak,
         "recipe": twin.settings.recipe.name,
         "precision": twin.settings.precision,
-        "device": torch.cuda.get_device_name(device) if cuda else "CPU",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         "torch": torch.__version__,
     }
 
@@ -135,10 +133,9 @@ def main() -> None:
         longest = max(longest, time.perf_counter() - begun)
         for row in rows[-len(some) :]:
             print(f"{time.perf_counter() - started:6.1f} s  {row}", flush=True)
-        write(output, rows, conditions(arguments, twin, images))
+        write(output, rows, conditions(arguments, twin))
         gc.collect()
-    left = len(jobs)
-    print(f"{output}: {len(rows)} trainings, {left} left out for want of time")
+    print(f"{output}: {len(rows)} trainings, {len(jobs)} left out for want of time")
 
 
 if __name__ == "__main__":

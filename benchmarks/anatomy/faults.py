@@ -92,7 +92,7 @@ def _constant_weights(model: nn.Module) -> None:
             module.weight.fill_(0.01)
 
 
-def _small_steps(s: Subject) -> Subject:
+def _last_layer_alone(s: Subject) -> Subject:
     return s.part(
         optimizer=lambda m, of: torch.optim.SGD(list(m.parameters())[-2:], lr=of.peak, momentum=0.9, fused=on_gpu(m))
     )
@@ -278,7 +278,7 @@ FAULTS = (
         lambda s: s.part(prepare=lambda m: _scaled_weights(m, 10.0)),
     ),
     Fault("weights all the same", "init.constant", "0.01", lambda s: s.part(prepare=_constant_weights)),
-    Fault("only the last layer optimized", "optimizer.missing_parameters", "99.9 % missing", _small_steps),
+    Fault("only the last layer optimized", "optimizer.missing_parameters", "99.9 % missing", _last_layer_alone),
     Fault(
         "half of each image erased",
         "augmentation.too_strong",

@@ -1,6 +1,6 @@
 """Public training scripts, unchanged, through `trainingdoctor diagnose SCRIPT`.
 
-python benchmarks/public --clones DIR --data DIR [--accept DIR] [--only TEXT|TEXT] [--jobs 1] [--limit 300] [--output FILE]
+python benchmarks/public --clones DIR --data DIR [--accept DIR] [--only TEXT|TEXT] [--limit 300] [--output FILE]
 
 clones: where the repositories are, one folder each under its name; those that are missing are cloned from GitHub. data: torchvision's
 CIFAR-10; stand-ins for MNIST and CIFAR-100 are made from it beside a link to it (standins.py), so that their accuracies mean nothing and

@@ -11,7 +11,6 @@ import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from trainingdoctor.reference.data import Images
 
@@ -56,13 +55,3 @@ def make_cifar100(images: Images, folder: Path) -> None:
     (root / "meta").write_bytes(pickle.dumps(names))
     # What the rebuilt CIFAR-10's patch of torchvision looks for.
     (root / "test_batch").write_bytes(b"")
-
-
-def make_folders(images: Images, folder: Path, count: int = 20) -> None:
-    """train/ and val/ with a folder of JPEGs for each class, for scripts that read ImageNet's layout."""
-    for side, x, y in (("train", images.train_x, images.train_y), ("val", images.test_x, images.test_y)):
-        for label in range(10):
-            place = folder / side / str(label)
-            place.mkdir(parents=True, exist_ok=True)
-            for i in (y == label).nonzero()[:count, 0].tolist():
-                Image.fromarray(x[i].permute(1, 2, 0).numpy()).resize((256, 256)).save(place / f"{i}.jpg")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,19 +13,6 @@ from trainingdoctor.reference import Settings
 from trainingdoctor.reference.data import Images
 from trainingdoctor.reference.run import deterministic
 from trainingdoctor.reference.train import Run
-
-
-@contextmanager
-def fastest() -> Iterator[None]:
-    """cuDNN tries its algorithms and takes the fastest, whether or not it gives the same numbers each time."""
-    cudnn = torch.backends.cudnn
-    before = cudnn.deterministic, cudnn.benchmark
-    cudnn.deterministic, cudnn.benchmark = False, True
-    try:
-        yield
-    finally:
-        cudnn.deterministic, cudnn.benchmark = before
-
 
 # name: changes of the settings, and whether cuDNN may take algorithms that are not deterministic.
 VARIANTS: dict[str, tuple[dict[str, Any], bool]] = {
@@ -46,7 +31,7 @@ def timed(settings: Settings, images: Images, free: bool, epochs: int) -> dict[s
     """Warm-up and the median epoch, in seconds; the peak of memory in GB."""
     torch.cuda.reset_peak_memory_stats()
     said: list[str] = []
-    with fastest() if free else deterministic():
+    with deterministic(not free):
         run = Run(replace(settings, epochs=epochs), images)
         run.warm_up(said.append)
         metrics = list(run.epochs(said.append))

@@ -54,20 +54,19 @@ def activation_missing(flow: Flow, *, rounding: float = 1e-5, most: float = 0.75
             chain,
         )
     elif len(wide) >= 2 and 2 * len(wide) >= len(flow.layers) / 4:
-        yield warning(
-            f"{len(wide)} pairs of layers widen and narrow again without an activation between them, such as {wide[0][0].name} "
-            f"({wide[0][0].inputs} to {wide[0][0].outputs}) and {wide[0][1].name}.",
-            f"nn.GELU() between {wide[0][0].name} and {wide[0][1].name}",
-            where=tuple(b.name for _, b in wide),
-            pairs=len(wide),
+        first = wide[0][0]
+        yield _idle(
+            wide,
+            "nn.GELU()",
+            f"{len(wide)} pairs of layers widen and narrow again without an activation between them, such as {first.name} "
+            f"({first.inputs} to {first.outputs}) and {wide[0][1].name}.",
         )
     elif len(spatial) >= 3 and 2 * len(spatial) >= most * len(flow.layers):
-        yield warning(
+        yield _idle(
+            spatial,
+            "nn.ReLU()",
             f"{len(spatial)} pairs of convolutions, most of the {len(flow.layers)} layers, have no activation between them, such as "
             f"{spatial[0][0].name} and {spatial[0][1].name}.",
-            f"nn.ReLU() between {spatial[0][0].name} and {spatial[0][1].name}",
-            where=tuple(b.name for _, b in spatial),
-            pairs=len(spatial),
         )
     elif pairs:
         yield info(
@@ -81,6 +80,15 @@ def activation_missing(flow: Flow, *, rounding: float = 1e-5, most: float = 0.75
         yield Note(
             f"{sum(flow.bends.values())} activations and other bends before the last of {len(flow.layers)} layers"
         )
+
+
+def _idle(pairs: list[tuple[WeightLayer, WeightLayer]], activation: str, said: str) -> Finding:
+    return warning(
+        said,
+        f"{activation} between {pairs[0][0].name} and {pairs[0][1].name}",
+        where=tuple(b.name for _, b in pairs),
+        pairs=len(pairs),
+    )
 
 
 def _without_activation(what: str, chain: list[WeightLayer]) -> Finding:

@@ -72,10 +72,10 @@ def memorises(
     Measured: ResNet-20 without augmentation, 10 epochs: 95.3 % in training, 82.4 % in the test, 1.8 points lost
     (benchmarks/results/anatomy-resnet20.md).
     """
-    ends = _end(learning_curves.pairs())
-    if not ends:
+    end = _end(learning_curves)
+    if end is None:
         return
-    train_end, test_end = (fmean(side) for side in zip(*ends, strict=True))
+    train_end, test_end = end
     usual = gap if (learning_curves.classes or 10) < many else 2 * gap
     if train_end < train or train_end - test_end < usual or test_end > fine:
         yield Note(f"ends at {train_end:.1f} % in training and {test_end:.1f} % in the test")
@@ -141,10 +141,10 @@ def evaluation_far_below(
     Measured: ResNet-20 with test images that are not normalized: 85.8 % in training, 33.8 % in the test; with BatchNorm
     momentum 0.001: 85.8 and 18.9 % (benchmarks/results/anatomy-resnet20.md).
     """
-    ends = _end(learning_curves.pairs())
-    if not ends:
+    end = _end(learning_curves)
+    if end is None:
         return
-    train_end, test_end = (fmean(side) for side in zip(*ends, strict=True))
+    train_end, test_end = end
     if train_end >= train and train_end - test_end >= gap and test_end <= test:
         yield warning(
             f"The run ends at {train_end:.1f} % in training and only {test_end:.1f} % in the test: more than memorising explains.",
@@ -249,10 +249,13 @@ def unfinished(learning_curves: LearningCurves, *, gain: float = 2.0, least: int
         )
 
 
-def _end(pairs: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The last tenth, at least the last epoch; none where a number is not finite."""
+def _end(curves: LearningCurves) -> tuple[float, float] | None:
+    """Mean training and test accuracy of the last tenth, at least of the last epoch; None where one is not finite or not there."""
+    pairs = curves.pairs()
     end = pairs[-max(1, len(pairs) // 10) :]
-    return end if all(math.isfinite(v) for pair in end for v in pair) else []
+    if not end or not all(math.isfinite(v) for pair in end for v in pair):
+        return None
+    return fmean(train for train, _ in end), fmean(test for _, test in end)
 
 
 CHECKS = (memorises, jumps, evaluation_far_below, chance, nonfinite, unfinished)

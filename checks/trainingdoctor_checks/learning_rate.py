@@ -66,7 +66,6 @@ def too_high(
     tenth = t.at(0.1)
     unpublished = _scaled(t) > published and not t.adaptive and t.user_batch_size >= least_batch
     beyond = unpublished and _is_classic(t, architecture)
-    adaptive = t.adaptive and t.peak * (128 / t.user_batch_size) ** 0.5 > CEILINGS.get(_name(t), math.inf)
     said = None if tenth is None else _compared(t, tenth, stuck if t.steps >= long else math.inf, learns, spike)
     if said is not None:
         say = critical if t.own.diverged else warning
@@ -81,7 +80,7 @@ def too_high(
             confidence=0.7,
             **_numbers(t),
         )
-    elif adaptive and _has_batchnorm(architecture) and not t.own.diverged:
+    elif _beyond_ceiling(t) and _has_batchnorm(architecture) and not t.own.diverged:
         yield warning(
             f"{t.optimizer} at {t.peak:g}, batch {t.user_batch_size}, is beyond every published recipe for such nets (at most {CEILINGS[_name(t)]:g} at 128).",
             "lr=1e-3",
@@ -107,7 +106,7 @@ def _compared(t: RateTrials, tenth: Trial, stuck: float, learns: float, spike: f
             f"After {len(own.losses)} steps at {peak} the loss is {own.end:.3g} (chance is {t.chance:.3g}), at {part} of it {lower.end:.3g}.",
             0.9,
         )
-    if _beyond_adam(t) and lower.end < 0.95 * own.end:
+    if t.optimizer in ADAMS and _beyond_ceiling(t) and lower.end < 0.95 * own.end:
         return (
             f"{t.optimizer} at {t.peak:g} is beyond every published recipe, and after {len(own.losses)} steps the loss is {own.end:.3g}, at "
             f"{t.peak * lower.factor:.2g} {lower.end:.3g}.",
@@ -126,9 +125,9 @@ def _compared(t: RateTrials, tenth: Trial, stuck: float, learns: float, spike: f
     return None
 
 
-def _beyond_adam(t: RateTrials) -> bool:
-    """Whether an optimizer of Adam's family runs at a rate that none does: its steps are as large as the rate itself."""
-    return t.optimizer in ADAMS and t.peak * (128 / t.user_batch_size) ** 0.5 > 0.03
+def _beyond_ceiling(t: RateTrials) -> bool:
+    """Whether an adaptive optimizer runs at a rate that none does: its steps are as large as the rate itself."""
+    return t.adaptive and t.peak * (128 / t.user_batch_size) ** 0.5 > CEILINGS.get(_name(t), math.inf)
 
 
 def _remedy(t: RateTrials, learns: float) -> str:

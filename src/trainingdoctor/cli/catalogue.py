@@ -53,12 +53,12 @@ def _manual(check: Check) -> str:
     """The docstring, with the cost where one was measured."""
     from trainingdoctor.costs import measured_costs
 
-    cost = measured_costs().get(check.code)
+    cost, nothing = measured_costs().get(check.code), "Measured: no measurement yet."
     if cost is None:
         return check.manual
-    return check.manual.replace("Measured: no measurement yet.", f"Measured: {cost}.") + (
-        "" if "Measured: no measurement yet." in check.manual else f"\nMeasured cost: {cost}."
-    )
+    if nothing in check.manual:
+        return check.manual.replace(nothing, f"Measured: {cost}.")
+    return f"{check.manual}\nMeasured cost: {cost}."
 
 
 def explain(code: Annotated[str, typer.Argument(help="A code such as lr.too_high, or an area such as lr.")]) -> None:

@@ -16,6 +16,7 @@ from trainingdoctor.cli.deliver import Delivery, check_writable, deliver
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
+    from trainingdoctor.history.curves import LearningCurves
     from trainingdoctor.registry import Registry
     from trainingdoctor.report import Report
     from trainingdoctor.runner import Diagnosis, Progress
@@ -87,11 +88,7 @@ def diagnose(
         check_writable(output)
     if config is None and history is None:
         raise UserError("give a config or a script to diagnose, or --history FILE with the metrics of a finished run")
-    if history is not None:
-        from trainingdoctor.history.read import read_history
-
-        read_history(history)
-        history = history.resolve()
+    curves = _curves(history)
     registry = load_registry()
     settings = _settings(config or Path("pyproject.toml"), registry, select, ignore, quick, time_limit, fail_on)
     delivery = Delivery(format, None if output is None else output.resolve(), verbose)
@@ -103,11 +100,11 @@ def diagnose(
     with reserved_stdout() as stdout:
         report: Report | None
         if config is None:
-            report = _history_alone(history, settings, registry)
+            report = _history_alone(curves, settings, registry)
         elif watched is not None:
-            report = _observe(config, watched, settings, device, seed, history)
+            report = _observe(config, watched, settings, device, seed, curves)
         else:
-            report = _examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout, history)
+            report = _examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout, curves)
         if report is None:
             # Not the first of several processes: that one reports.
             raise typer.Exit
@@ -134,17 +131,26 @@ def _is_script(path: Path, kind: str, arguments: list[str] | None) -> bool:
     return path.is_file() and (kind == "script" or (kind == "auto" and (bool(arguments) or is_script(path))))
 
 
-def _history_alone(history: Path | None, settings: Settings, registry: Registry) -> Report:
+def _curves(history: Path | None) -> LearningCurves | None:
+    """Read before anything else is: what is no metrics file is said at once."""
+    if history is None:
+        return None
+    from trainingdoctor.history.read import read_history
+
+    return read_history(history)
+
+
+def _history_alone(curves: LearningCurves | None, settings: Settings, registry: Registry) -> Report:
     """Only what curves can tell: nothing else is there to be examined."""
     from trainingdoctor.runner import diagnose as run
     from trainingdoctor.training import Training
 
-    name = "the metrics" if history is None else history.name
-    return run(Training(history=history, name=name), settings=replace(settings, select=("history",)), registry=registry)
+    name = "the metrics" if curves is None else curves.source
+    return run(Training(history=curves, name=name), settings=replace(settings, select=("history",)), registry=registry)
 
 
 def _observe(
-    script: Path, watched: Watched, settings: Settings, device: str | None, seed: int, history: Path | None
+    script: Path, watched: Watched, settings: Settings, device: str | None, seed: int, curves: LearningCurves | None
 ) -> Report | None:
     from trainingdoctor.observing.launch import observe_script
 
@@ -158,7 +164,7 @@ def _observe(
             seed=seed,
             device=device,
             keep=watched.keep,
-            history=history,
+            history=curves,
         )
 
 
@@ -195,7 +201,7 @@ def _examine(
     started: float,
     delivery: Delivery,
     stdout: TextIO,
-    history: Path | None,
+    curves: LearningCurves | None,
 ) -> Report:
     from trainingdoctor.cli.enforce import enforced
     from trainingdoctor.cli.exits import USAGE, exit_code
@@ -217,7 +223,7 @@ def _examine(
 
         with in_folder_of(config):
             training = load_config(config, max(settings.time_limit - (time.perf_counter() - started), 1.0))
-            training = training if history is None else replace(training, history=history)
+            training = training if curves is None else replace(training, history=curves)
             return run(
                 training,
                 settings=settings,

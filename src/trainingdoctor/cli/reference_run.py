@@ -74,28 +74,13 @@ def reference_run(
     _check_output(output, resume)
     if config is not None:
         raise typer.Exit(_own(config, epochs, target, gpu, device, seed, output, resume))
-    raise typer.Exit(
-        _reference(
-            recipe,
-            gpu,
-            device,
-            data,
-            download,
-            model,
-            epochs,
-            batch_size,
-            seed,
-            seeds,
-            target,
-            precision,
-            graph,
-            compiled,
-            limit_train,
-            smoke,
-            output,
-            resume,
-        )
-    )
+    images, settings = _prepared(
+        recipe, gpu, device, data, download, model, epochs, batch_size, seed, precision, graph, compiled, limit_train, smoke
+    )  # fmt: skip
+    results = _trained(images, settings, seeds, target, output, resume)
+    why_not = _why_not(results, images, target, smoke, limit_train)
+    _certificate(results, why_not, target)
+    raise typer.Exit(1 if why_not else 0)
 
 
 def _check_output(output: Path | None, resume: bool) -> None:
@@ -105,51 +90,19 @@ def _check_output(output: Path | None, resume: bool) -> None:
         raise UserError(f"--output {output} holds a run already: --resume goes on with it; or choose another folder")
 
 
-def _reference(
-    recipe: str,
-    gpu: int | None,
-    device: str | None,
-    data: Path | None,
-    download: bool,
-    model: str,
-    epochs: int | None,
-    batch_size: int | None,
-    seed: int,
-    seeds: int,
-    target: float,
-    precision: str | None,
-    graph: bool | None,
-    compiled: bool,
-    limit_train: int | None,
-    smoke: bool,
-    output: Path | None,
-    resume: bool,
-) -> int:
+def _trained(
+    images: Images, settings: Settings, seeds: int, target: float, output: Path | None, resume: bool
+) -> list[RunResult]:
+    """One run for each seed, from that of the settings on."""
     from trainingdoctor.reference.run import summary, train_resnet110
 
-    images, settings = _prepared(
-        recipe,
-        gpu,
-        device,
-        data,
-        download,
-        model,
-        epochs,
-        batch_size,
-        seed,
-        precision,
-        graph,
-        compiled,
-        limit_train,
-        smoke,
-    )
     length = f"{settings.iterations:,} iterations" if settings.iterations else f"{settings.epochs} epochs"
     say(
         f"ResNet-{settings.depth}, {settings.recipe.name}, {length} on {len(images.train_x):,} images, {settings.device}, "
         f"{settings.precision}"
     )
     results = []
-    for one in range(seed, seed + seeds):
+    for one in range(settings.seed, settings.seed + seeds):
         with Live() as live:
             results.append(
                 train_resnet110(
@@ -165,9 +118,7 @@ def _reference(
             )
     if output is not None and seeds > 1:
         (output / "summary.json").write_text(json.dumps(summary(results), indent=2) + "\n")
-    why_not = _why_not(results, images, target, smoke, limit_train)
-    _certificate(results, why_not, target)
-    return 1 if why_not else 0
+    return results
 
 
 def _prepared(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from trainingdoctor.history.columns import Role, role_of
@@ -53,10 +53,10 @@ def curves_of(records: Iterable[tuple[float, Mapping[str, float]]], source: str)
 
 
 def _fields(values: Mapping[Role, float]) -> dict[str, float]:
-    return {
-        role.column: 100.0 - value if role.is_error and value > 1 else 1.0 - value if role.is_error else value
-        for role, value in values.items()
-    }
+    """By column; errors as the accuracy that is left of 100 %, or of 1."""
+    fields = {role.column: value for role, value in values.items() if not role.is_error}
+    errors = {role.column: value for role, value in values.items() if role.is_error}
+    return {**fields, **{column: (100.0 if value > 1 else 1.0) - value for column, value in errors.items()}}
 
 
 def _in_percent(rows: list[EpochRow]) -> tuple[EpochRow, ...]:
@@ -64,7 +64,10 @@ def _in_percent(rows: list[EpochRow]) -> tuple[EpochRow, ...]:
     reported = [a for r in rows for a in (r.train_accuracy, r.test_accuracy) if a is not None and math.isfinite(a)]
     if not reported or max(reported) > 1.0:
         return tuple(rows)
-    percent: Callable[[float | None], float | None] = lambda a: None if a is None else 100.0 * a  # noqa: E731
     return tuple(
-        replace(r, train_accuracy=percent(r.train_accuracy), test_accuracy=percent(r.test_accuracy)) for r in rows
+        replace(r, train_accuracy=_percent(r.train_accuracy), test_accuracy=_percent(r.test_accuracy)) for r in rows
     )
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100.0 * share

@@ -15,9 +15,12 @@ from trainingdoctor.measure.targets import Targets
 def learning_curves(history: Any, num_classes: int | None, targets: Targets | None) -> LearningCurves:
     """Read them from the file, unless they are given as such."""
     seen = len(targets.counts) if targets is not None and targets.kind == "indices" else None
-    if isinstance(history, LearningCurves):
-        return replace(history, classes=history.classes or num_classes or seen)
+    curves = history if isinstance(history, LearningCurves) else _read(history)
+    return replace(curves, classes=curves.classes or num_classes or seen)
+
+
+def _read(path: Any) -> LearningCurves:
     try:
-        return replace(read_history(Path(history)), classes=num_classes or seen)
+        return read_history(Path(path))
     except (UserError, TypeError) as error:
         raise UserCodeError("history", said=str(error)) from error

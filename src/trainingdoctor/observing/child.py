@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
+    from trainingdoctor.history.curves import LearningCurves
     from trainingdoctor.observing.script import Ran
     from trainingdoctor.report import Report
     from trainingdoctor.runner import Diagnosis
@@ -30,7 +31,7 @@ MARGIN = 5.0
 class Order:
     """What to run and how. answer: the file to put the `Answer` into.  scratch: the folder for what the script writes.
 
-    cpu: let scripts that ask for CUDA run on the CPU.  source: code to run in place of the script's.  history: metrics of a finished run.
+    cpu: let scripts that ask for CUDA run on the CPU.  source: code to run in place of the script's.  history: curves of a finished run.
     """
 
     script: Path
@@ -42,7 +43,7 @@ class Order:
     seed: int = 0
     cpu: bool = True
     source: str | None = None
-    history: Path | None = None
+    history: LearningCurves | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def answered(order: Order, started: float) -> Answer:
 
     from trainingdoctor.cli.enforce import enforced
     from trainingdoctor.observing.assemble import assembled, rewound
+    from trainingdoctor.observing.compiling import uncompiled
     from trainingdoctor.observing.cuda import on_cpu
     from trainingdoctor.observing.limits import Limits
     from trainingdoctor.observing.ranks import alone, rank_and_world
@@ -136,6 +138,7 @@ def answered(order: Order, started: float) -> Answer:
 
         recorder.swallowed = from_within
         around.enter_context(redirected(order.scratch))
+        around.enter_context(uncompiled())
         around.enter_context(on_cpu(order.cpu))
         return finished(run_script(order.script, order.arguments, recorder, order.source))
 

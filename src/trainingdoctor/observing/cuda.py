@@ -28,24 +28,17 @@ HARMLESS: dict[str, Callable[..., Any]] = {
 
 @contextmanager
 def on_cpu(wanted: bool = True) -> Iterator[None]:
-    """`.cuda()`, `.to("cuda")` and `device="cuda"` mean the CPU inside the block, where there is no GPU.
-
-    Nothing is compiled either way: what is compiled cannot be watched.
-    """
-    with ExitStack() as stack:
-        replaced(stack, torch, "compile", _uncompiled)
-        replaced(stack, nn.Module, "compile", lambda self, *_, **__: None)
-        if wanted and not torch.cuda.is_available():
-            _without_cuda(stack)
+    """`.cuda()`, `.to("cuda")` and `device="cuda"` mean the CPU inside the block; nothing changes where there is a GPU."""
+    if not wanted or torch.cuda.is_available():
         yield
-
-
-def _without_cuda(stack: ExitStack) -> None:
-    stack.enter_context(_ToCpu())
-    for name, value in HARMLESS.items():
-        replaced(stack, torch.cuda, name, value)
-    replaced(stack, nn.Module, "cuda", lambda self, *_, **__: self)
-    replaced(stack, torch, "load", _loading(torch.load))
+        return
+    with ExitStack() as stack:
+        stack.enter_context(_ToCpu())
+        for name, value in HARMLESS.items():
+            replaced(stack, torch.cuda, name, value)
+        replaced(stack, nn.Module, "cuda", lambda self, *_, **__: self)
+        replaced(stack, torch, "load", _loading(torch.load))
+        yield
 
 
 class _ToCpu(TorchFunctionMode):
@@ -78,8 +71,3 @@ def _loading(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(*args, **kwargs)
 
     return load
-
-
-def _uncompiled(model: Any = None, **_: Any) -> Any:
-    """The module or function itself: what is compiled cannot be watched."""
-    return (lambda function: function) if model is None else model

@@ -66,7 +66,7 @@ class Observer:
 
         Raises UserError where no model was called, TrainingUnwell with `on_finding="stop"`.
         """
-        self._hooks.close()
+        self.leave()
         recorder = self.recorder
         if not recorder.models:
             raise UserError("nothing was seen: call the model in the thread and inside of the block that is observed")
@@ -100,9 +100,10 @@ class Observer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._hooks.close()
         if error is None:
             self.finish()
+        else:
+            self.leave()
 
 
 def observe(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from trainingdoctor.errors import UserError
+from trainingdoctor.history.curves import LearningCurves
 from trainingdoctor.observing.child import MARGIN, Answer, Order
 from trainingdoctor.report import Report
 from trainingdoctor.settings import Settings
@@ -34,11 +35,11 @@ def observe_script(
     seed: int = 0,
     device: str | None = None,
     keep: Path | None = None,
-    history: Path | None = None,
+    history: LearningCurves | None = None,
 ) -> Report | None:
     """Run a training script in a child process, for about `steps` steps, and diagnose what was seen.
 
-    keep: the folder for what the script writes (default: one that is deleted).  history: metrics of a finished run.  The child and everything that it started
+    keep: the folder for what the script writes (default: one that is deleted).  history: curves of a finished run.  The child and everything that it started
     are killed at the time limit. Raises UserError in one sentence where there is nothing to report.
     """
     with tempfile.TemporaryDirectory(prefix="trainingdoctor-") as folder:

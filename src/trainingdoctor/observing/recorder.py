@@ -26,17 +26,15 @@ from trainingdoctor.observing.watch import OptimizerWatch
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
 SWALLOWED = 10
+# Losses of one's own are looked for in the first few calls of backward().
+FEW = 3
+# Steps without a new batch from a loader, from which on the loop is one without loaders.
+LEAST_IDLE = 10
 
 
 def _targets(raw: Any) -> Any:
     """The targets in what a loader gave."""
     return None if raw is None else split_batch(raw).targets
-
-
-# Losses of one's own are looked for in the first few calls of backward().
-FEW = 3
-# Steps without a new batch from a loader, from which on the loop is one without loaders.
-LEAST_IDLE = 10
 
 
 class Recorder:

@@ -42,7 +42,7 @@ class SchedulerWatch:
         return SchedulerSeen(name, self.ticks + self.early, self.early, self.within, end, rising)
 
     def _rate(self) -> float:
-        return float(driven(self.scheduler).param_groups[0]["lr"])
+        return rate_of(driven(self.scheduler))
 
 
 class Schedulers:
@@ -64,6 +64,11 @@ class Schedulers:
     def poll(self, within: bool) -> None:
         """Look at all of them."""
         self.ticks += max((w.poll(within) for w in self.watched), default=0)
+
+
+def rate_of(optimizer: Any) -> float:
+    """Learning rate of the first group; 0 where it has none."""
+    return float(optimizer.param_groups[0].get("lr") or 0.0)
 
 
 def driven(scheduler: Any) -> Any:

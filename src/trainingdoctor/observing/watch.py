@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from trainingdoctor.measure.optimizers import parameter_groups
 from trainingdoctor.measure.restore import Snapshot
+from trainingdoctor.observing.ticks import rate_of
 from trainingdoctor.observing.trace import OptimizerSeen, StepSeen
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class OptimizerWatch:
     @property
     def rate(self) -> float:
         """Learning rate of the first group."""
-        return float(self.optimizer.param_groups[0].get("lr") or 0.0)
+        return rate_of(self.optimizer)
 
     @property
     def parameters(self) -> list[Tensor]:

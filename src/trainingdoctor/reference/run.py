@@ -106,11 +106,14 @@ def _placed(settings: Settings, images: Images, parts: Parts | None) -> Run:
 
 
 @contextmanager
-def deterministic() -> Iterator[None]:
-    """cuDNN picks algorithms that give the same numbers each time, so that a resumed run ends as an uninterrupted one."""
+def deterministic(wanted: bool = True) -> Iterator[None]:
+    """cuDNN picks algorithms that give the same numbers each time, so that a resumed run ends as an uninterrupted one.
+
+    wanted: False lets it try all and take the fastest.
+    """
     cudnn = torch.backends.cudnn
     before = cudnn.deterministic, cudnn.benchmark
-    cudnn.deterministic, cudnn.benchmark = True, False
+    cudnn.deterministic, cudnn.benchmark = wanted, not wanted
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 """One training step of the reference run, launched kernel by kernel or as a CUDA graph."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,25 +15,19 @@ Augment = Callable[[Tensor, Draws], Tensor]
 WARM_UP_STEPS = 3
 
 
+@dataclass(eq=False)
 class Step:
-    """Forward and backward. Leaves the gradients in the parameters; gives the loss and the number of right answers, still on the device."""
+    """Forward and backward. Leaves the gradients in the parameters; gives the loss and the number of right answers, still on the device.
 
-    def __init__(
-        self,
-        model: nn.Module,
-        images: Images,
-        criterion: Criterion,
-        augment: Augment,
-        autocast: Callable[[], torch.autocast],
-    ) -> None:
-        self.model, self.images, self.criterion, self.augment, self.autocast = (
-            model,
-            images,
-            criterion,
-            augment,
-            autocast,
-        )
-        self.micro_batch = 1 << 30
+    micro_batch: samples that go through the model at once; the gradients of several add up.
+    """
+
+    model: nn.Module
+    images: Images
+    criterion: Criterion
+    augment: Augment
+    autocast: Callable[[], torch.autocast]
+    micro_batch: int
 
     def __call__(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """Gradients of the mean loss over `draws`, accumulated over micro-batches."""

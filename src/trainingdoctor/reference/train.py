@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -79,8 +80,7 @@ class Run:
         self.steps = min(whole, settings.iterations or whole)
         self.rate = self.parts.rate(settings.recipe, self.steps)
         criterion = self.parts.criterion(settings.recipe)
-        self.step = Step(self.model, self.images, criterion, self.parts.augment, self._autocast)
-        self.step.micro_batch = settings.batch_size
+        self.step = Step(self.model, self.images, criterion, self.parts.augment, self._autocast, settings.batch_size)
         self.graphed: GraphedStep | None = None
         # What a graph reads the rate from.
         self.rate_on_device = torch.zeros((), device=self.device)
@@ -132,9 +132,7 @@ class Run:
     def _batches(self, first: int) -> Iterator[Draws]:
         order = self.parts.order(len(self.images.train_x), self.generator)
         draws = Draws.of_epoch(order, self.generator).to(self.device)
-        for start, batch in enumerate(draws.split(self.settings.batch_size)):
-            if start < min(self.steps_per_epoch, self.steps - first):
-                yield batch
+        return islice(draws.split(self.settings.batch_size), min(self.steps_per_epoch, self.steps - first))
 
     def _step(self, draws: Draws, rate: float, say: Say) -> tuple[Tensor, Tensor]:
         """Out of memory halves the micro-batch, accumulates gradients to the same batch, and says so."""
