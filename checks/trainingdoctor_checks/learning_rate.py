@@ -96,7 +96,7 @@ def _compared(t: RateTrials, tenth: Trial, stuck: float, learns: float, spike: f
     """What the trial at the user's rate does that lower ones do not, and with what confidence; None when nothing."""
     own, peak = t.own, f"the peak rate {t.peak:g}"
     if own.diverged:
-        usable = _usable(t, learns)
+        usable = usable_rate(t, learns)
         went = f"from {t.initial:.3g} to {own.losses[-1]:.3g} within {len(own.losses)} steps"
         return (f"At {peak} the loss goes {went}; at {usable:.2g} it does not.", 0.9) if usable < t.peak else None
     lower = min((x for x in t.trials if x.factor < 1), key=lambda x: x.end)
@@ -132,7 +132,7 @@ def _beyond_ceiling(t: RateTrials) -> bool:
 
 def _remedy(t: RateTrials, learns: float) -> str:
     warm = "" if t.warmup else ", or a warm-up of some hundred steps: LinearLR(optimizer, 0.1, total_iters=...)"
-    return f"lr={_usable(t, learns):.2g}{warm}"
+    return f"lr={usable_rate(t, learns):.2g}{warm}"
 
 
 def _scaled(trials: RateTrials) -> float:
@@ -140,7 +140,7 @@ def _scaled(trials: RateTrials) -> float:
     return trials.peak / max(1 - trials.momentum, 1e-3) / 10 * 128 / trials.user_batch_size
 
 
-def _usable(trials: RateTrials, learns: float) -> float:
+def usable_rate(trials: RateTrials, learns: float) -> float:
     """The highest rate tried below the user's that learned, else that did not diverge; the user's own where none is left.
 
     In the user's units. Not the one that did best: some dozens of steps favour rates that are too low for a run.

@@ -29,6 +29,7 @@ MEASURE_MODULES = (
     "targets",
     "criterion",
     "outputs",
+    "output_call",
     "one_step",
     "reference_init",
     "parameters",

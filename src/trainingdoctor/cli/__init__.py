@@ -6,6 +6,7 @@ from trainingdoctor.cli.catalogue import checks, explain
 from trainingdoctor.cli.diagnose import diagnose
 from trainingdoctor.cli.env import env
 from trainingdoctor.cli.exits import exits
+from trainingdoctor.cli.fix import fix
 from trainingdoctor.cli.lr_range import lr_range
 from trainingdoctor.cli.reference_run import reference_run
 from trainingdoctor.cli.schedule import schedule
@@ -37,7 +38,7 @@ def _root(
     pass
 
 
-for command in (diagnose, lr_range, schedule, env, reference_run, checks, explain):
+for command in (diagnose, fix, lr_range, schedule, env, reference_run, checks, explain):
     app.command(command.__name__.replace("_", "-"))(exits(command))
 
 

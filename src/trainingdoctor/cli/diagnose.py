@@ -90,7 +90,7 @@ def diagnose(
         raise UserError("give a config or a script to diagnose, or --history FILE with the metrics of a finished run")
     curves = _curves(history)
     registry = load_registry()
-    settings = _settings(config or Path("pyproject.toml"), registry, select, ignore, quick, time_limit, fail_on)
+    settings = settings_for(config or Path("pyproject.toml"), registry, select, ignore, quick, time_limit, fail_on)
     delivery = Delivery(format, None if output is None else output.resolve(), verbose)
     watched = (
         Watched(tuple(arguments or ()), steps, keep)
@@ -154,7 +154,7 @@ def _observe(
 ) -> Report | None:
     from trainingdoctor.observing.launch import observe_script
 
-    with _progress() as (say, _):
+    with progress_line() as (say, _):
         say(f"watching {script.name} train")
         return observe_script(
             script,
@@ -168,7 +168,7 @@ def _observe(
         )
 
 
-def _settings(
+def settings_for(
     config: Path,
     registry: Registry,
     select: list[str] | None,
@@ -216,7 +216,7 @@ def _examine(
         deliver(report, delivery, stdout)
         return exit_code(report, settings.fail_on)
 
-    with enforced(settings.time_limit + GRACE, last_words), _progress() as (say, progress):
+    with enforced(settings.time_limit + GRACE, last_words), progress_line() as (say, progress):
         say(f"loading {config.name}")
         from trainingdoctor.loading import in_folder_of, load_config
         from trainingdoctor.runner import diagnose as run
@@ -237,7 +237,7 @@ def _examine(
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[tuple[Callable[[str], object], Progress]]:
+def progress_line() -> Iterator[tuple[Callable[[str], object], Progress]]:
     """A status line on a terminal; silent in a pipe."""
     if not sys.stderr.isatty():
         yield (lambda _: None), (lambda *_: None)

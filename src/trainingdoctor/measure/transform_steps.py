@@ -41,11 +41,11 @@ def transform_steps(train_loader: Any, *, samples: int = 8, draws: int = 25) -> 
     chains = input_transforms(dataset)
     if len(chains) != 1:
         raise Unavailable("the data set has no one list of transforms that could be looked at step by step")
-    images = _inputs(dataset, indices_of(train_loader), samples)
+    images = given_images(dataset, indices_of(train_loader), samples)
     steps: list[Step] = []
     try:
         for step in flattened(chains[0]):
-            made = [[_apply(step, image) for _ in range(draws if _is_random(step) else 1)] for image in images]
+            made = [[_apply(step, image) for _ in range(draws if is_random(step) else 1)] for image in images]
             steps.append(_described(step, images, made))
             images = [outcomes[0] for outcomes in made]
     except UserCodeError as error:
@@ -65,8 +65,8 @@ def flattened(transform: Any) -> list[Any]:
     return [step for part in parts for step in flattened(part)]
 
 
-def _inputs(dataset: Any, indices: Sequence[int], count: int) -> list[Any]:
-    """What the first transform is given, for some samples."""
+def given_images(dataset: Any, indices: Sequence[int], count: int) -> list[Any]:
+    """What the first transform is given, for some samples. Raises Unavailable where that is no image."""
     found = []
     with plain(dataset) as stand_in:
         for index in np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int).tolist():
@@ -77,7 +77,8 @@ def _inputs(dataset: Any, indices: Sequence[int], count: int) -> list[Any]:
     return found
 
 
-def _is_random(step: Any) -> bool:
+def is_random(step: Any) -> bool:
+    """Whether a transform is random by its name, or by a probability of 0."""
     name = type(step).__name__
     return name.startswith(RANDOM_NAMES) or name.endswith(("Jitter", "Erasing", "Flip")) or _probability(step) == 0
 
@@ -103,7 +104,7 @@ def _described(step: Any, images: list[Any], made: list[list[Any]]) -> Step:
     return Step(
         name=type(step).__name__,
         shown=" ".join(repr(step).split())[:120],
-        random=_is_random(step),
+        random=is_random(step),
         probability=_probability(step),
         applications=len(pairs),
         changed=sum(not _same(a, b) for a, b in pairs) / len(pairs),

@@ -5,7 +5,9 @@ import linecache
 import sys
 import sysconfig
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 
@@ -53,3 +55,42 @@ def around(frame: FrameType, *kinds: type[ast.AST]) -> list[ast.AST]:
 def _holds(node: ast.AST, line: int) -> bool:
     body: Sequence[ast.stmt] = getattr(node, "body", ())
     return bool(body) and body[0].lineno <= line <= (body[-1].end_lineno or 0)
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """file: absolute.  line, end_line: from 1.  column, end_column: in characters, from 0."""
+
+    file: Path
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.file.name}:{self.line}"
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """A call in the user's source. parameters: the names of what is called, in order, without self."""
+
+    place: Place
+    parameters: tuple[str, ...] = ()
+
+
+def place_of(frame: FrameType) -> Place | None:
+    """The expression that a frame is at; None where Python kept no columns (-X no_debug_ranges)."""
+    code = frame.f_code
+    line, end_line, column, end_column = next(islice(code.co_positions(), frame.f_lasti // 2, None))
+    if line is None or end_line is None or column is None or end_column is None:
+        return None
+    file = code.co_filename
+    return Place(
+        Path(file).resolve(), line, _characters(file, line, column), end_line, _characters(file, end_line, end_column)
+    )
+
+
+def _characters(file: str, line: int, octets: int) -> int:
+    """Python counts the columns of its code in bytes of UTF-8."""
+    return len(linecache.getline(file, line).encode()[:octets].decode(errors="ignore"))

@@ -1,0 +1,91 @@
+"""Fixes of the loss and of what stands before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from trainingdoctor import Finding
+from trainingdoctor.measure.criterion import CriterionKind
+from trainingdoctor.measure.output_call import OutputCall
+from trainingdoctor.measure.outputs import Outputs
+from trainingdoctor.remedy import DropArgument, Edit, NotFixable, Provenance, RemoveElement, SetField, Unwrap, fix
+from trainingdoctor_checks.fixes._values import named_value
+
+SQUASHING = ("softmax", "log_softmax", "sigmoid", "relu", "tanh")
+
+
+@fix("loss.softmax_before_cross_entropy", optional=("output_call",))
+def logits(
+    finding: Finding, outputs: Outputs, output_call: OutputCall | None, provenance: Provenance
+) -> Iterator[Edit]:
+    """Give the criterion logits."""
+    if finding.where == ("criterion",):
+        yield _cross_entropy(provenance)
+        if not outputs.are_probabilities:
+            return
+    yield from _taken_off(output_call, provenance)
+
+
+@fix("model.relu_on_logits")
+def bare_logits(output_call: OutputCall, provenance: Provenance) -> Iterator[Edit]:
+    """Take the activation after the last layer away."""
+    yield from _taken_off(output_call, provenance)
+
+
+def _taken_off(call: OutputCall | None, provenance: Provenance) -> Iterator[Edit]:
+    if call is None:
+        raise NotFixable("what squashes the outputs was not seen")
+    built = None if call.module is None else provenance.building.of(call.module)
+    if built is not None and built.direct and type(call.module).__module__.startswith("torch."):
+        yield RemoveElement(built.calls[0].place)
+    elif call.place is not None:
+        yield Unwrap(call.place, SQUASHING)
+    else:
+        raise NotFixable(f"{call.name} is called by a library")
+
+
+@fix("loss.wrong_for_task")
+def classify(provenance: Provenance) -> Iterator[Edit]:
+    """Use cross-entropy for classes."""
+    yield _cross_entropy(provenance)
+
+
+@fix("loss.sign")
+def turn_round(criterion_kind: CriterionKind, provenance: Provenance) -> Iterator[Edit]:
+    """Use cross-entropy as it is."""
+    if criterion_kind.kind != "cross_entropy":
+        raise NotFixable(f"what {criterion_kind.name} should be without the minus sign is not known")
+    yield _cross_entropy(provenance)
+
+
+def _cross_entropy(provenance: Provenance) -> Edit:
+    return SetField(provenance.top, "criterion", "torch.nn.CrossEntropyLoss()")
+
+
+@fix("loss.reduction")
+def average(criterion: nn.Module, provenance: Provenance) -> Iterator[Edit]:
+    """Average over the batch."""
+    yield DropArgument(provenance.call(criterion, "the criterion"), "reduction")
+
+
+@fix("loss.class_weights")
+def equal_weights(criterion: nn.Module, provenance: Provenance) -> Iterator[Edit]:
+    """Leave the class weights out."""
+    yield DropArgument(provenance.call(criterion, "the criterion"), "weight")
+
+
+@fix("epochs.too_few")
+def more_epochs(provenance: Provenance) -> Iterator[Edit]:
+    """Train for the 160 epochs of the published recipes."""
+    yield SetField(provenance.top, "epochs", "160")
+
+
+@fix("clip.too_small")
+def clip_less(finding: Finding, provenance: Provenance) -> Iterator[Edit]:
+    """Clip only what is far larger than the usual gradient."""
+    yield SetField(provenance.top, "grad_clip", named_value(finding, "grad_clip"))
+
+
+FIXES = (logits, bare_logits, classify, turn_round, average, equal_weights, more_epochs, clip_less)

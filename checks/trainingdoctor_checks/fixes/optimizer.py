@@ -1,0 +1,155 @@
+"""Fixes of the optimizer: rate, momentum, weight decay, and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import nn
+
+from trainingdoctor import Finding
+from trainingdoctor.measure.schedule import ScheduleTrace
+from trainingdoctor.measure.trials import RateTrials
+from trainingdoctor.remedy import (
+    CallSite,
+    DropArgument,
+    Edit,
+    MoveStatement,
+    NotFixable,
+    Provenance,
+    SetArgument,
+    SetCallee,
+    fix,
+)
+from trainingdoctor_checks.fixes._values import named_value, number, single
+from trainingdoctor_checks.learning_rate import usable_rate
+
+# As in the checks lr.too_high and lr.too_low.
+LEARNS = 0.88
+
+
+def _site(optimizer: Any, name: str, provenance: Provenance) -> CallSite:
+    """The call that builds the only optimizer, whose groups all have the value that was given to it."""
+    own = single(optimizer, "optimizers")
+    given = own.defaults.get(name)
+    if any(
+        group.get(name) != given and group.get(f"initial_{name}", group.get(name)) != given
+        for group in own.param_groups
+    ):
+        raise NotFixable(f"the parameter groups have {name}s of their own")
+    return provenance.call(own, "the optimizer")
+
+
+@fix("lr.too_high", "lr.too_low", optional=("scheduler", "rate_trials"))
+def set_rate(
+    finding: Finding,
+    optimizer: Any,
+    scheduler: Any,
+    schedule_trace: ScheduleTrace,
+    rate_trials: RateTrials | None,
+    provenance: Provenance,
+) -> Iterator[Edit]:
+    """Set the rate to the highest one that learned in the trials."""
+    peak = _better(finding, rate_trials)
+    own = single(optimizer, "optimizers")
+    if type(scheduler).__name__ in ("OneCycleLR", "CyclicLR"):
+        site = provenance.call(scheduler, "the scheduler")
+        yield SetArgument(site, "max_lr", number(peak))
+        return
+    base = float(own.param_groups[schedule_trace.group].get("initial_lr", own.param_groups[schedule_trace.group]["lr"]))
+    ratio = schedule_trace.peak / base if base else 1.0
+    yield SetArgument(_site(optimizer, "lr", provenance), "lr", number(peak / (ratio or 1.0)))
+
+
+def _better(finding: Finding, trials: RateTrials | None) -> float:
+    if finding.code == "lr.too_high" and trials is not None:
+        rate = usable_rate(trials, LEARNS)
+        if rate < trials.peak:
+            return rate
+    return float(named_value(finding, "lr"))
+
+
+@fix("optimizer.no_momentum", "optimizer.epsilon", "optimizer.negative")
+def set_number(finding: Finding, optimizer: Any, provenance: Provenance) -> Iterator[Edit]:
+    """Set the usual value."""
+    name = finding.where[0].rpartition(".")[2]
+    yield SetArgument(_site(optimizer, name, provenance), name, named_value(finding, name))
+
+
+@fix("optimizer.betas")
+def set_momentum(finding: Finding, optimizer: Any, provenance: Provenance) -> Iterator[Edit]:
+    """Average over the usual number of steps."""
+    name = "betas" if "betas" in finding.remedy else "momentum"
+    yield SetArgument(_site(optimizer, name, provenance), name, named_value(finding, name))
+
+
+@fix("decay.missing", "decay.too_strong", "decay.too_weak")
+def set_decay(finding: Finding, optimizer: Any, provenance: Provenance) -> Iterator[Edit]:
+    """Set the weight decay."""
+    yield SetArgument(
+        _site(optimizer, "weight_decay", provenance), "weight_decay", named_value(finding, "weight_decay")
+    )
+
+
+@fix("optimizer.coupled_decay")
+def decouple(finding: Finding, optimizer: Any, provenance: Provenance) -> Iterator[Edit]:
+    """Use AdamW, whose weight decay stands beside the gradient."""
+    site = _site(optimizer, "weight_decay", provenance)
+    if type(single(optimizer, "optimizers")).__name__ != "Adam":
+        raise NotFixable("only Adam has a twin with decoupled weight decay")
+    yield SetCallee(site.place, "torch.optim.AdamW")
+    yield SetArgument(site, "weight_decay", named_value(finding, "weight_decay"))
+
+
+@fix("optimizer.missing_parameters", "optimizer.frozen_parameters")
+def hold_all(optimizer: Any, model: nn.Module, provenance: Provenance) -> Iterator[Edit]:
+    """Give the optimizer all parameters of the model."""
+    own = single(optimizer, "optimizers")
+    late = _built_after(own, model, provenance)
+    if late:
+        yield MoveStatement(provenance.call(own, "the optimizer").place, late[-1].place)
+        return
+    if len(own.param_groups) > 1:
+        raise NotFixable("the optimizer has several parameter groups")
+    yield SetArgument(provenance.call(own, "the optimizer"), "params", "model.parameters()")
+
+
+@fix("optimizer.stale_parameters", optional=("scheduler",))
+def build_last(optimizer: Any, scheduler: Any, model: nn.Module, provenance: Provenance) -> Iterator[Edit]:
+    """Build the optimizer after the model is complete."""
+    own = single(optimizer, "optimizers")
+    late = _built_after(own, model, provenance)
+    if not late:
+        raise NotFixable("where the model's parameters were replaced was not seen")
+    yield MoveStatement(provenance.call(own, "the optimizer").place, late[-1].place)
+    if scheduler is not None:
+        site = provenance.call(single(scheduler, "schedulers"), "the scheduler")
+        if site.place < late[-1].place:
+            raise NotFixable("the scheduler is built before the model is complete, too")
+
+
+def _built_after(optimizer: Any, model: nn.Module, provenance: Provenance) -> Sequence[CallSite]:
+    """The calls in the optimizer's file that built modules whose parameters it lacks, and that come after it."""
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    site = provenance.call(optimizer, "the optimizer")
+    found = set()
+    for module in model.modules():
+        lacking = [p for p in module.parameters(recurse=False) if id(p) not in held]
+        built = provenance.building.of(module)
+        if lacking and built is not None:
+            found |= {c for c in built.calls if c.place.file == site.place.file and c.place > site.place}
+    return sorted(found, key=lambda c: c.place)
+
+
+@fix("optimizer.adam_on_sgd_recipe")
+def use_sgd(optimizer: Any, provenance: Provenance) -> Iterator[Edit]:
+    """Use SGD with momentum, as the published recipes do."""
+    site = provenance.call(single(optimizer, "optimizers"), "the optimizer")
+    yield SetCallee(site.place, "torch.optim.SGD")
+    for name, value in (("lr", "0.1"), ("momentum", "0.9"), ("weight_decay", "5e-4")):
+        yield SetArgument(site, name, value)
+    defaults = single(optimizer, "optimizers").defaults
+    yield from (DropArgument(site, name) for name in ("betas", "eps", "amsgrad", "alpha") if name in defaults)
+
+
+FIXES = (set_rate, set_number, set_momentum, set_decay, decouple, hold_all, build_last, use_sgd)

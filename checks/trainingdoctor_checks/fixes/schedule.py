@@ -1,0 +1,89 @@
+"""Fixes of the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from trainingdoctor.measure.schedule import ScheduleTrace
+from trainingdoctor.remedy import (
+    AddField,
+    CallSite,
+    Edit,
+    MoveStatement,
+    NotFixable,
+    Provenance,
+    Replace,
+    SetArgument,
+    fix,
+)
+from trainingdoctor_checks.fixes._values import single
+
+COSINE = "torch.optim.lr_scheduler.CosineAnnealingLR"
+# The final share of the peak that an exponential decay is set to: as after two drops by ten (He et al. 2015, section 4.2).
+END = 0.01
+
+
+@fix("schedule.missing")
+def add_cosine(optimizer: Any, schedule_trace: ScheduleTrace, provenance: Provenance) -> Iterator[Edit]:
+    """Decay along a cosine over the whole run."""
+    site = provenance.call(single(optimizer, "optimizers"), "the optimizer")
+    calls = len(schedule_trace.rates)
+    yield AddField(site.place, "scheduler", f"{COSINE}({{target}}, T_max={calls})")
+
+
+@fix(
+    "schedule.never_decays",
+    "schedule.decays_too_early",
+    "schedule.ends_high",
+    "schedule.restarts_at_end",
+    "schedule.warmup_stuck",
+    "schedule.step_unit",
+    "schedule.zero_rate",
+)
+def fit_to_run(scheduler: Any, schedule_trace: ScheduleTrace, provenance: Provenance) -> Iterator[Edit]:
+    """Let the schedule end with the run."""
+    own = single(scheduler, "schedulers")
+    site, calls = provenance.call(own, "the scheduler"), len(schedule_trace.rates)
+    if schedule_trace.error is not None:
+        calls = schedule_trace.epochs * (
+            schedule_trace.steps_per_epoch or 1 if schedule_trace.interval == "step" else 1
+        )
+    yield from _fitted(own, site, calls)
+
+
+def _fitted(scheduler: Any, site: CallSite, calls: int) -> Iterator[Edit]:
+    match type(scheduler).__name__:
+        case "CosineAnnealingLR":
+            yield SetArgument(site, "T_max", str(calls))
+        case "OneCycleLR":
+            # Of all three that may be given this one counts.
+            yield SetArgument(site, "total_steps", str(calls))
+        case "MultiStepLR":
+            yield SetArgument(site, "milestones", f"[{calls // 2}, {calls * 3 // 4}]")
+            if not 0.05 <= scheduler.gamma <= 0.5:
+                yield SetArgument(site, "gamma", "0.1")
+        case "StepLR":
+            yield SetArgument(site, "step_size", str(max(1, calls * 2 // 5)))
+            if not 0.05 <= scheduler.gamma <= 0.5:
+                yield SetArgument(site, "gamma", "0.1")
+        case "ExponentialLR":
+            yield SetArgument(site, "gamma", f"{END ** (1 / calls):.5g}")
+        case _:
+            yield Replace(site.place, f"{COSINE}({{first}}, T_max={calls})")
+
+
+@fix("schedule.wrong_optimizer")
+def bind(optimizer: Any, scheduler: Any, provenance: Provenance) -> Iterator[Edit]:
+    """Build the scheduler with the optimizer that trains."""
+    own, schedule = single(optimizer, "optimizers"), single(scheduler, "schedulers")
+    site, built = provenance.call(schedule, "the scheduler"), provenance.call(own, "the optimizer")
+    if site.place.file != built.place.file:
+        raise NotFixable("optimizer and scheduler are built in different files")
+    if site.place < built.place:
+        yield MoveStatement(site.place, built.place)
+    else:
+        yield SetArgument(site, "optimizer", "optimizer")
+
+
+FIXES = (add_cosine, fit_to_run, bind)

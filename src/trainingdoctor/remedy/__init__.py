@@ -1,0 +1,48 @@
+"""From findings to changes of the source: what builds what, which edit cures it, and whether it did. What fixes are written with."""
+
+from trainingdoctor.observing.places import CallSite, Place
+from trainingdoctor.remedy.edits import (
+    AddElements,
+    DropArgument,
+    Edit,
+    RemoveElement,
+    RemoveStatement,
+    Replace,
+    SetArgument,
+    SetAttribute,
+    SetCallee,
+    Unwrap,
+    Wrap,
+)
+from trainingdoctor.remedy.fix import Fix, NotFixable, Proposal, fix
+from trainingdoctor.remedy.provenance import Provenance
+from trainingdoctor.remedy.statements import AddField, AddStatement, MoveStatement, SetField
+from trainingdoctor.remedy.uses import MoveElement, WithoutSteps, WrapUse
+
+__all__ = [
+    "AddElements",
+    "AddField",
+    "AddStatement",
+    "CallSite",
+    "DropArgument",
+    "Edit",
+    "Fix",
+    "MoveElement",
+    "MoveStatement",
+    "NotFixable",
+    "Place",
+    "Proposal",
+    "Provenance",
+    "RemoveElement",
+    "RemoveStatement",
+    "Replace",
+    "SetArgument",
+    "SetAttribute",
+    "SetCallee",
+    "SetField",
+    "Unwrap",
+    "WithoutSteps",
+    "Wrap",
+    "WrapUse",
+    "fix",
+]

@@ -1,0 +1,269 @@
+"""What a fix does to a source: small edits that say where and what, each applied to a `Source` on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import libcst as cst
+
+from trainingdoctor.observing.places import CallSite, Place
+from trainingdoctor.remedy import layout
+from trainingdoctor.remedy.lookup import argument, constant_of
+from trainingdoctor.remedy.source import Source, Unplaceable
+
+# Stands where an element was until its list is closed up.
+_REMOVED = "__removed__"
+
+
+class Edit(Protocol):
+    """A change of one file."""
+
+    @property
+    def place(self) -> Place:
+        """Where."""
+        ...
+
+    def apply(self, source: Source) -> None:
+        """Register the change. Raises Unplaceable in one sentence where it cannot be made safely."""
+        ...
+
+
+@dataclass(frozen=True)
+class SetArgument:
+    """`name=value` in a call: where the value is a constant defined once or an option's default, it is changed there."""
+
+    site: CallSite
+    name: str
+    value: str
+
+    @property
+    def place(self) -> Place:
+        """Of the call."""
+        return self.site.place
+
+    def apply(self, source: Source) -> None:
+        """Set it, in place or as a new keyword."""
+        call = source.at(self.place, cst.Call)
+        found = argument(call, self.name, self.site.parameters)
+        if found is None:
+            _no_stars(call, self.place)
+            new = keyword(self.name, source.expression(self.value))
+            more_arguments(source, call, new)
+            return
+        source.change(constant_of(source, found.value) or found.value, _to(source.expression(self.value)))
+
+
+@dataclass(frozen=True)
+class DropArgument:
+    """Take an argument out of a call, so that its default holds."""
+
+    site: CallSite
+    name: str
+
+    @property
+    def place(self) -> Place:
+        """Of the call."""
+        return self.site.place
+
+    def apply(self, source: Source) -> None:
+        """Take it out; one given by its position cannot be."""
+        call = source.at(self.place, cst.Call)
+        found = argument(call, self.name, self.site.parameters)
+        if found is None or found.keyword is None:
+            raise Unplaceable(f"{self.place} does not name {self.name}")
+        name = self.name
+
+        def without(now: cst.Call) -> cst.Call:
+            index = next(i for i, a in enumerate(now.args) if a.keyword is not None and a.keyword.value == name)
+            return now.with_changes(args=layout.removed(now.args, index))
+
+        source.change(call, without)
+
+
+@dataclass(frozen=True)
+class SetCallee:
+    """Call something else with the same arguments: `torch.optim.AdamW` for `Adam`."""
+
+    place: Place
+    callee: str
+
+    def apply(self, source: Source) -> None:
+        """Exchange what is called."""
+        callee = source.expression(self.callee)
+        source.change(source.at(self.place, cst.Call), lambda now: now.with_changes(func=callee))
+
+
+@dataclass(frozen=True)
+class Replace:
+    """An expression in the place of another one; `{first}` in it is the first argument of the call that stands there."""
+
+    place: Place
+    text: str
+
+    def apply(self, source: Source) -> None:
+        """Exchange the whole expression."""
+        node, text = source.at(self.place, cst.BaseExpression), self.text
+        if "{first}" in text:
+            call = source.at(self.place, cst.Call)
+            if not call.args or call.args[0].star:
+                raise Unplaceable(f"{self.place} names no first argument")
+            text = text.replace("{first}", source.shown(call.args[0].value))
+        source.change(node, _to(source.expression(text)))
+
+
+@dataclass(frozen=True)
+class Unwrap:
+    """`f(x, ...)` becomes `x`, and so does `x.f(...)`, where f is one of `functions`."""
+
+    place: Place
+    functions: tuple[str, ...]
+
+    def apply(self, source: Source) -> None:
+        """Take the function away."""
+        call = source.at(self.place, cst.Call)
+        name = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", "")
+        if name not in self.functions:
+            raise Unplaceable(f"{self.place} calls {name or 'something'}, not {' or '.join(self.functions)}")
+        if call.args and call.args[0].keyword is None and not _is_number(call.args[0].value):
+            source.change(call, lambda now: now.args[0].value)
+        elif isinstance(call.func, cst.Attribute):
+            source.change(call, lambda now: now.func.value)
+        else:
+            raise Unplaceable(f"{self.place}: {name} is called in a way that cannot be taken apart")
+
+
+@dataclass(frozen=True)
+class RemoveElement:
+    """Take a call out of the list or the call that it is an element of; elsewhere put `instead` there."""
+
+    place: Place
+    instead: str = "torch.nn.Identity()"
+
+    def apply(self, source: Source) -> None:
+        """Take it out."""
+        call = source.at(self.place, cst.Call)
+        holder = source.parent(call)
+        whole = source.parent(holder)
+        listed = isinstance(holder, cst.Element) and isinstance(whole, cst.List | cst.Tuple)
+        chained = isinstance(holder, cst.Arg) and isinstance(whole, cst.Call) and _is_chain(source, whole, holder)
+        if not listed and not chained:
+            source.change(call, _to(source.expression(self.instead)))
+            return
+        attribute = "elements" if listed else "args"
+        source.change(call, _to(cst.Name(_REMOVED)))
+
+        def without(now: Any) -> Any:
+            items = getattr(now, attribute)
+            index = next(i for i, item in enumerate(items) if getattr(item.value, "value", "") == _REMOVED)
+            return now.with_changes(**{attribute: layout.removed(items, index)})
+
+        source.change(whole, without)
+
+
+@dataclass(frozen=True)
+class AddElements:
+    """Elements in the list that a call such as Compose is given. before: of the element that stands there, else `index`."""
+
+    place: Place
+    texts: tuple[str, ...]
+    index: int = 0
+    after: Place | None = None
+
+    def apply(self, source: Source) -> None:
+        """Put them in."""
+        call = source.at(self.place, cst.Call)
+        held = call.args[0].value if call.args else None
+        if not isinstance(held, cst.List):
+            raise Unplaceable(f"{self.place}: its steps are not written as a list")
+        index = self.index
+        if self.after is not None:
+            step = source.at(self.after, cst.Call)
+            index = 1 + next((i for i, e in enumerate(held.elements) if e.value is step), len(held.elements) - 1)
+        new = [cst.Element(source.expression(text)) for text in self.texts]
+        gap = held.lbracket.whitespace_after
+
+        def with_them(now: cst.List) -> cst.List:
+            return now.with_changes(elements=layout.inserted(now.elements, index, new, gap))
+
+        source.change(held, with_them)
+
+
+@dataclass(frozen=True)
+class Wrap:
+    """`text` with the expression itself for `{}`: `Compose([..., {}])`."""
+
+    place: Place
+    text: str
+
+    def apply(self, source: Source) -> None:
+        """Put it around."""
+        node = source.at(self.place, cst.BaseExpression)
+        around = self.text.format(source.shown(node))
+        source.change(node, _to(source.expression(around)))
+
+
+@dataclass(frozen=True)
+class SetAttribute:
+    """`thing.name = value`, where the assignment stands at `place`."""
+
+    place: Place
+    value: str
+
+    def apply(self, source: Source) -> None:
+        """Exchange the value."""
+        target = source.at(self.place, cst.Attribute)
+        assign = source.around(target, cst.Assign)
+        source.change(constant_of(source, assign.value) or assign.value, _to(source.expression(self.value)))
+
+
+@dataclass(frozen=True)
+class RemoveStatement:
+    """Take out the statement that consists of this call."""
+
+    place: Place
+
+    def apply(self, source: Source) -> None:
+        """Take it out; where it is all there is in its block, `pass` stays."""
+        statement = source.around(source.at(self.place, cst.Call), cst.Expr)
+        line = source.around(statement, cst.SimpleStatementLine)
+        if source.around(source.at(self.place, cst.Call), cst.BaseSmallStatement) is not statement:
+            raise Unplaceable(f"{self.place} is part of another statement")
+        block = source.parent(line)
+        alone = isinstance(block, cst.IndentedBlock) and len(block.body) == 1 and len(line.body) == 1
+        source.change(statement, (lambda _: cst.Pass()) if alone else (lambda _: cst.RemoveFromParent()))
+
+
+def _is_chain(source: Source, call: cst.Call, given: cst.Arg) -> bool:
+    """Whether a call is given a chain of modules one by one."""
+    return given.keyword is None and source.shown(call.func).rpartition(".")[2] == "Sequential"
+
+
+def _to(node: cst.CSTNode) -> Callable[[Any], Any]:
+    return lambda _: node
+
+
+def keyword(name: str, value: cst.BaseExpression) -> cst.Arg:
+    """`name=value`."""
+    tight = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+    return cst.Arg(value, keyword=cst.Name(name), equal=tight)
+
+
+def more_arguments(source: Source, call: cst.Call, new: cst.Arg) -> None:
+    """An argument at the end of a call."""
+
+    def more(now: cst.Call) -> cst.Call:
+        return now.with_changes(args=layout.inserted(now.args, len(now.args), [new], now.whitespace_before_args))
+
+    source.change(call, more)
+
+
+def _no_stars(call: cst.Call, place: Place) -> None:
+    if any(a.star == "**" for a in call.args):
+        raise Unplaceable(f"{place} takes its arguments from a dictionary")
+
+
+def _is_number(node: cst.BaseExpression) -> bool:
+    inner = node.expression if isinstance(node, cst.UnaryOperation) else node
+    return isinstance(inner, cst.BaseNumber)

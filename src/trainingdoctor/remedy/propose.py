@@ -1,0 +1,50 @@
+"""From a diagnosis to proposals: each finding is given to the fix of its code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from trainingdoctor.errors import Unavailable, UserCodeError
+from trainingdoctor.finding import Finding, Severity
+from trainingdoctor.remedy.fix import Fix, NotFixable, Proposal
+from trainingdoctor.remedy.provenance import Provenance
+
+if TYPE_CHECKING:
+    from trainingdoctor.runner import Diagnosis
+
+
+def propose(
+    diagnosis: Diagnosis, findings: Iterable[Finding], provenance: Provenance, fixes: Mapping[str, Fix]
+) -> list[Proposal]:
+    """One proposal for each finding, in their order."""
+    diagnosis.known["provenance"] = provenance
+    return [_proposal(diagnosis, finding, fixes.get(finding.code)) for finding in findings]
+
+
+def worth_fixing(findings: Iterable[Finding], codes: Iterable[str] = ()) -> list[Finding]:
+    """Warnings and criticals; with `codes` (prefixes), those of them, infos too."""
+    wanted = tuple(codes)
+    if not wanted:
+        return [f for f in findings if f.severity is not Severity.INFO]
+    return [f for f in findings if any(f.code == c or f.code.startswith(f"{c.rstrip('.*')}.") for c in wanted)]
+
+
+def _proposal(diagnosis: Diagnosis, finding: Finding, fix: Fix | None) -> Proposal:
+    if fix is None:
+        return Proposal(finding, reason="it is not a matter of a line that could be rewritten safely")
+    try:
+        arguments = [finding if need == "finding" else _value(diagnosis, fix, need) for need in fix.needs]
+        edits = tuple(fix.function(*arguments))
+    except (NotFixable, Unavailable, UserCodeError) as reason:
+        return Proposal(finding, fix.title, reason=str(reason))
+    return Proposal(finding, fix.title, edits)
+
+
+def _value(diagnosis: Diagnosis, fix: Fix, need: str) -> Any:
+    try:
+        return diagnosis.value(need)
+    except Unavailable:
+        if need in fix.optional:
+            return None
+        raise
