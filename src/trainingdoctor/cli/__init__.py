@@ -7,9 +7,11 @@ from trainingdoctor.cli.diagnose import diagnose
 from trainingdoctor.cli.env import env
 from trainingdoctor.cli.exits import exits
 from trainingdoctor.cli.fix import fix
+from trainingdoctor.cli.history import compare, history
 from trainingdoctor.cli.lr_range import lr_range
 from trainingdoctor.cli.reference_run import reference_run
 from trainingdoctor.cli.schedule import schedule
+from trainingdoctor.cli.verify import verify
 
 app = typer.Typer(
     name="trainingdoctor",
@@ -38,7 +40,7 @@ def _root(
     pass
 
 
-for command in (diagnose, fix, lr_range, schedule, env, reference_run, checks, explain):
+for command in (diagnose, fix, verify, history, compare, lr_range, schedule, env, reference_run, checks, explain):
     app.command(command.__name__.replace("_", "-"))(exits(command))
 
 

@@ -17,17 +17,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How the user wants a report. An output file that is called .json holds JSON whatever the format."""
+    """How the user wants a report. An output file that is called .json holds JSON whatever the format.
+
+    saved: the config beside which the report is kept for `history` and `compare`; None where it is not.
+    """
 
     format: str
     output: Path | None
     verbose: bool
+    saved: Path | None = None
 
 
 def deliver(report: Report, delivery: Delivery, stdout: TextIO) -> None:
     """Render a report to the file or to standard output; a JSON file comes with the text on standard output."""
     from trainingdoctor.render.json import render_json
 
+    if delivery.saved is not None:
+        _save(report, delivery.saved)
     output = delivery.output
     json_file = output is not None and output.suffix == ".json"
     if output is not None and (json_file or delivery.format == "json"):
@@ -38,6 +44,14 @@ def deliver(report: Report, delivery: Delivery, stdout: TextIO) -> None:
         send(render_json(report), stdout)
     elif delivery.format == "text" and (output is None or json_file):
         _print(report, stdout, delivery.verbose)
+
+
+def _save(report: Report, config: Path) -> None:
+    from trainingdoctor.render.json import render_json
+    from trainingdoctor.runs import Runs
+
+    files = {"report.json": render_json(report)}
+    Runs.beside(config).add("diagnose", config, report.verdict.value, report.root_causes, None, files)
 
 
 def send(text: str, stdout: TextIO) -> None:

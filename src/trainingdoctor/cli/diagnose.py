@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,13 +16,10 @@ if TYPE_CHECKING:
     from trainingdoctor.history.curves import LearningCurves
     from trainingdoctor.registry import Registry
     from trainingdoctor.report import Report
-    from trainingdoctor.runner import Diagnosis, Progress
     from trainingdoctor.settings import Settings
 
 FORMATS = ("text", "json")
 KINDS = ("auto", "script", "config")
-# After the time limit, the user's code has this many seconds to give in to the alarm before it is left behind.
-GRACE = 3.0
 
 
 def diagnose(
@@ -65,6 +59,9 @@ def diagnose(
     ] = None,
     format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     output: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep the report in .trainingdoctor/, for `history` and `compare`.")
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Every check with what it saw, and tracebacks of crashes.")
     ] = False,
@@ -75,6 +72,7 @@ def diagnose(
     stopped: trainingdoctor diagnose train.py -- --arch resnet110. Exit codes: 0 healthy, 1 findings at or above --fail-on, 2 wrong usage or a config that
     cannot be loaded, 3 a check crashed and nothing else was found.
     """
+    from trainingdoctor.cli.examine import examine
     from trainingdoctor.cli.exits import exit_code
     from trainingdoctor.cli.streams import reserved_stdout
     from trainingdoctor.registry import load_registry
@@ -91,7 +89,8 @@ def diagnose(
     curves = _curves(history)
     registry = load_registry()
     settings = settings_for(config or Path("pyproject.toml"), registry, select, ignore, quick, time_limit, fail_on)
-    delivery = Delivery(format, None if output is None else output.resolve(), verbose)
+    saved = (config or Path("history")).resolve() if save else None
+    delivery = Delivery(format, None if output is None else output.resolve(), verbose, saved)
     watched = (
         Watched(tuple(arguments or ()), steps, keep)
         if config is not None and _is_script(config, kind, arguments)
@@ -104,7 +103,7 @@ def diagnose(
         elif watched is not None:
             report = _observe(config, watched, settings, device, seed, curves)
         else:
-            report = _examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout, curves)
+            report = examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout, curves)
         if report is None:
             # Not the first of several processes: that one reports.
             raise typer.Exit
@@ -152,6 +151,7 @@ def _history_alone(curves: LearningCurves | None, settings: Settings, registry: 
 def _observe(
     script: Path, watched: Watched, settings: Settings, device: str | None, seed: int, curves: LearningCurves | None
 ) -> Report | None:
+    from trainingdoctor.cli.examine import progress_line
     from trainingdoctor.observing.launch import observe_script
 
     with progress_line() as (say, _):
@@ -190,59 +190,3 @@ def settings_for(
     if fail_on is not None:
         settings = replace(settings, fail_on=severity(fail_on, "--fail-on"))
     return replace(settings, quick=quick or settings.quick)
-
-
-def _examine(
-    config: Path,
-    registry: Registry,
-    settings: Settings,
-    device: str | None,
-    seed: int,
-    started: float,
-    delivery: Delivery,
-    stdout: TextIO,
-    curves: LearningCurves | None,
-) -> Report:
-    from trainingdoctor.cli.enforce import enforced
-    from trainingdoctor.cli.exits import USAGE, exit_code
-
-    under_way: list[Diagnosis] = []
-
-    def last_words() -> int:
-        if not under_way:
-            print(f"trainingdoctor: {config.name} did not end within {settings.time_limit:g} s", file=sys.stderr)  # noqa: T201
-            return USAGE
-        report = under_way[0].report()
-        deliver(report, delivery, stdout)
-        return exit_code(report, settings.fail_on)
-
-    with enforced(settings.time_limit + GRACE, last_words), progress_line() as (say, progress):
-        say(f"loading {config.name}")
-        from trainingdoctor.loading import in_folder_of, load_config
-        from trainingdoctor.runner import diagnose as run
-
-        with in_folder_of(config):
-            training = load_config(config, max(settings.time_limit - (time.perf_counter() - started), 1.0))
-            training = training if curves is None else replace(training, history=curves)
-            return run(
-                training,
-                settings=settings,
-                device=device,
-                seed=seed,
-                progress=progress,
-                registry=registry,
-                started=started,
-                watch=under_way.append,
-            )
-
-
-@contextlib.contextmanager
-def progress_line() -> Iterator[tuple[Callable[[str], object], Progress]]:
-    """A status line on a terminal; silent in a pipe."""
-    if not sys.stderr.isatty():
-        yield (lambda _: None), (lambda *_: None)
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("starting") as status:
-        yield status.update, lambda done, total, code: status.update(f"{done}/{total}  {code}")

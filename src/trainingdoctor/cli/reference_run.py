@@ -57,6 +57,7 @@ def reference_run(
     config: Annotated[
         Path | None, typer.Option(help="Train this config in the same harness, and compare it with the target.")
     ] = None,
+    with_fixes: Annotated[bool, typer.Option("--with-fixes", help="Train what `fix` makes of --config.")] = False,
 ) -> None:
     """Train the reference ResNet-110 on CIFAR-10 and certify its test accuracy (last epoch, single view).
 
@@ -73,7 +74,11 @@ def reference_run(
         raise UserError(f"--seed {seed}: give a number from 0 to 2**32 - 1")
     _check_output(output, resume)
     if config is not None:
-        raise typer.Exit(_own(config, epochs, target, gpu, device, seed, output, resume))
+        from trainingdoctor.cli.own_run import own_run
+
+        raise typer.Exit(own_run(config, with_fixes, epochs, target, gpu, device, seed, output, resume))
+    if with_fixes:
+        raise UserError("--with-fixes needs --config: there is nothing to fix in the reference")
     images, settings = _prepared(
         recipe, gpu, device, data, download, model, epochs, batch_size, seed, precision, graph, compiled, limit_train, smoke
     )  # fmt: skip
@@ -196,56 +201,3 @@ def _certificate(results: list[RunResult], why_not: str | None, target: float) -
         if why_not
         else f"CERTIFIED: {figures}, target {target:g} %, {data}"
     )
-
-
-def _own(
-    config: Path,
-    epochs: int | None,
-    target: float,
-    gpu: int | None,
-    device: str | None,
-    seed: int,
-    output: Path | None,
-    resume: bool,
-) -> int:
-    from trainingdoctor.loading import in_folder_of, load_config
-    from trainingdoctor.measure.restore import seed_everything
-    from trainingdoctor.reference.own import train_own
-    from trainingdoctor.reference.run import device_named
-
-    folder = None if output is None else output.resolve()
-    where = None if gpu is None and device is None else device_named(gpu, device)
-    file = config.resolve()
-    with in_folder_of(file), Live() as live:
-        # Before the config runs: it builds the model.
-        seed_everything(seed)
-        training = load_config(file)
-        result = train_own(
-            training,
-            epochs=epochs,
-            device=where,
-            seed=seed,
-            output=folder,
-            resume=resume,
-            target=target,
-            source=file,
-            on_epoch=live.on_epoch,
-            on_step=live.on_step,
-            say=say,
-        )
-    return _compared(training.name, result, target)
-
-
-def _compared(name: str, result: RunResult, target: float) -> int:
-    """Print the user's accuracy beside the target and what the paper reports for the architecture."""
-    from trainingdoctor.reference.resnet import PUBLISHED
-
-    say(
-        f"{name}: test accuracy {result.accuracy:.2f} % after {result.epochs} epochs, {result.seconds:.1f} s of training"
-    )
-    for what, value in (("the target", target), PUBLISHED):
-        gap = result.accuracy - value
-        say(f"  {abs(gap):6.2f} points {'above' if gap >= 0 else 'below'} {what}, {value:g} %")
-    met = result.accuracy >= target
-    say("CERTIFIED" if met else f"NOT CERTIFIED: {result.accuracy:.2f} % is below the target of {target:g} %")
-    return 0 if met else 1

@@ -32,11 +32,12 @@ class OutputCall:
 def output_call(model: nn.Module, train_batches: tuple[Batch, ...]) -> OutputCall:
     """Follow one forward pass. Raises Unavailable where the prediction does not come out of a function that squashes."""
     model.eval()
-    last: dict[int, nn.Module] = {}
+    # With the outputs themselves, so that no identity is used twice.
+    last: dict[int, tuple[nn.Module, Tensor]] = {}
 
     def after(module: nn.Module, _inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor):
-            last.setdefault(id(output), module)
+            last.setdefault(id(output), (module, output))
 
     handles = [m.register_forward_hook(after) for m in model.modules() if m is not model]
     try:
@@ -48,7 +49,7 @@ def output_call(model: nn.Module, train_batches: tuple[Batch, ...]) -> OutputCal
     found = seen.calls.get(id(output))
     if found is None:
         raise Unavailable("the prediction does not come out of a softmax, sigmoid, tanh or ReLU")
-    return OutputCall(found[0], found[1], last.get(id(output)))
+    return OutputCall(found[0], found[1], last.get(id(output), (None,))[0])
 
 
 class _Squashed(TorchFunctionMode):

@@ -1,8 +1,9 @@
 """The user's own training in the harness of the reference run."""
 
+import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import torch
 from torch import nn
 
 from trainingdoctor.errors import Unavailable, UserCodeError, UserError
-from trainingdoctor.measure.batches import augmented, forward, prediction, split_batch
+from trainingdoctor.measure.batches import augmented, split_batch
 from trainingdoctor.measure.calling import user_code
 from trainingdoctor.measure.optimizers import several
 from trainingdoctor.measure.restore import seed_everything
 from trainingdoctor.measure.steps import autocast, backward, compute_loss, needs_closure
 from trainingdoctor.measure.summary import training_summary
 from trainingdoctor.reference import records
+from trainingdoctor.reference.accuracy import accuracy_of, right_answers
 from trainingdoctor.reference.checkpoint import load_checkpoint, save_checkpoint
 from trainingdoctor.reference.run import CHECKPOINT, RunResult, deterministic, result_of
 from trainingdoctor.reference.train import EpochMetrics, OnStep, Say
@@ -36,25 +38,25 @@ def train_own(
     output: Path | None = None,
     resume: bool = False,
     target: float = 90.0,
-    source: Path | None = None,
+    sources: Sequence[Path] = (),
     on_epoch: Callable[[EpochMetrics, int], None] = lambda *_: None,
     on_step: OnStep = lambda *_: None,
     say: Say = lambda _: None,
 ) -> RunResult:
     """Train a config as it stands: its loaders, optimizer, schedule, clipping and precision. Changes its objects.
 
-    device: where to (default: where the model is).  source: the config's file, which goes into the record's hash.
+    device: where to (default: where the model is).  sources: the config's files, which go into the record's hash.
     Raises UserError when the config lacks something that a training needs, or its code raises.
     """
     run = OwnRun(training, epochs, device, seed)
-    identity = f"{records.source_hash(*([source] if source else []))} {seed} {run.total}"
+    identity = f"{records.source_hash(*sources)} {seed} {run.total}"
     if output is not None:
         records.prepare(output)
         if resume and (output / CHECKPOINT).is_file():
             run.load_state(load_checkpoint(output / CHECKPOINT, identity))
             say(f"resuming after epoch {len(run.metrics)}")
-        records.write_conditions(output, run.conditions(source), run.device)
-    with _sentences(training.name), deterministic():
+        records.write_conditions(output, run.conditions(sources), run.device)
+    with sentences(training.name), deterministic():
         for metrics in run.epochs(on_step):
             if output is not None:
                 save_checkpoint(output / CHECKPOINT, {"identity": identity, **run.state()})
@@ -67,7 +69,8 @@ def train_own(
 
 
 @contextmanager
-def _sentences(name: str) -> Iterator[None]:
+def sentences(name: str) -> Iterator[None]:
+    """What the training's own code raises in the block becomes a UserError."""
     try:
         yield
     except (UserCodeError, Unavailable) as error:
@@ -75,13 +78,18 @@ def _sentences(name: str) -> Iterator[None]:
 
 
 class OwnRun:
-    """One training of a config under way: everything that a checkpoint must hold."""
+    """One training of a config under way: everything that a checkpoint must hold.
 
-    def __init__(self, training: Training, epochs: int | None, device: str | None, seed: int) -> None:
+    only_last: evaluate after the last epoch alone; the accuracies of the others are NaN.
+    """
+
+    def __init__(
+        self, training: Training, epochs: int | None, device: str | None, seed: int, only_last: bool = False
+    ) -> None:
         missing = [name for name in NEEDED if getattr(training, name) is None and not (name == "epochs" and epochs)]
         if missing:
             raise UserError(f"{training.name} cannot be trained without {', '.join(missing)}: add that to the config")
-        self.training, self.seed = training, seed
+        self.training, self.seed, self.only_last = training, seed, only_last
         model, criterion = training.model, training.criterion
         assert model is not None
         assert criterion is not None
@@ -102,11 +110,11 @@ class OwnRun:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
         seed_everything(seed)
 
-    def conditions(self, source: Path | None) -> dict[str, Any]:
+    def conditions(self, sources: Sequence[Path]) -> dict[str, Any]:
         """What config.json holds."""
         fields = [getattr(self.training, name) for name in training_summary.needs]
         summary = training_summary(*fields)
-        hashed = records.source_hash(*([source] if source else []))
+        hashed = records.source_hash(*sources)
         return {"config": self.training.name, **summary, "epochs": self.total, "seed": self.seed, "source": hashed}
 
     def epochs(self, on_step: OnStep) -> Iterator[EpochMetrics]:
@@ -129,7 +137,8 @@ class OwnRun:
         if not steps:
             raise Unavailable("train_loader is empty: it gives no batch")
         seconds = time.perf_counter() - started
-        accuracy = accuracy_of(self.model, self.training.val_loader)
+        early = self.only_last and len(self.metrics) + 1 < self.total and not _follows_metric(self.schedulers)
+        accuracy = math.nan if early else accuracy_of(self.model, self.training.val_loader)
         if self.training.scheduler_interval == "epoch":
             self._advance(accuracy)
         return EpochMetrics(
@@ -207,6 +216,10 @@ def autocast_dtype(amp: Any, device: torch.device) -> torch.dtype | None:
         return context.fast_dtype if isinstance(context, torch.autocast) else None
 
 
+def _follows_metric(schedulers: Iterable[Any]) -> bool:
+    return any(isinstance(s, torch.optim.lr_scheduler.ReduceLROnPlateau) for s in schedulers)
+
+
 def _plain_state(scheduler: Any) -> dict[str, Any] | None:
     """What a scheduler says it must remember; None for one that says nothing."""
     own = getattr(scheduler, "state_dict", None)
@@ -216,35 +229,3 @@ def _plain_state(scheduler: Any) -> dict[str, Any] | None:
 def _generator_state(loader: Any) -> torch.Tensor | None:
     generator = getattr(loader, "generator", None)
     return generator.get_state() if isinstance(generator, torch.Generator) else None
-
-
-def right_answers(output: Any, targets: Any) -> int:
-    """How many predictions are right; 0 where there are no classes to be right about (mixed or dense targets)."""
-    guess = prediction(output).detach()
-    if not isinstance(targets, torch.Tensor) or guess.ndim < 2:
-        return 0
-    classes = targets.argmax(1) if targets.is_floating_point() and targets.shape == guess.shape else targets
-    guess = guess.argmax(1).cpu()
-    return int((guess == classes.cpu()).sum()) if guess.shape == classes.shape else 0
-
-
-@torch.no_grad()
-def accuracy_of(model: nn.Module, loader: Any) -> float:
-    """Accuracy in percent over a loader, in eval mode. Raises Unavailable where the targets are no classes."""
-    model.eval()
-    right = seen = 0
-    for raw in loader:
-        batch = split_batch(raw)
-        output = prediction(forward(model, batch))
-        targets = batch.targets
-        if (
-            not isinstance(targets, torch.Tensor)
-            or targets.is_floating_point()
-            or output.ndim != 2
-            or targets.ndim != 1
-        ):
-            raise Unavailable("accuracy is counted for class targets, one of each sample; this is another task")
-        right, seen = right + right_answers(output, targets), seen + len(targets)
-    if not seen:
-        raise Unavailable("val_loader is empty: it gives no batch")
-    return 100 * right / seen

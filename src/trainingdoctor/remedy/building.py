@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -116,7 +116,8 @@ def _built(made: Any, frame: FrameType | None) -> Built:
         frame = frame.f_back
     direct = frame is not None and is_users(frame.f_code.co_filename)
     calls: list[CallSite] = []
-    names, left = _parameters(type(made)), DEPTH
+    kind: Any = type(made)
+    names, left = _parameters(kind), DEPTH
     while frame is not None and left:
         if is_users(frame.f_code.co_filename) and (place := place_of(frame)) is not None:
             calls.append(CallSite(place, names))
@@ -131,9 +132,9 @@ def _is_method_of(frame: FrameType, made: Any) -> bool:
 
 
 @functools.cache
-def _parameters(kind: Hashable) -> tuple[str, ...]:
+def _parameters(kind: Any) -> tuple[str, ...]:
     try:
-        return tuple(inspect.signature(cast(Any, kind)).parameters)
+        return tuple(inspect.signature(kind).parameters)
     except (TypeError, ValueError):
         return ()
 

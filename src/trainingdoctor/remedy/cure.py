@@ -22,13 +22,15 @@ Choose = Callable[[Proposal], bool]
 class Cure:
     """before, after: reports, the same one where nothing was changed.  patch: from the files as they are to the last state.
 
-    left: what still stands after it, each with the reason why it was not fixed.
+    left: what still stands after it, each with the reason why it was not fixed.  first: the proposals of the first round, on
+    the files as they are; the later ones are on what the first made of them.
     """
 
     before: Report
     after: Report
     patch: Patch
     left: tuple[Proposal, ...]
+    first: tuple[Proposal, ...] = ()
 
     @property
     def cured(self) -> tuple[str, ...]:
@@ -43,7 +45,12 @@ class Course:
     last: Examination
     excluded: dict[str, str]
     texts: dict[Path, str] = field(default_factory=dict)
-    done: list[Proposal] = field(default_factory=list)
+    rounds: list[list[Proposal]] = field(default_factory=list)
+
+    @property
+    def done(self) -> tuple[Proposal, ...]:
+        """What was changed in all rounds."""
+        return tuple(p for made in self.rounds for p in made)
 
     @property
     def standing(self) -> set[str]:
@@ -83,7 +90,9 @@ class Physician:
                 break
             excluded |= dict.fromkeys(useless, "the change was tried, and the finding still stands after it")
         before = {file: file.read_bytes().decode() for file in course.texts}
-        return Cure(first.report, course.last.report, Patch(before, course.texts, tuple(course.done)), course.left())
+        patch = Patch(before, course.texts, course.done)
+        alone = tuple(course.rounds[0]) if course.rounds else ()
+        return Cure(first.report, course.last.report, patch, course.left(), alone)
 
     def _run(self, course: Course) -> None:
         for _ in range(self.rounds):
@@ -94,7 +103,7 @@ class Physician:
             course.excluded |= {p.code: p.reason for p in patch.refused}
             if not patch.after:
                 return
-            course.done += patch.applied
+            course.rounds.append(list(patch.applied))
             course.texts |= patch.after
             course.last = self.examine(course.texts)
 

@@ -1,0 +1,57 @@
+"""Sick configs in three styles, fixed by the tool alone: what was found, what was fixed, and what stands afterwards.
+
+python benchmarks/fixes [--only TEXT|TEXT] [--styles plain function files] [--jobs 2] [--output FILE] [--again] [--verify]
+
+--verify trains the healthy, the sick and the fixed configs of the first style, three seeds each, on a part of CIFAR-10.
+Resumable: what the output file already holds is not run again (--again runs it all).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from faults import FAULTS, HEALTHY
+from record import load, save
+from run import attempt
+from score import score
+from templates import STYLES
+
+OUTPUT = Path(__file__).resolve().parent.parent / "results" / "fixes.json"
+
+
+def main() -> None:
+    """Parse, run, score."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="faults whose name holds one of these texts, separated by |")
+    parser.add_argument("--styles", nargs="+", default=list(STYLES), choices=STYLES)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="configs at a time, one thread each")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="JSON; the Markdown table stands beside it")
+    parser.add_argument("--again", action="store_true", help="run what the output already holds, too")
+    arguments = parser.parse_args()
+    wanted = [f for f in (HEALTHY, *FAULTS) if any(text in f.name for text in arguments.only.split("|"))]
+    plan = [(f.name, style) for style in arguments.styles for f in wanted]
+    rows = load(arguments.output)
+    left = [job for job in plan if arguments.again or f"{job[1]}: {job[0]}" not in rows]
+    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        futures = [pool.submit(attempt, *job) for job in left]
+        for i, future in enumerate(as_completed(futures), 1):
+            row = future.result()
+            rows[row["name"]] = row
+            print(
+                f"{i}/{len(left)}  {row['word']:10} {row['seconds']:6.1f} s  {row['name']:55} {row['said']}", flush=True
+            )
+            save(arguments.output, rows)
+    for name, value in score(rows.values()).items():
+        print(f"{name:32} {value}")
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Diagnose a config, within its time limit whatever its code does, with a line that says how far it is."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from trainingdoctor.cli.deliver import Delivery, deliver
+
+if TYPE_CHECKING:
+    from trainingdoctor.history.curves import LearningCurves
+    from trainingdoctor.registry import Registry
+    from trainingdoctor.report import Report
+    from trainingdoctor.runner import Diagnosis, Progress
+    from trainingdoctor.settings import Settings
+
+# After the time limit, the user's code has this many seconds to give in to the alarm before it is left behind.
+GRACE = 3.0
+
+
+def examine(
+    config: Path,
+    registry: Registry,
+    settings: Settings,
+    device: str | None,
+    seed: int,
+    started: float,
+    delivery: Delivery,
+    stdout: TextIO,
+    curves: LearningCurves | None,
+) -> Report:
+    """The report; where the time limit ends the process, what is known by then is delivered first."""
+    from trainingdoctor.cli.enforce import enforced
+    from trainingdoctor.cli.exits import USAGE, exit_code
+
+    under_way: list[Diagnosis] = []
+
+    def last_words() -> int:
+        if not under_way:
+            print(f"trainingdoctor: {config.name} did not end within {settings.time_limit:g} s", file=sys.stderr)  # noqa: T201
+            return USAGE
+        report = under_way[0].report()
+        deliver(report, delivery, stdout)
+        return exit_code(report, settings.fail_on)
+
+    with enforced(settings.time_limit + GRACE, last_words), progress_line() as (say, progress):
+        say(f"loading {config.name}")
+        from trainingdoctor.loading import in_folder_of, load_config
+        from trainingdoctor.runner import diagnose as run
+
+        with in_folder_of(config):
+            training = load_config(config, max(settings.time_limit - (time.perf_counter() - started), 1.0))
+            training = training if curves is None else replace(training, history=curves)
+            return run(
+                training,
+                settings=settings,
+                device=device,
+                seed=seed,
+                progress=progress,
+                registry=registry,
+                started=started,
+                watch=under_way.append,
+            )
+
+
+@contextlib.contextmanager
+def progress_line() -> Iterator[tuple[Callable[[str], object], Progress]]:
+    """A status line on a terminal; silent in a pipe."""
+    if not sys.stderr.isatty():
+        yield (lambda _: None), (lambda *_: None)
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as status:
+        yield status.update, lambda done, total, code: status.update(f"{done}/{total}  {code}")
