@@ -29,9 +29,10 @@ def constant_of(source: Source, value: cst.BaseExpression) -> cst.BaseExpression
     if isinstance(value, cst.Name):
         found = assignments(source, value.value)
     elif isinstance(value, cst.Attribute):
-        found = _defaults(source, value.attr.value) or assignments(source, value.attr.value) + _keywords(
-            source, value.attr.value
-        )
+        name = value.attr.value
+        # Class attributes and namespaces; a variable that takes its value from here has the same name, and no literal.
+        held = [v for v in (*assignments(source, name), *_keywords(source, name)) if is_literal(v)]
+        found = _defaults(source, name) or held
     elif isinstance(value, cst.Subscript) and (key := _key(value)) is not None:
         found = _entries(source, key)
     else:
