@@ -50,15 +50,16 @@ def _markdown(known: list[Check]) -> str:
 
 
 def _manual(check: Check) -> str:
-    """The docstring, with the cost where one was measured."""
+    """The docstring, with the cost and the bench's values of its thresholds where they were measured."""
     from trainingdoctor.costs import measured_costs
+    from trainingdoctor.distributions import distributions
 
-    cost, nothing = measured_costs().get(check.code), "Measured: no measurement yet."
-    if cost is None:
-        return check.manual
-    if nothing in check.manual:
-        return check.manual.replace(nothing, f"Measured: {cost}.")
-    return f"{check.manual}\nMeasured cost: {cost}."
+    text, cost, nothing = check.manual, measured_costs().get(check.code), "Measured: no measurement yet."
+    if cost is not None:
+        text = (
+            text.replace(nothing, f"Measured: {cost}.") if nothing in text else f"{text}\nMeasured cost: {cost}."
+        )
+    return "\n".join((text, *(f"On the fault bench, {told}." for told in distributions().get(check.code, ()))))
 
 
 def explain(code: Annotated[str, typer.Argument(help="A code such as lr.too_high, or an area such as lr.")]) -> None:

@@ -53,7 +53,7 @@ def _local(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
 
 def _on_ray(tasks: Sequence[Task], address: str | None) -> Iterator[Outcome]:
     ray = _ray()
-    ray.init(address=address or "auto" if address else None, ignore_reinit_error=True, log_to_driver=False)
+    ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
     gpus = 1 if any((task.device or "").startswith("cuda") for task in tasks) else 0
     remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(run_task)
     pending = {remote.remote(task): task for task in tasks}
