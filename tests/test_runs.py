@@ -21,7 +21,9 @@ def runs_in(folder: Path) -> Runs:
 
 def test_runs_are_listed_in_their_order_with_their_files(tmp_path: Path) -> None:
     runs = runs_in(tmp_path)
-    first = runs.add("diagnose", Path("config.py"), "unwell", ("lr.too_high",), None, {"report.json": '{"findings": []}'})
+    first = runs.add(
+        "diagnose", Path("config.py"), "unwell", ("lr.too_high",), None, {"report.json": '{"findings": []}'}
+    )
     runs.add("verify", Path("config.py"), "healthy", (), 91.25, {"verify.json": "{}"})
     assert [(r.number, r.kind, r.root_causes, r.accuracy) for r in runs.all()] == [
         (1, "diagnose", ("lr.too_high",), None),

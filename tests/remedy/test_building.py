@@ -165,5 +165,7 @@ def test_without_columns_nothing_is_known_and_nothing_breaks(tmp_path: Path) -> 
         "from torch import nn\nfrom trainingdoctor.remedy.building import watched_building\n"
         "with watched_building() as b:\n    layer = nn.Linear(1, 1)\nprint(b.of(layer).calls)\n"
     )
-    done = subprocess.run([sys.executable, "-X", "no_debug_ranges", str(script)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-X", "no_debug_ranges", str(script)], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "()"

@@ -64,7 +64,9 @@ def test_an_argument_by_position_gets_another_value() -> None:
 
 def test_a_new_keyword_stands_at_the_end() -> None:
     text = "opt = SGD(p, lr=0.5)\n"
-    edits = [SetArgument(site(text, "SGD(p, lr=0.5)"), n, v) for n, v in (("momentum", "0.9"), ("weight_decay", "5e-4"))]
+    edits = [
+        SetArgument(site(text, "SGD(p, lr=0.5)"), n, v) for n, v in (("momentum", "0.9"), ("weight_decay", "5e-4"))
+    ]
     assert changed(text, *edits) == "opt = SGD(p, lr=0.5, momentum=0.9, weight_decay=5e-4)\n"
 
 
@@ -86,7 +88,10 @@ def test_a_comment_of_a_neighbour_is_not_repeated() -> None:
     [
         ("LR = 0.5\nopt = SGD(p, lr=LR)\n", "LR = 0.1\nopt = SGD(p, lr=LR)\n"),
         ('cfg = {"lr": 0.5}\nopt = SGD(p, lr=cfg["lr"])\n', 'cfg = {"lr": 0.1}\nopt = SGD(p, lr=cfg["lr"])\n'),
-        ("args = Namespace(lr=0.5)\nopt = SGD(p, lr=args.lr)\n", "args = Namespace(lr=0.1)\nopt = SGD(p, lr=args.lr)\n"),
+        (
+            "args = Namespace(lr=0.5)\nopt = SGD(p, lr=args.lr)\n",
+            "args = Namespace(lr=0.1)\nopt = SGD(p, lr=args.lr)\n",
+        ),
         (
             'parser.add_argument("--lr", type=float, default=0.5)\nopt = SGD(p, lr=args.lr)\n',
             'parser.add_argument("--lr", type=float, default=0.1)\nopt = SGD(p, lr=args.lr)\n',

@@ -37,7 +37,9 @@ def test_two_nodes_give_the_figures_of_one_process(cluster: Any, config: Path) -
 
 
 @pytest.mark.timeout(180)
-def test_a_worker_that_is_lost_is_retried_and_the_rest_is_not_recomputed(cluster: Any, config: Path, tmp_path: Path) -> None:
+def test_a_worker_that_is_lost_is_retried_and_the_rest_is_not_recomputed(
+    cluster: Any, config: Path, tmp_path: Path
+) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
     # The first attempt of seed 1 takes its worker down.

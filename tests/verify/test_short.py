@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import torch
+from tests.conftest import build
 from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR, ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
-from tests.conftest import build
 from trainingdoctor import UserError
 from trainingdoctor.verify.short import FirstBatches, part_of, shortened
 from trainingdoctor.verify.task import Size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import nn
 
@@ -10,7 +11,17 @@ from trainingdoctor import Finding
 from trainingdoctor.measure.criterion import CriterionKind
 from trainingdoctor.measure.output_call import OutputCall
 from trainingdoctor.measure.outputs import Outputs
-from trainingdoctor.remedy import DropArgument, Edit, NotFixable, Provenance, RemoveElement, SetField, Unwrap, fix
+from trainingdoctor.remedy import (
+    DropArgument,
+    Edit,
+    NotFixable,
+    Provenance,
+    RemoveElement,
+    Replace,
+    SetField,
+    Unwrap,
+    fix,
+)
 from trainingdoctor_checks.fixes._values import named_value
 
 SQUASHING = ("softmax", "log_softmax", "sigmoid", "relu", "tanh")
@@ -18,11 +29,11 @@ SQUASHING = ("softmax", "log_softmax", "sigmoid", "relu", "tanh")
 
 @fix("loss.softmax_before_cross_entropy", optional=("output_call",))
 def logits(
-    finding: Finding, outputs: Outputs, output_call: OutputCall | None, provenance: Provenance
+    finding: Finding, outputs: Outputs, criterion: Any, output_call: OutputCall | None, provenance: Provenance
 ) -> Iterator[Edit]:
     """Give the criterion logits."""
     if finding.where == ("criterion",):
-        yield _cross_entropy(provenance)
+        yield _cross_entropy(criterion, provenance)
         if not outputs.are_probabilities:
             return
     yield from _taken_off(output_call, provenance)
@@ -47,20 +58,23 @@ def _taken_off(call: OutputCall | None, provenance: Provenance) -> Iterator[Edit
 
 
 @fix("loss.wrong_for_task")
-def classify(provenance: Provenance) -> Iterator[Edit]:
+def classify(criterion: Any, provenance: Provenance) -> Iterator[Edit]:
     """Use cross-entropy for classes."""
-    yield _cross_entropy(provenance)
+    yield _cross_entropy(criterion, provenance)
 
 
 @fix("loss.sign")
-def turn_round(criterion_kind: CriterionKind, provenance: Provenance) -> Iterator[Edit]:
+def turn_round(criterion: Any, criterion_kind: CriterionKind, provenance: Provenance) -> Iterator[Edit]:
     """Use cross-entropy as it is."""
     if criterion_kind.kind != "cross_entropy":
         raise NotFixable(f"what {criterion_kind.name} should be without the minus sign is not known")
-    yield _cross_entropy(provenance)
+    yield _cross_entropy(criterion, provenance)
 
 
-def _cross_entropy(provenance: Provenance) -> Edit:
+def _cross_entropy(criterion: Any, provenance: Provenance) -> Edit:
+    built = provenance.building.of(criterion)
+    if built is not None and built.direct:
+        return Replace(built.calls[0].place, "torch.nn.CrossEntropyLoss()")
     return SetField(provenance.top, "criterion", "torch.nn.CrossEntropyLoss()")
 
 

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from trainingdoctor.measure.schedule import ScheduleTrace
+from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.remedy import (
     AddField,
+    AddStatement,
+    AtEndOfLoop,
     CallSite,
     Edit,
     MoveStatement,
@@ -24,12 +27,22 @@ COSINE = "torch.optim.lr_scheduler.CosineAnnealingLR"
 END = 0.01
 
 
-@fix("schedule.missing")
-def add_cosine(optimizer: Any, schedule_trace: ScheduleTrace, provenance: Provenance) -> Iterator[Edit]:
+@fix("schedule.missing", optional=("loop_trace",))
+def add_cosine(
+    optimizer: Any, schedule_trace: ScheduleTrace, loop_trace: LoopTrace | None, provenance: Provenance
+) -> Iterator[Edit]:
     """Decay along a cosine over the whole run."""
     site = provenance.call(single(optimizer, "optimizers"), "the optimizer")
-    calls = len(schedule_trace.rates)
-    yield AddField(site.place, "scheduler", f"{COSINE}({{target}}, T_max={calls})")
+    built = f"{COSINE}({{target}}, T_max={schedule_trace.epochs})"
+    if not provenance.is_script:
+        yield AddField(site.place, "scheduler", built)
+        return
+    if loop_trace is None or not loop_trace.epoch_loop:
+        raise NotFixable("the loop over epochs, which has to step the scheduler, was not seen")
+    holder = provenance.assigned_name(site.place).rpartition(".")[0]
+    name = f"{holder}.scheduler" if holder else "scheduler"
+    yield AddStatement(site.place, f"{name} = {built}")
+    yield AtEndOfLoop(provenance.line(loop_trace.epoch_loop), f"{name}.step()", name, made_at=site.place)
 
 
 @fix(

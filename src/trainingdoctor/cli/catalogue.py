@@ -56,9 +56,7 @@ def _manual(check: Check) -> str:
 
     text, cost, nothing = check.manual, measured_costs().get(check.code), "Measured: no measurement yet."
     if cost is not None:
-        text = (
-            text.replace(nothing, f"Measured: {cost}.") if nothing in text else f"{text}\nMeasured cost: {cost}."
-        )
+        text = text.replace(nothing, f"Measured: {cost}.") if nothing in text else f"{text}\nMeasured cost: {cost}."
     return "\n".join((text, *(f"On the fault bench, {told}." for told in distributions().get(check.code, ()))))
 
 

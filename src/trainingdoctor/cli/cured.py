@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from trainingdoctor.cli.exits import USAGE
+from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
     from trainingdoctor.remedy.cure import Cure, Texts
@@ -39,11 +41,26 @@ def subject_for(
     return Subject(config, settings, registry, load_fixes(), tuple(codes), device, seed)
 
 
-def cure_of(subject: Subject, interactive: bool = False) -> Cure:
-    """Diagnose and change until nothing is left that can be fixed."""
+def is_script_given(path: Path, kind: str, arguments: list[str] | None) -> bool:
+    """Whether a file is to be run and watched. Raises UserError for a notebook, whose cells are not rewritten."""
+    from trainingdoctor.cli.diagnose import is_script_wanted
+
+    if path.suffix == ".ipynb":
+        raise UserError(f"{path.name} is a notebook: `diagnose` names the remedies, but its cells are not rewritten")
+    return is_script_wanted(path, kind, arguments)
+
+
+def cure_of(subject: Subject, interactive: bool = False, script: tuple[str, ...] | None = None) -> Cure:
+    """Diagnose and change until nothing is left that can be fixed. script: the arguments of one; None for a config."""
+    from trainingdoctor.remedy.cure import Physician
+
+    examine, tried = _of_config(subject) if script is None else _of_script(subject, script)
+    return Physician(examine, tried, _asked if interactive else lambda _: True).cure()
+
+
+def _of_config(subject: Subject) -> tuple[Callable[[Texts], Examination], Callable[[Texts], None]]:
     from trainingdoctor.cli.enforce import enforced
     from trainingdoctor.cli.examine import GRACE, progress_line
-    from trainingdoctor.remedy.cure import Physician
     from trainingdoctor.remedy.examine import begins, examine_config
 
     limit = subject.settings.time_limit
@@ -54,14 +71,38 @@ def cure_of(subject: Subject, interactive: bool = False) -> Cure:
 
     def examine(texts: Texts) -> Examination:
         with enforced(2 * limit + GRACE, last_words), progress_line() as (say, progress):
-            say(f"looking at {subject.file.name}{' as changed' if texts else ''}")
+            say(_looking(subject, texts))
             return examine_config(replace(subject, progress=progress), texts)
 
     def tried(texts: Texts) -> None:
         with enforced(2 * limit + GRACE, last_words):
             begins(subject, texts)
 
-    return Physician(examine, tried, _asked if interactive else lambda _: True).cure()
+    return examine, tried
+
+
+def _of_script(
+    subject: Subject, arguments: tuple[str, ...]
+) -> tuple[Callable[[Texts], Examination], Callable[[Texts], None]]:
+    from trainingdoctor.cli.examine import progress_line
+    from trainingdoctor.remedy.examine import examine_script
+
+    def examine(texts: Texts) -> Examination:
+        with progress_line() as (say, _):
+            say(_looking(subject, texts))
+            return examine_script(subject, arguments, texts)
+
+    def tried(texts: Texts) -> None:
+        alone = replace(subject, settings=replace(subject.settings, select=("training.raises",)))
+        raised = examine_script(alone, arguments, texts).report.findings
+        if raised:
+            raise UserError(raised[0].message)
+
+    return examine, tried
+
+
+def _looking(subject: Subject, texts: Texts) -> str:
+    return f"looking at {subject.file.name}{' as changed' if texts else ''}"
 
 
 def _asked(proposal: Proposal) -> bool:

@@ -93,7 +93,7 @@ def diagnose(
     delivery = Delivery(format, None if output is None else output.resolve(), verbose, saved)
     watched = (
         Watched(tuple(arguments or ()), steps, keep)
-        if config is not None and _is_script(config, kind, arguments)
+        if config is not None and is_script_wanted(config, kind, arguments)
         else None
     )
     with reserved_stdout() as stdout:
@@ -120,7 +120,8 @@ class Watched:
     keep: Path | None
 
 
-def _is_script(path: Path, kind: str, arguments: list[str] | None) -> bool:
+def is_script_wanted(path: Path, kind: str, arguments: list[str] | None) -> bool:
+    """Whether a file is to be run and watched: by its source, or as the user says. Raises UserError."""
     from trainingdoctor.loading.kind import is_script
 
     if kind not in KINDS:

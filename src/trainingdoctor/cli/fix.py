@@ -12,8 +12,15 @@ from trainingdoctor.cli.exits import FINDINGS, HEALTHY
 
 def fix(
     config: Annotated[
-        Path, typer.Argument(help="A config that builds `model`, `train_loader`, ...", show_default=False)
+        Path,
+        typer.Argument(
+            help="A config that builds `model`, `train_loader`, ..., or a training script.", show_default=False
+        ),
     ],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="The script's own arguments, after --.", show_default=False)
+    ] = None,
+    kind: Annotated[str, typer.Option("--as", help="auto, script or config.")] = "auto",
     write: Annotated[
         bool, typer.Option("--write", help="Write the changes; the files as they were stay beside them.")
     ] = False,
@@ -32,10 +39,10 @@ def fix(
 ) -> None:
     """Change the source so that what is wrong is right, and show the difference.
 
-    The config is diagnosed, changed, and diagnosed again as changed, until nothing is left that can be fixed; nothing is
+    The config or script is diagnosed, changed, and diagnosed again as changed, until nothing is left that can be fixed; nothing is
     written without --write. Exit codes: 0 nothing is wrong with the files as they now are, 1 something still is.
     """
-    from trainingdoctor.cli.cured import cure_of, subject_for
+    from trainingdoctor.cli.cured import cure_of, is_script_given, subject_for
     from trainingdoctor.cli.deliver import check_writable
     from trainingdoctor.cli.deliver import write as write_text
     from trainingdoctor.cli.streams import reserved_stdout
@@ -45,7 +52,9 @@ def fix(
     if output is not None:
         check_writable(output)
     with reserved_stdout() as stdout:
-        cure = cure_of(subject_for(config, select, ignore, quick, time_limit, device, seed), interactive)
+        subject = subject_for(config, select, ignore, quick, time_limit, device, seed)
+        script = tuple(arguments or ()) if is_script_given(config, kind, arguments) else None
+        cure = cure_of(subject, interactive, script)
         difference = cure.patch.diff(config.resolve().parent)
         if output is not None:
             write_text(output, difference)

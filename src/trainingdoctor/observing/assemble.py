@@ -131,6 +131,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         epochs=recorder.epochs or None,
         backward_at=recorder.backward_at,
         saves_best=recorder.saves_best,
+        epoch_loop=recorder.epoch_loop,
         distributed=recorder.ranks.seen(recorder.kinds),
     )
 

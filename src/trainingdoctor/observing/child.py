@@ -8,6 +8,7 @@ import pickle
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from trainingdoctor.errors import UserError
 if TYPE_CHECKING:
     from trainingdoctor.history.curves import LearningCurves
     from trainingdoctor.observing.script import Ran
+    from trainingdoctor.remedy.building import Building
+    from trainingdoctor.remedy.fix import Proposal
     from trainingdoctor.report import Report
     from trainingdoctor.runner import Diagnosis
     from trainingdoctor.settings import Settings
@@ -32,6 +35,7 @@ class Order:
     """What to run and how. answer: the file to put the `Answer` into.  scratch: the folder for what the script writes.
 
     cpu: let scripts that ask for CUDA run on the CPU.  source: code to run in place of the script's.  history: curves of a finished run.
+    texts: in place of files.  codes: of findings to propose fixes for (() all warnings); None for no proposals.
     """
 
     script: Path
@@ -44,15 +48,18 @@ class Order:
     cpu: bool = True
     source: str | None = None
     history: LearningCurves | None = None
+    texts: Mapping[Path, str] = field(default_factory=dict)
+    codes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A report, or one sentence why there is none. notes: what the user should know of how it was run."""
+    """A report, or one sentence why there is none. notes: what the user should know of how it was run.  proposals: fixes."""
 
     report: Report | None = None
     error: str = ""
     notes: tuple[str, ...] = field(default=())
+    proposals: tuple[Proposal, ...] = ()
 
 
 def main() -> None:
@@ -123,11 +130,14 @@ def answered(order: Order, started: float) -> Answer:
             alone()
             if rank:
                 return Answer()
-            if not recorder.models:
-                return Answer(_diagnosed(_built(order.script, ran), {}, ran, order, started, under_way))
-            rewound(recorder)
-            training, known = assembled(recorder, order.script)
-            return Answer(_diagnosed(training, known, ran, order, started, under_way))
+            known: dict[str, Any] = {}
+            if recorder.models:
+                rewound(recorder)
+                training, known = assembled(recorder, order.script)
+            else:
+                training = _built(order.script, ran)
+            report = _diagnosed(training, known, ran, order, started, under_way)
+            return Answer(report, proposals=_proposed(report, order, building, under_way))
 
         def from_within() -> None:
             """The script catches whatever is raised: diagnose where it stands, and leave it behind."""
@@ -137,10 +147,37 @@ def answered(order: Order, started: float) -> Answer:
             os._exit(0)
 
         recorder.swallowed = from_within
+        building = _watched(order, around)
         around.enter_context(redirected(order.scratch))
         around.enter_context(uncompiled())
         around.enter_context(on_cpu(order.cpu))
-        return finished(run_script(order.script, order.arguments, recorder, order.source))
+        source = order.source if order.source is not None else order.texts.get(order.script)
+        return finished(run_script(order.script, order.arguments, recorder, source))
+
+
+def _watched(order: Order, around: ExitStack) -> Building | None:
+    """Where fixes are asked for: see what builds what, and let files have other texts."""
+    if order.codes is None:
+        return None
+    from trainingdoctor.remedy.building import watched_building
+    from trainingdoctor.remedy.overlay import overlaid
+
+    around.enter_context(overlaid(order.texts))
+    return around.enter_context(watched_building())
+
+
+def _proposed(
+    report: Report, order: Order, building: Building | None, under_way: list[Diagnosis]
+) -> tuple[Proposal, ...]:
+    if building is None:
+        return ()
+    from trainingdoctor.remedy.fix import load_fixes
+    from trainingdoctor.remedy.propose import propose, worth_fixing
+    from trainingdoctor.remedy.provenance import Provenance
+
+    found = worth_fixing(report.findings, order.codes or ())
+    provenance = Provenance(building, order.script, is_script=True)
+    return tuple(propose(under_way[0], found, provenance, load_fixes()))
 
 
 def _diagnosed(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -12,29 +14,39 @@ from trainingdoctor.observing.places import around, is_users
 MOST = 100_000
 
 
-def planned_epochs(frame: FrameType | None) -> int | None:
-    """The length of the outermost `for ... in range(...)` (or tqdm of it, or `while epoch < n`) that is under way.
+@dataclass(frozen=True)
+class EpochLoop:
+    """count: of its passes.  where: file:line of its head."""
+
+    count: int
+    where: str
+
+
+def epoch_loop(frame: FrameType | None) -> EpochLoop | None:
+    """The outermost `for ... in range(...)` (or tqdm of it, or `while epoch < n`) that is under way.
 
     frame: the innermost of the user's. Only names, attributes, items and arithmetic are looked up: nothing is called.
     None where no such loop is found.
     """
-    found: list[tuple[str, int]] = []
+    found: list[tuple[str, EpochLoop]] = []
     while frame is not None:
         if is_users(frame.f_code.co_filename):
             found += _loops(frame)
         frame = frame.f_back
-    named = [count for name, count in found if "epoch" in name.lower()]
+    named = [loop for name, loop in found if "epoch" in name.lower()]
     return named[0] if named else found[-1][1] if found else None
 
 
-def _loops(frame: FrameType) -> Iterator[tuple[str, int]]:
-    """Names of the variables and lengths of the counted loops around the frame's line, innermost first."""
+def _loops(frame: FrameType) -> Iterator[tuple[str, EpochLoop]]:
+    """The counted loops around the frame's line with the names of their variables, innermost first."""
     names = {**frame.f_globals, **frame.f_locals}
+    file = Path(frame.f_code.co_filename).name
     own = [n for n in _loops_around(frame) if n.lineno >= frame.f_code.co_firstlineno]
     for node in sorted(own, key=lambda n: -n.lineno):
         count = _counted(node.iter, names) if isinstance(node, ast.For) else _compared(node.test, names)
         if count is not None and 0 < count <= MOST:
-            yield ast.unparse(node.target if isinstance(node, ast.For) else node.test), count
+            name = ast.unparse(node.target if isinstance(node, ast.For) else node.test)
+            yield name, EpochLoop(count, f"{file}:{node.lineno}")
 
 
 def _loops_around(frame: FrameType) -> list[ast.For | ast.While]:

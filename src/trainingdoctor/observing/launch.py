@@ -12,7 +12,7 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -42,6 +42,25 @@ def observe_script(
     keep: the folder for what the script writes (default: one that is deleted).  history: curves of a finished run.  The child and everything that it started
     are killed at the time limit. Raises UserError in one sentence where there is nothing to report.
     """
+    return observed_answer(
+        script, arguments, settings=settings, steps=steps, seed=seed, device=device, keep=keep, history=history
+    ).report
+
+
+def observed_answer(
+    script: Path,
+    arguments: Sequence[str] = (),
+    *,
+    settings: Settings,
+    steps: int = 50,
+    seed: int = 0,
+    device: str | None = None,
+    keep: Path | None = None,
+    history: LearningCurves | None = None,
+    texts: Mapping[Path, str] | None = None,
+    codes: tuple[str, ...] | None = None,
+) -> Answer:
+    """The same, with what else the child has to say. texts: in place of files.  codes: propose fixes, for these findings."""
     with tempfile.TemporaryDirectory(prefix="trainingdoctor-") as folder:
         scratch = keep or Path(folder) / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
@@ -56,11 +75,13 @@ def observe_script(
             cpu=device is None or not device.startswith("cuda"),
             source=_source(script),
             history=history,
+            texts=texts or {},
+            codes=codes,
         )
         answer = _run(order, Path(folder))
     if answer.report is None and answer.error:
         raise UserError(answer.error)
-    return answer.report
+    return answer
 
 
 def _source(script: Path) -> str | None:

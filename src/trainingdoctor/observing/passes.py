@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainingdoctor.measure.batches import tensors
+from trainingdoctor.observing.epochs import EpochLoop
 from trainingdoctor.observing.limits import Clock, Limits
 from trainingdoctor.observing.trace import PassSeen
 
@@ -22,7 +23,7 @@ AHEAD = 3
 class Pass:
     """One pass under way. steps, backwards: since it began.  kept: most graphs of earlier batches that were alive at once.
 
-    epoch: its number among the passes that train, 0 before it does.  planned: epochs that the loops around it plan.
+    epoch: its number among the passes that train, 0 before it does.  planned: the loop over epochs around it.
     """
 
     loader: Any
@@ -37,7 +38,7 @@ class Pass:
     with_gradient: int = 0
     kept: int = 0
     epoch: int = 0
-    planned: int = 0
+    planned: EpochLoop | None = None
     empty: bool = False
     raws: deque[Any] = field(default_factory=lambda: deque(maxlen=AHEAD))
     known: str | None = None

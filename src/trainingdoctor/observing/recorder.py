@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from trainingdoctor.measure.batches import split_batch, tensors
 from trainingdoctor.observing.calls import CriterionCall, Samples
 from trainingdoctor.observing.clipping import Clipping
-from trainingdoctor.observing.epochs import planned_epochs
+from trainingdoctor.observing.epochs import epoch_loop
 from trainingdoctor.observing.functions import loss_call
 from trainingdoctor.observing.graphs import Graphs
 from trainingdoctor.observing.limits import Clock, Enough, Limits
@@ -63,6 +63,7 @@ class Recorder:
         self.last_call: tuple[nn.Module, Any, Any] | None = None
         self.inner: tuple[Callable[..., Any], Any, Any, Any] | None = None
         self.clipping, self.graphs = Clipping(), Graphs()
+        self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
         self.swallowed: Callable[[], object] = lambda: None
@@ -86,7 +87,7 @@ class Recorder:
         self.emptied = self.emptied or begun.empty
         if not self.epochs:
             # Now, not when it turns out to train: reading a frame's variables keeps what they hold alive, such as a loss.
-            begun.planned = planned_epochs(users_frame(3)) or 0
+            begun.planned = epoch_loop(users_frame(3))
         self.passes.append(begun)
         self.ranks.on_pass(begun)
         self.graphs.forget()
@@ -221,7 +222,8 @@ class Recorder:
         now.epoch = self.epoch
         self.kinds[now.number] = "training"
         self.graphs.forget()
-        self.epochs = self.epochs or now.planned
+        if now.planned and not self.epochs:
+            self.epochs, self.epoch_loop = now.planned.count, now.planned.where
 
     def _keep_watch(self, tensor: Tensor) -> None:
         now = self.current

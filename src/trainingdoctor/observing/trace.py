@@ -124,7 +124,7 @@ class LoopTrace:
     sensitive: the model has layers that act otherwise in evaluation (dropout, BatchNorm).  backwards, steps_made: how
     many there were.  forwards: of the model in training passes.  built: optimizers that were made.  epochs: as
     planned.  ended: the script ended by itself.  backward_at: file:line of the last call.  saves_best: place of a checkpoint that is saved where a
-    comparison with the best evaluation result comes out well, "" where none.
+    comparison with the best evaluation result comes out well, "" where none.  epoch_loop: file:line of the loop over epochs.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -139,6 +139,7 @@ class LoopTrace:
     epochs: int | None = None
     backward_at: str = ""
     saves_best: str = ""
+    epoch_loop: str = ""
     distributed: DistributedSeen | None = None
 
     def of(self, kind: str) -> tuple[PassSeen, ...]:

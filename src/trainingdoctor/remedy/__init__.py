@@ -15,6 +15,7 @@ from trainingdoctor.remedy.edits import (
     Wrap,
 )
 from trainingdoctor.remedy.fix import Fix, NotFixable, Proposal, fix
+from trainingdoctor.remedy.lines import AtEndOfLoop, BesideCall, CallOn, NumbersOnly, SetMode, WithinContext
 from trainingdoctor.remedy.provenance import Provenance
 from trainingdoctor.remedy.statements import AddField, AddStatement, MoveStatement, SetField
 from trainingdoctor.remedy.uses import MoveElement, WithoutSteps, WrapUse
@@ -23,6 +24,9 @@ __all__ = [
     "AddElements",
     "AddField",
     "AddStatement",
+    "AtEndOfLoop",
+    "BesideCall",
+    "CallOn",
     "CallSite",
     "DropArgument",
     "Edit",
@@ -30,6 +34,7 @@ __all__ = [
     "MoveElement",
     "MoveStatement",
     "NotFixable",
+    "NumbersOnly",
     "Place",
     "Proposal",
     "Provenance",
@@ -40,7 +45,9 @@ __all__ = [
     "SetAttribute",
     "SetCallee",
     "SetField",
+    "SetMode",
     "Unwrap",
+    "WithinContext",
     "WithoutSteps",
     "Wrap",
     "WrapUse",

@@ -11,6 +11,7 @@ from trainingdoctor.errors import Unavailable, UserCodeError, UserError
 from trainingdoctor.loading import in_folder_of, load_config
 from trainingdoctor.measure.batches import augmented, forward, split_batch
 from trainingdoctor.measure.steps import compute_loss
+from trainingdoctor.observing.launch import observed_answer
 from trainingdoctor.registry import Registry
 from trainingdoctor.remedy.building import watched_building
 from trainingdoctor.remedy.fix import Fix, Proposal
@@ -68,6 +69,22 @@ def examine_config(subject: Subject, texts: Mapping[Path, str]) -> Examination:
         diagnosis.settings = replace(settings, time_limit=settings.time_limit + time.perf_counter() - started)
         proposals = propose(diagnosis, found, Provenance(building, file), subject.fixes)
     return Examination(report, tuple(proposals))
+
+
+def examine_script(subject: Subject, arguments: tuple[str, ...], texts: Mapping[Path, str]) -> Examination:
+    """The same of a training script, watched in a process of its own. Raises UserError where nothing was seen."""
+    answer = observed_answer(
+        subject.file,
+        arguments,
+        settings=subject.settings,
+        seed=subject.seed,
+        device=subject.device,
+        texts=texts,
+        codes=subject.codes,
+    )
+    if answer.report is None:
+        raise UserError(f"{subject.file.name} was not the first of several processes")
+    return Examination(answer.report, answer.proposals)
 
 
 def begins(subject: Subject, texts: Mapping[Path, str]) -> None:

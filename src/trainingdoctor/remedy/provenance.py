@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,19 +13,54 @@ from torch import Tensor, nn
 from trainingdoctor.observing.places import CallSite, Place
 from trainingdoctor.remedy.building import Building, Built
 from trainingdoctor.remedy.fix import NotFixable
+from trainingdoctor.remedy.source import Source, Unplaceable
+from trainingdoctor.remedy.statements import target_of
+
+# `scaler.step(optimizer)`.
+SCALED_STEP = re.compile(r"([\w.]*scaler[\w.]*)\.step\(([\w.]+)\)")
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """building: what was seen while the config ran.  file: the config."""
+    """building: what was seen while the config or script ran.  file: of it."""
 
     building: Building
     file: Path
+    is_script: bool = False
 
     @property
     def top(self) -> Place:
         """The beginning of the config, for edits that find their line themselves."""
         return Place(self.file, 1, 0, 1, 0)
+
+    def line(self, where: str) -> Place:
+        """The line of a finding's `where`, "train.py:34". Raises NotFixable where that is no line of a file of the user's."""
+        name, _, number = where.rpartition(":")
+        if not name or not number.isdigit():
+            raise NotFixable("no line was seen that could be changed")
+        found = [self.file] if name == self.file.name else sorted(self.file.parent.rglob(name))
+        if len(found) != 1:
+            raise NotFixable(f"there are {len(found)} files {name}")
+        return Place(found[0], int(number), 0, int(number), 0)
+
+    def source_line(self, place: Place) -> str:
+        """The line as it was run."""
+        return linecache.getline(str(place.file), place.line)
+
+    def assigned_name(self, place: Place) -> str:
+        """What the statement around a call calls its value: `scheduler`, `self.scheduler`. Raises NotFixable."""
+        source = Source(place.file, "".join(linecache.getlines(str(place.file))))
+        try:
+            return target_of(source, place)
+        except Unplaceable as error:
+            raise NotFixable(str(error)) from error
+
+    def scaler_near(self, place: Place) -> tuple[str, str]:
+        """The names of a GradScaler and of the optimizer that it is given, in the file of a line. Raises NotFixable."""
+        for line in linecache.getlines(str(place.file)):
+            if found := SCALED_STEP.search(line):
+                return found[1], found[2]
+        raise NotFixable("where the scaler steps the optimizer was not seen")
 
     def built(self, value: Any, what: str) -> Built:
         """How an object was built. Raises NotFixable."""

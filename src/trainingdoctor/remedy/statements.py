@@ -27,7 +27,7 @@ class AddStatement:
     def apply(self, source: Source) -> None:
         """Put it in."""
         line = _line(source, self.place)
-        text = self.text.replace(TARGET, _target(source, self.place)) if TARGET in self.text else self.text
+        text = self.text.replace(TARGET, target_of(source, self.place)) if TARGET in self.text else self.text
         new = cst.parse_module(source.spelled(text)).body
         before = self.before
         source.change(line, lambda now: cst.FlattenSentinel([*new, now] if before else [now, *new]))
@@ -84,7 +84,7 @@ class AddField:
         ]
         line = _line(source, self.place)
         if empty and source.line(empty[0]) > source.line(line):
-            text = self.value.replace(TARGET, _target(source, self.place)) if TARGET in self.value else self.value
+            text = self.value.replace(TARGET, target_of(source, self.place)) if TARGET in self.value else self.value
             expression = source.expression(text)
             source.change(empty[0], lambda _: expression)
             return
@@ -97,7 +97,7 @@ def _line(source: Source, place: Place) -> cst.SimpleStatementLine:
     return source.around(source.at(place, cst.BaseExpression), cst.SimpleStatementLine)
 
 
-def _target(source: Source, place: Place) -> str:
+def target_of(source: Source, place: Place) -> str:
     """The name that the statement around `place` assigns. Raises Unplaceable."""
     node = source.at(place, cst.BaseExpression)
     assign = source.around(node, cst.BaseSmallStatement)
