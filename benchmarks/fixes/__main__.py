@@ -1,8 +1,8 @@
-"""Sick configs in three styles, fixed by the tool alone: what was found, what was fixed, and what stands afterwards.
+"""Sick configs and scripts, fixed by the tool alone: what was found, what was fixed, and what stands afterwards.
 
-python benchmarks/fixes [--only TEXT|TEXT] [--styles plain function files] [--jobs 2] [--output FILE] [--again] [--verify]
+python benchmarks/fixes [--only TEXT|TEXT] [--styles plain function files functions trainer module] [--jobs 2] [--output FILE] [--again]
 
---verify trains the healthy, the sick and the fixed configs of the first style, three seeds each, on a part of CIFAR-10.
+plain, function and files are three ways to write a config; functions, trainer and module are those of `benchmarks/scripts`.
 Resumable: what the output file already holds is not run again (--again runs it all).
 """
 
@@ -21,6 +21,8 @@ from faults import FAULTS, HEALTHY
 from record import load, save
 from run import attempt
 from score import score
+from scripts import STYLES as SCRIPTS
+from scripts import variants
 from templates import STYLES
 
 OUTPUT = Path(__file__).resolve().parent.parent / "results" / "fixes.json"
@@ -30,13 +32,16 @@ def main() -> None:
     """Parse, run, score."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="faults whose name holds one of these texts, separated by |")
-    parser.add_argument("--styles", nargs="+", default=list(STYLES), choices=STYLES)
+    parser.add_argument("--styles", nargs="+", default=[*STYLES, *SCRIPTS], choices=[*STYLES, *SCRIPTS])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="configs at a time, one thread each")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="JSON; the Markdown table stands beside it")
     parser.add_argument("--again", action="store_true", help="run what the output already holds, too")
     arguments = parser.parse_args()
-    wanted = [f for f in (HEALTHY, *FAULTS) if any(text in f.name for text in arguments.only.split("|"))]
-    plan = [(f.name, style) for style in arguments.styles for f in wanted]
+    known = {
+        style: variants() if style in SCRIPTS else [f.name for f in (HEALTHY, *FAULTS)] for style in arguments.styles
+    }
+    texts = arguments.only.split("|")
+    plan = [(name, style) for style in arguments.styles for name in known[style] if any(text in name for text in texts)]
     rows = load(arguments.output)
     left = [job for job in plan if arguments.again or f"{job[1]}: {job[0]}" not in rows]
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:

@@ -134,7 +134,12 @@ SINGLE = (
     one("head of N(0, 10)", "init.logits_scale", init="nn.init.normal_(self.fc.weight, 0.0, 10.0)"),
     one("seven outputs", "model.output_width", classes="7"),
     one("three epochs", "epochs.too_few", epochs="3"),
-    one("a tenth of the data", "data.subset", False, train_transform="train_transform, 5000"),
+    one(
+        "a tenth of the data",
+        "data.subset",
+        False,
+        loader="batch_size=128, sampler=torch.utils.data.SubsetRandomSampler(range(5000))",
+    ),
     one(
         "dropout before BatchNorm",
         "dropout.before_batchnorm",

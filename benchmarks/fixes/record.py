@@ -30,8 +30,8 @@ def _page(rows: list[Row]) -> list[str]:
     return [
         "# Configs fixed by the tool alone",
         "",
-        "Made by `python benchmarks/fixes`: a small residual net on CIFAR-10 (images re-encoded as JPEG), written in three styles; one fault each,",
-        "or several. Each config is given to the fixes of `trainingdoctor fix --write`, and looked at again.",
+        "Made by `python benchmarks/fixes`: a small residual net on CIFAR-10 (images re-encoded as JPEG) as a config in three styles, with one fault each",
+        "or several; and the scripts of `benchmarks/scripts`. Each is given to the fixes of `trainingdoctor fix --write`, and looked at again.",
         "",
         "| figure | value |",
         "|---|---|",

@@ -145,6 +145,7 @@ num_epochs = args.epochs
 """
 NET = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n\n" + MODEL
 PIPELINE = """\
+import torch
 from torch.utils.data import DataLoader
 import torchvision.transforms as transforms
 
