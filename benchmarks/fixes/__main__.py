@@ -1,6 +1,6 @@
 """Sick configs and scripts, fixed by the tool alone: what was found, what was fixed, and what stands afterwards.
 
-python benchmarks/fixes [--only TEXT|TEXT] [--styles plain function files functions trainer module] [--jobs 2] [--output FILE] [--again]
+python benchmarks/fixes [--only TEXT|TEXT] [--styles plain function files functions trainer module] [--jobs 2] [--output FILE] [--part] [--again]
 
 plain, function and files are three ways to write a config; functions, trainer and module are those of `benchmarks/scripts`.
 Resumable: what the output file already holds is not run again (--again runs it all).
@@ -35,11 +35,16 @@ def main() -> None:
     parser.add_argument("--styles", nargs="+", default=[*STYLES, *SCRIPTS], choices=[*STYLES, *SCRIPTS])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="configs at a time, one thread each")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="JSON; the Markdown table stands beside it")
+    parser.add_argument("--part", action="store_true", help="each fault in only one of the styles function and files")
     parser.add_argument("--again", action="store_true", help="run what the output already holds, too")
     arguments = parser.parse_args()
     known = {
         style: variants() if style in SCRIPTS else [f.name for f in (HEALTHY, *FAULTS)] for style in arguments.styles
     }
+    if arguments.part:
+        known |= {
+            style: names[:1] + names[1 + i :: 2] for i, style in enumerate(STYLES[1:]) if (names := known.get(style))
+        }
     texts = arguments.only.split("|")
     plan = [(name, style) for style in arguments.styles for name in known[style] if any(text in name for text in texts)]
     rows = load(arguments.output)

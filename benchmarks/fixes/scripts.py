@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,14 @@ def _module(name: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
 
 def variants() -> dict[str, Any]:
     """By name; the healthy one first."""
-    import sys
-
     faults = sys.modules.get("scripts_faults") or _module("faults")
-    sys.modules["scripts_faults"] = faults
     return {v.name: v for v in (*faults.HEALTHY[:1], *faults.FAULTS)}
 
 

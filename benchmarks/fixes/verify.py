@@ -31,7 +31,7 @@ from trainingdoctor.verify.judge import interval
 from trainingdoctor.verify.task import Size, Task, run_task
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-SIZE = Size(samples=2_500, epochs=6, evaluation=2_000, longest=60)
+SIZE = Size(samples=2_000, epochs=5, evaluation=2_000, longest=60)
 SEEDS = {"healthy": range(5), "sick": range(1), "fixed": range(3)}
 
 

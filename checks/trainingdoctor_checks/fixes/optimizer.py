@@ -111,7 +111,10 @@ def hold_all(optimizer: Any, model: nn.Module, provenance: Provenance) -> Iterat
         return
     if len(own.param_groups) > 1:
         raise NotFixable("the optimizer has several parameter groups")
-    yield SetArgument(provenance.call(own, "the optimizer"), "params", "model.parameters()")
+    site, built = provenance.call(own, "the optimizer"), provenance.call(model, "the model")
+    if site.place.file != built.place.file:
+        raise NotFixable("optimizer and model are built in different files")
+    yield SetArgument(site, "params", f"{provenance.assigned_name(built.place)}.parameters()")
 
 
 @fix("optimizer.stale_parameters", optional=("scheduler",))
