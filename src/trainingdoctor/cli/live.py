@@ -1,5 +1,6 @@
 """How far a run is: a live line on a terminal, one line per epoch in a pipe."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,9 @@ if TYPE_CHECKING:
 
 
 def say(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)  # noqa: T201
+    """Print a line at once; of several processes, the first one does."""
+    if os.environ.get("RANK", "0") == "0":
+        print(line, flush=True)  # noqa: T201
 
 
 class Live:
@@ -17,7 +19,7 @@ class Live:
 
     def __enter__(self) -> "Live":
         self.bar: Any = None
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and os.environ.get("RANK", "0") == "0":
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
             columns = (BarColumn(20), TaskProgressColumn(), TextColumn("{task.description}"), TimeRemainingColumn())

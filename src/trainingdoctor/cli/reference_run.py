@@ -61,6 +61,8 @@ def reference_run(
 ) -> None:
     """Train the reference ResNet-110 on CIFAR-10 and certify its test accuracy (last epoch, single view).
 
+    On several GPUs: torchrun --nproc-per-node 4 -m trainingdoctor reference-run; each takes its share of every batch.
+
     Exit codes: 0 certified, 1 not certified, 2 wrong usage, no data or no memory, 130 interrupted.
     """
     if gpu is not None and device is not None:
@@ -99,6 +101,7 @@ def _trained(
     images: Images, settings: Settings, seeds: int, target: float, output: Path | None, resume: bool
 ) -> list[RunResult]:
     """One run for each seed, from that of the settings on."""
+    from trainingdoctor.reference.processes import joined
     from trainingdoctor.reference.run import summary, train_resnet110
 
     length = f"{settings.iterations:,} iterations" if settings.iterations else f"{settings.epochs} epochs"
@@ -107,21 +110,23 @@ def _trained(
         f"{settings.precision}"
     )
     results = []
-    for one in range(settings.seed, settings.seed + seeds):
-        with Live() as live:
-            results.append(
-                train_resnet110(
-                    images,
-                    replace(settings, seed=one),
-                    output=output if output is None or seeds == 1 else output / f"seed{one}",
-                    resume=resume,
-                    target=target,
-                    on_epoch=live.on_epoch,
-                    on_step=live.on_step,
-                    say=say,
+    with joined(settings.device, settings.batch_size) as processes:
+        for one in range(settings.seed, settings.seed + seeds):
+            with Live() as live:
+                results.append(
+                    train_resnet110(
+                        images,
+                        replace(settings, seed=one),
+                        processes=processes,
+                        output=output if output is None or seeds == 1 else output / f"seed{one}",
+                        resume=resume,
+                        target=target,
+                        on_epoch=live.on_epoch,
+                        on_step=live.on_step,
+                        say=say,
+                    )
                 )
-            )
-    if output is not None and seeds > 1:
+    if output is not None and seeds > 1 and processes.is_first:
         (output / "summary.json").write_text(json.dumps(summary(results), indent=2) + "\n")
     return results
 
@@ -150,7 +155,7 @@ def _prepared(
         raise UserError(f"--model {model}: use {' or '.join(DEPTHS)}")
     if precision not in (None, "bfloat16", "float32"):
         raise UserError(f"--precision {precision}: use bfloat16 or float32")
-    chosen, where = recipe_named(recipe), device_named(gpu, device)
+    chosen, where = recipe_named(recipe), device_named(_gpu(gpu, device), device)
     if graph and not where.startswith("cuda"):
         raise UserError(f"--graph: {where} has no CUDA graphs; leave it out, or use --gpu N")
     images = (generated_images(64, 32) if smoke else load_images(data, download)).limited(limit_train)
@@ -170,6 +175,13 @@ def _prepared(
         compiled=compiled,
     )
     return images, settings
+
+
+def _gpu(gpu: int | None, device: str | None) -> int | None:
+    """The user's, else the one that torchrun gives to this process."""
+    from trainingdoctor.reference.processes import own_gpu
+
+    return gpu if gpu is not None or device is not None else own_gpu()
 
 
 def _why_not(

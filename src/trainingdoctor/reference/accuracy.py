@@ -1,12 +1,14 @@
 """How many predictions are right."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.measure.batches import forward, prediction, split_batch
+from trainingdoctor.reference.augmentation import normalized
 
 
 def right_answers(output: Any, targets: Any) -> int:
@@ -39,3 +41,20 @@ def accuracy_of(model: nn.Module, loader: Any) -> float:
     if not seen:
         raise Unavailable("val_loader is empty: it gives no batch")
     return 100 * right / seen
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    autocast: Callable[[], torch.autocast],
+    size: int = 1000,
+    view: Callable[[Tensor], Tensor] = normalized,
+) -> float:
+    """Accuracy in percent on all images, a single view of each, in the mode that the model is in."""
+    right = torch.zeros((), device=labels.device)
+    for x, y in zip(images.split(size), labels.split(size), strict=True):
+        with autocast():
+            right += (model(view(x)).argmax(1) == y).sum()
+    return 100 * float(right) / len(labels)

@@ -41,6 +41,11 @@ class Draws:
             part = slice(start, start + size)
             yield Draws(self.indices[part], self.shifts[:, part], self.flips[part])
 
+    def every(self, count: int, first: int) -> "Draws":
+        """One in `count`, from number `first` on."""
+        part = slice(first, None, count)
+        return Draws(self.indices[part], self.shifts[:, part], self.flips[part])
+
     def clone(self) -> "Draws":
         """A copy in memory of its own."""
         return Draws(self.indices.clone(), self.shifts.clone(), self.flips.clone())

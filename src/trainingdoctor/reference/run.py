@@ -17,6 +17,7 @@ from trainingdoctor.reference.checkpoint import load_checkpoint, save_checkpoint
 from trainingdoctor.reference.data import Images
 from trainingdoctor.reference.memory import is_out_of_memory, no_memory
 from trainingdoctor.reference.parts import Parts
+from trainingdoctor.reference.processes import Processes
 from trainingdoctor.reference.records import source_hash
 from trainingdoctor.reference.train import EpochMetrics, OnStep, Run, Say, Settings
 
@@ -45,6 +46,7 @@ def train_resnet110(
     settings: Settings,
     *,
     parts: Parts | None = None,
+    processes: Processes | None = None,
     output: Path | None = None,
     resume: bool = False,
     target: float = 90.0,
@@ -54,30 +56,35 @@ def train_resnet110(
 ) -> RunResult:
     """Train one seed. With `output`, writes config, environment, metrics, curve and a checkpoint per epoch there.
 
+    processes: of which this is one; the batch is shared by all, and the first one writes.
+
     parts: what is put together with the recipe, where it is not the reference's own.
     resume: go on from the checkpoint in `output`, to the same figures as an uninterrupted run. Raises UserError for a
     checkpoint that is not this run's, and for a device without the memory.
     """
     with deterministic():
-        run = _placed(settings, images, parts)
+        run = _placed(settings, images, parts, processes)
+        writes = run.processes.is_first
         identity = _identity(settings, images)
         file = output / CHECKPOINT if output is not None else None
         if output is not None and file is not None:
-            records.prepare(output)
+            if writes:
+                records.prepare(output)
             if resume and file.is_file():
                 run.load_state(load_checkpoint(file, identity))
                 say(f"resuming after epoch {run.epochs_done}")
-            records.write_conditions(output, _conditions(settings, images), run.device)
+            if writes:
+                records.write_conditions(output, _conditions(settings, images), run.device)
         run.warm_up(say)
         for metrics in run.epochs(say, on_step):
-            if output is not None and file is not None:
+            if output is not None and file is not None and writes:
                 save_checkpoint(file, {"identity": identity, **run.state()})
                 records.write_metrics(output, run.metrics)
             on_epoch(metrics, settings.epochs)
     result = replace(
         result_of(run.metrics, settings.seed, run.model, images.source), warm_up_seconds=run.warm_up_seconds
     )
-    if output is not None:
+    if output is not None and writes:
         title = f"ResNet-{settings.depth}, {settings.recipe.name}, seed {settings.seed}"
         records.write_result(output, result, target, title)
     return result
@@ -96,9 +103,9 @@ def result_of(metrics: list[EpochMetrics], seed: int, model: torch.nn.Module, da
     )
 
 
-def _placed(settings: Settings, images: Images, parts: Parts | None) -> Run:
+def _placed(settings: Settings, images: Images, parts: Parts | None, processes: Processes | None) -> Run:
     try:
-        return Run(settings, images, parts)
+        return Run(settings, images, parts, processes)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

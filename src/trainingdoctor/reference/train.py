@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainingdoctor.reference.accuracy import evaluate
 from trainingdoctor.reference.augmentation import Draws, normalized
 from trainingdoctor.reference.data import Images
 from trainingdoctor.reference.memory import is_out_of_memory, no_memory
 from trainingdoctor.reference.parts import Parts
+from trainingdoctor.reference.processes import Processes
 from trainingdoctor.reference.recipe import Recipe
 from trainingdoctor.reference.resnet import Block, CifarResNet, channels_last
 from trainingdoctor.reference.step import GraphedStep, Step
@@ -67,8 +69,11 @@ class Settings:
 class Run:
     """One training under way: everything that a checkpoint must hold. `epochs_done` counts finished epochs."""
 
-    def __init__(self, settings: Settings, images: Images, parts: Parts | None = None) -> None:
+    def __init__(
+        self, settings: Settings, images: Images, parts: Parts | None = None, processes: Processes | None = None
+    ) -> None:
         torch.manual_seed(settings.seed)
+        self.processes = processes or Processes()
         self.settings, self.device, self.parts = settings, torch.device(settings.device), parts or Parts()
         self.images = images.to(self.device)
         self.model = _model(settings, images.classes, self.parts).to(self.device)
@@ -80,7 +85,8 @@ class Run:
         self.steps = min(whole, settings.iterations or whole)
         self.rate = self.parts.rate(settings.recipe, self.steps)
         criterion = self.parts.criterion(settings.recipe)
-        self.step = Step(self.model, self.images, criterion, self.parts.augment, self._autocast, settings.batch_size)
+        stepped, micro = self.processes.model(self.model, self.device), settings.batch_size // self.processes.world
+        self.step = Step(stepped, self.images, criterion, self.parts.augment, self._autocast, micro)
         self.graphed: GraphedStep | None = None
         # What a graph reads the rate from.
         self.rate_on_device = torch.zeros((), device=self.device)
@@ -89,7 +95,7 @@ class Run:
 
     def warm_up(self, say: Say) -> None:
         """Compile and capture what is to be, on samples that then count for nothing. Where that fails, says so and goes on."""
-        if not self.settings.graph:
+        if not self.settings.graph or self.processes.world > 1:
             return
         started = time.perf_counter()
         count = self.settings.batch_size
@@ -119,12 +125,14 @@ class Run:
         total, right, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         first = step = self.epochs_done * self.steps_per_epoch
         for step, draws in enumerate(self._batches(first), start=first):
-            loss, correct = self._step(draws, self.rate(step), say)
+            loss, correct = self._step(self.processes.share(draws), self.rate(step), say)
             total, right, seen = total + loss, right + correct, seen + len(draws)
             on_step(step + 1, self.steps, self.rate(step))
-        mean = float(total) / (step - first + 1)
+        mean = float(self.processes.total(total)) / self.processes.world / (step - first + 1)
+        right = self.processes.total(right)
         seconds = time.perf_counter() - started
-        accuracy = self._evaluate()
+        # BatchNorm's statistics are the first one's in all: it broadcasts them with each step.
+        accuracy = self.processes.first_ones(self._evaluate() if self.processes.is_first else 0.0, self.device)
         return EpochMetrics(
             self.epochs_done + 1, self.rate(step), mean, 100 * float(right) / seen, accuracy, seconds, seen / seconds
         )
@@ -146,7 +154,8 @@ class Run:
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                if self.step.micro_batch <= LEAST_BATCH:
+                # Several processes must make equally many backward passes.
+                if self.step.micro_batch <= LEAST_BATCH or self.processes.world > 1:
                     raise no_memory(self.device, f"{self.step.micro_batch} samples") from error
                 self.step.micro_batch = micro = math.ceil(self.step.micro_batch / 2)
                 self._free_memory()
@@ -222,20 +231,3 @@ def _model(settings: Settings, classes: int, parts: Parts) -> nn.Module:
             if isinstance(block, Block):
                 block.compile(dynamic=False)
     return model
-
-
-@torch.no_grad()
-def evaluate(
-    model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    autocast: Callable[[], torch.autocast],
-    size: int = 1000,
-    view: Callable[[Tensor], Tensor] = normalized,
-) -> float:
-    """Accuracy in percent on all images, a single view of each, in the mode that the model is in."""
-    right = torch.zeros((), device=labels.device)
-    for x, y in zip(images.split(size), labels.split(size), strict=True):
-        with autocast():
-            right += (model(view(x)).argmax(1) == y).sum()
-    return 100 * float(right) / len(labels)
