@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 from trainingdoctor.observing.places import around, is_users
 
 MOST = 100_000
+# Libraries whose Trainer runs the epochs.
+TRAINERS = ("lightning", "pytorch_lightning", "transformers")
 
 
 @dataclass(frozen=True)
@@ -25,16 +28,29 @@ class EpochLoop:
 def epoch_loop(frame: FrameType | None) -> EpochLoop | None:
     """The outermost `for ... in range(...)` (or tqdm of it, or `while epoch < n`) that is under way.
 
-    frame: the innermost of the user's. Only names, attributes, items and arithmetic are looked up: nothing is called.
-    None where no such loop is found.
+    frame: the innermost one. Only names, attributes, items and arithmetic are looked up: nothing is called. Where a library
+    runs the epochs, what its trainer plans. None where neither is found.
     """
     found: list[tuple[str, EpochLoop]] = []
+    trainer: EpochLoop | None = None
     while frame is not None:
         if is_users(frame.f_code.co_filename):
             found += _loops(frame)
+        else:
+            trainer = trainer or _trainers_plan(frame)
         frame = frame.f_back
     named = [loop for name, loop in found if "epoch" in name.lower()]
-    return named[0] if named else found[-1][1] if found else None
+    return named[0] if named else found[-1][1] if found else trainer
+
+
+def _trainers_plan(frame: FrameType) -> EpochLoop | None:
+    """What a trainer of Lightning (`max_epochs`) or of Hugging Face (`args.num_train_epochs`) says, whose method a frame is."""
+    own = frame.f_locals.get("self")
+    if not any(k.__name__ == "Trainer" and k.__module__.startswith(TRAINERS) for k in type(own).__mro__):
+        return None
+    planned = getattr(own, "max_epochs", None) or getattr(getattr(own, "args", None), "num_train_epochs", None)
+    known = isinstance(planned, int | float) and not isinstance(planned, bool) and 0 < planned <= MOST
+    return EpochLoop(math.ceil(planned), "") if known and planned else None
 
 
 def _loops(frame: FrameType) -> Iterator[tuple[str, EpochLoop]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -87,7 +88,7 @@ class Recorder:
         self.emptied = self.emptied or begun.empty
         if not self.epochs:
             # Now, not when it turns out to train: reading a frame's variables keeps what they hold alive, such as a loss.
-            begun.planned = epoch_loop(users_frame(3))
+            begun.planned = epoch_loop(sys._getframe(3))
         self.passes.append(begun)
         self.ranks.on_pass(begun)
         self.graphs.forget()
