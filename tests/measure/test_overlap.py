@@ -139,3 +139,12 @@ def test_order_of_the_evaluation(waves: Any) -> None:
 
 def test_indices_of_a_loader_without_batches_are_all(waves: Any) -> None:
     assert indices_of(DataLoader(waves(12), batch_size=None)) == list(range(12))
+
+
+def test_two_data_sets_over_one_tensor_share_its_rows_however_small_they_are() -> None:
+    x, y = torch.randn(200, 6), torch.zeros(200)
+    whole, first, rest = TensorDataset(x, y), TensorDataset(x[:50], y[:50]), TensorDataset(x[50:], y[50:])
+    assert leakage(loader(whole), loader(TensorDataset(x, y)), None) == Leakage(1.0, True, 200, 1.0)
+    assert leakage(loader(whole), loader(first), None).shared == 1.0
+    with pytest.raises(Unavailable):
+        leakage(loader(rest), loader(first), None)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch.utils.data import TensorDataset
+
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.indices import indices_of, rows
@@ -100,6 +102,16 @@ def _conflicting(dataset: Any, found: Mapping[int, int], counts: Counter[int], m
     return disagree / max(len(groups), 1) * repeated / len(found)
 
 
+def _same_rows(one: Any, other: Any) -> bool:
+    """Whether equal indices are equal samples: one data set, or two over the same tensor, or over its first rows."""
+    if one is other:
+        return True
+    first, second = (d.tensors[0] if isinstance(d, TensorDataset) else None for d in (one, other))
+    if first is None or second is None or not first.numel() or not second.numel():
+        return False
+    return (first.data_ptr(), first.stride(), first.shape[1:]) == (second.data_ptr(), second.stride(), second.shape[1:])
+
+
 @evidence(cost="probe", optional=("train_keys",))
 def leakage(train_loader: Any, val_loader: Any, train_keys: TrainKeys | None, *, seconds: float = 2.0) -> Leakage:
     """Compare both sets' samples before augmentation: by index where they share a data set, else by content."""
@@ -107,7 +119,7 @@ def leakage(train_loader: Any, val_loader: Any, train_keys: TrainKeys | None, *,
     train_indices, indices = indices_of(train_loader), indices_of(val_loader)
     (base, train_rows), (other, eval_rows) = rows(train, train_indices), rows(evaluation, indices)
     known = set(train_rows)
-    if base is other and not known.isdisjoint(eval_rows):
+    if _same_rows(base, other) and not known.isdisjoint(eval_rows):
         return Leakage(sum(i in known for i in eval_rows) / len(eval_rows), True, len(eval_rows), 1.0)
     if train_keys is None:
         raise Unavailable("the training samples cannot be told apart by their content")
