@@ -1,14 +1,12 @@
 """From findings to changes of the source: what builds what, which edit cures it, and whether it did. What fixes are written with."""
 
 from trainingdoctor.observing.places import CallSite, Place
+from trainingdoctor.remedy.arguments import DropArgument, Edit, SetArgument
 from trainingdoctor.remedy.edits import (
     AddElements,
-    DropArgument,
-    Edit,
     RemoveElement,
     RemoveStatement,
     Replace,
-    SetArgument,
     SetAttribute,
     SetCallee,
     Unwrap,

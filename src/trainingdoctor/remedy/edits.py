@@ -2,84 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import libcst as cst
 
-from trainingdoctor.observing.places import CallSite, Place
+from trainingdoctor.observing.places import Place
 from trainingdoctor.remedy import layout
-from trainingdoctor.remedy.lookup import argument, constant_of
+from trainingdoctor.remedy.arguments import to
+from trainingdoctor.remedy.lookup import constant_of
 from trainingdoctor.remedy.source import Source, Unplaceable
 
 # Stands where an element was until its list is closed up.
 _REMOVED = "__removed__"
-
-
-class Edit(Protocol):
-    """A change of one file."""
-
-    @property
-    def place(self) -> Place:
-        """Where."""
-        ...
-
-    def apply(self, source: Source) -> None:
-        """Register the change. Raises Unplaceable in one sentence where it cannot be made safely."""
-        ...
-
-
-@dataclass(frozen=True)
-class SetArgument:
-    """`name=value` in a call: where the value is a constant defined once or an option's default, it is changed there."""
-
-    site: CallSite
-    name: str
-    value: str
-
-    @property
-    def place(self) -> Place:
-        """Of the call."""
-        return self.site.place
-
-    def apply(self, source: Source) -> None:
-        """Set it, in place or as a new keyword."""
-        call = source.at(self.place, cst.Call)
-        found = argument(call, self.name, self.site.parameters)
-        if found is None:
-            _no_stars(call, self.place)
-            new = keyword(self.name, source.expression(self.value))
-            more_arguments(source, call, new)
-            return
-        source.change(constant_of(source, found.value) or found.value, _to(source.expression(self.value)))
-
-
-@dataclass(frozen=True)
-class DropArgument:
-    """Take an argument out of a call, so that its default holds."""
-
-    site: CallSite
-    name: str
-
-    @property
-    def place(self) -> Place:
-        """Of the call."""
-        return self.site.place
-
-    def apply(self, source: Source) -> None:
-        """Take it out; one given by its position cannot be."""
-        call = source.at(self.place, cst.Call)
-        found = argument(call, self.name, self.site.parameters)
-        if found is None or found.keyword is None:
-            raise Unplaceable(f"{self.place} does not name {self.name}")
-        name = self.name
-
-        def without(now: cst.Call) -> cst.Call:
-            index = next(i for i, a in enumerate(now.args) if a.keyword is not None and a.keyword.value == name)
-            return now.with_changes(args=layout.removed(now.args, index))
-
-        source.change(call, without)
 
 
 @dataclass(frozen=True)
@@ -110,7 +45,7 @@ class Replace:
             if not call.args or call.args[0].star:
                 raise Unplaceable(f"{self.place} names no first argument")
             text = text.replace("{first}", source.shown(call.args[0].value))
-        source.change(node, _to(source.expression(text)))
+        source.change(node, to(source.expression(text)))
 
 
 @dataclass(frozen=True)
@@ -149,10 +84,10 @@ class RemoveElement:
         listed = isinstance(holder, cst.Element) and isinstance(whole, cst.List | cst.Tuple)
         chained = isinstance(holder, cst.Arg) and isinstance(whole, cst.Call) and _is_chain(source, whole, holder)
         if not listed and not chained:
-            source.change(call, _to(source.expression(self.instead)))
+            source.change(call, to(source.expression(self.instead)))
             return
         attribute = "elements" if listed else "args"
-        source.change(call, _to(cst.Name(_REMOVED)))
+        source.change(call, to(cst.Name(_REMOVED)))
 
         def without(now: Any) -> Any:
             items = getattr(now, attribute)
@@ -201,7 +136,7 @@ class Wrap:
         """Put it around."""
         node = source.at(self.place, cst.BaseExpression)
         around = self.text.format(source.shown(node))
-        source.change(node, _to(source.expression(around)))
+        source.change(node, to(source.expression(around)))
 
 
 @dataclass(frozen=True)
@@ -215,7 +150,7 @@ class SetAttribute:
         """Exchange the value."""
         target = source.at(self.place, cst.Attribute)
         assign = source.around(target, cst.Assign)
-        source.change(constant_of(source, assign.value) or assign.value, _to(source.expression(self.value)))
+        source.change(constant_of(source, assign.value) or assign.value, to(source.expression(self.value)))
 
 
 @dataclass(frozen=True)
@@ -238,30 +173,6 @@ class RemoveStatement:
 def _is_chain(source: Source, call: cst.Call, given: cst.Arg) -> bool:
     """Whether a call is given a chain of modules one by one."""
     return given.keyword is None and source.shown(call.func).rpartition(".")[2] == "Sequential"
-
-
-def _to(node: cst.CSTNode) -> Callable[[Any], Any]:
-    return lambda _: node
-
-
-def keyword(name: str, value: cst.BaseExpression) -> cst.Arg:
-    """`name=value`."""
-    tight = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-    return cst.Arg(value, keyword=cst.Name(name), equal=tight)
-
-
-def more_arguments(source: Source, call: cst.Call, new: cst.Arg) -> None:
-    """An argument at the end of a call."""
-
-    def more(now: cst.Call) -> cst.Call:
-        return now.with_changes(args=layout.inserted(now.args, len(now.args), [new], now.whitespace_before_args))
-
-    source.change(call, more)
-
-
-def _no_stars(call: cst.Call, place: Place) -> None:
-    if any(a.star == "**" for a in call.args):
-        raise Unplaceable(f"{place} takes its arguments from a dictionary")
 
 
 def _is_number(node: cst.BaseExpression) -> bool:

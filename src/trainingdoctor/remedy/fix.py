@@ -10,7 +10,7 @@ from typing import Any
 
 from trainingdoctor.ask import asks
 from trainingdoctor.finding import Finding
-from trainingdoctor.remedy.edits import Edit
+from trainingdoctor.remedy.arguments import Edit
 
 GROUP = "trainingdoctor.fixes"
 

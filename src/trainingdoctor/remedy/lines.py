@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import libcst as cst
 import libcst.matchers as m
 
 from trainingdoctor.observing.places import Place
+from trainingdoctor.remedy.arguments import to
 from trainingdoctor.remedy.source import Source, Unplaceable
 
 # What models are called where nothing else tells: the end of a name such as `self.net` or `resnet`.
@@ -137,14 +138,10 @@ class NumbersOnly:
         for value, how in _collected(source, loop):
             if isinstance(value, cst.Name) and value.value in tensors:
                 new = cst.parse_expression(f"{value.value}.{how}()")
-                source.change(value, _to(new))
+                source.change(value, to(new))
                 changed = True
         if not changed:
             raise Unplaceable(f"what keeps the graphs in the loop at {self.place} was not found")
-
-
-def _to(node: cst.CSTNode) -> Callable[[Any], Any]:
-    return lambda _: node
 
 
 def _collected(source: Source, loop: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, str]]:

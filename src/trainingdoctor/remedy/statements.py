@@ -9,7 +9,7 @@ import libcst.matchers as m
 
 from trainingdoctor.loading.names import SYNONYMS
 from trainingdoctor.observing.places import Place
-from trainingdoctor.remedy.edits import keyword, more_arguments
+from trainingdoctor.remedy.arguments import keyword, more_arguments
 from trainingdoctor.remedy.lookup import assignments, constant_of
 from trainingdoctor.remedy.source import Source, Unplaceable
 

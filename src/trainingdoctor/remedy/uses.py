@@ -9,27 +9,22 @@ import libcst as cst
 
 from trainingdoctor.observing.places import CallSite, Place
 from trainingdoctor.remedy import layout
+from trainingdoctor.remedy.arguments import AtCall
 from trainingdoctor.remedy.source import Source, Unplaceable
 
 
 @dataclass(frozen=True)
-class WrapUse:
+class WrapUse(AtCall):
     """In a call, the argument that is built at `of` (or is the name of that) becomes `name`, which a line before makes `text`.
 
     text: with the argument itself for `{}`.  hint: a part of the parameter's name that decides where several arguments are
     that.
     """
 
-    site: CallSite
     of: Place
     text: str
     hint: str
     name: str = "augmented"
-
-    @property
-    def place(self) -> Place:
-        """Of the call."""
-        return self.site.place
 
     def apply(self, source: Source) -> None:
         """Put it around."""
@@ -44,18 +39,12 @@ class WrapUse:
 
 
 @dataclass(frozen=True)
-class WithoutSteps:
+class WithoutSteps(AtCall):
     """In a call, the argument that is built at `of` becomes the same list of transforms without those built at `drop`."""
 
-    site: CallSite
     of: Place
     drop: tuple[Place, ...]
     hint: str
-
-    @property
-    def place(self) -> Place:
-        """Of the call."""
-        return self.site.place
 
     def apply(self, source: Source) -> None:
         """Write the list out."""

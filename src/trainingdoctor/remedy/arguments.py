@@ -1,0 +1,104 @@
+"""Edits of the arguments of a call; and what an edit is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import libcst as cst
+
+from trainingdoctor.observing.places import CallSite, Place
+from trainingdoctor.remedy import layout
+from trainingdoctor.remedy.lookup import argument, constant_of
+from trainingdoctor.remedy.source import Source, Unplaceable
+
+
+class Edit(Protocol):
+    """A change of one file."""
+
+    @property
+    def place(self) -> Place:
+        """Where."""
+        ...
+
+    def apply(self, source: Source) -> None:
+        """Register the change. Raises Unplaceable in one sentence where it cannot be made safely."""
+        ...
+
+
+@dataclass(frozen=True)
+class AtCall:
+    """What edits of a call share."""
+
+    site: CallSite
+
+    @property
+    def place(self) -> Place:
+        """Of the call."""
+        return self.site.place
+
+
+@dataclass(frozen=True)
+class SetArgument(AtCall):
+    """`name=value` in a call: where the value is a constant defined once or an option's default, it is changed there."""
+
+    name: str
+    value: str
+
+    def apply(self, source: Source) -> None:
+        """Set it, in place or as a new keyword."""
+        call = source.at(self.place, cst.Call)
+        found = argument(call, self.name, self.site.parameters)
+        if found is None:
+            _no_stars(call, self.place)
+            new = keyword(self.name, source.expression(self.value))
+            more_arguments(source, call, new)
+            return
+        source.change(constant_of(source, found.value) or found.value, to(source.expression(self.value)))
+
+
+@dataclass(frozen=True)
+class DropArgument(AtCall):
+    """Take an argument out of a call, so that its default holds."""
+
+    name: str
+
+    def apply(self, source: Source) -> None:
+        """Take it out; one given by its position cannot be."""
+        call = source.at(self.place, cst.Call)
+        found = argument(call, self.name, self.site.parameters)
+        if found is None or found.keyword is None:
+            raise Unplaceable(f"{self.place} does not name {self.name}")
+        name = self.name
+
+        def without(now: cst.Call) -> cst.Call:
+            index = next(i for i, a in enumerate(now.args) if a.keyword is not None and a.keyword.value == name)
+            return now.with_changes(args=layout.removed(now.args, index))
+
+        source.change(call, without)
+
+
+def to(node: cst.CSTNode) -> Callable[[Any], Any]:
+    """The change that puts a node in the place of another one."""
+    return lambda _: node
+
+
+def keyword(name: str, value: cst.BaseExpression) -> cst.Arg:
+    """`name=value`."""
+    tight = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+    return cst.Arg(value, keyword=cst.Name(name), equal=tight)
+
+
+def more_arguments(source: Source, call: cst.Call, new: cst.Arg) -> None:
+    """An argument at the end of a call."""
+
+    def more(now: cst.Call) -> cst.Call:
+        return now.with_changes(args=layout.inserted(now.args, len(now.args), [new], now.whitespace_before_args))
+
+    source.change(call, more)
+
+
+def _no_stars(call: cst.Call, place: Place) -> None:
+    if any(a.star == "**" for a in call.args):
+        raise Unplaceable(f"{place} takes its arguments from a dictionary")
