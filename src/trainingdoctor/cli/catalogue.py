@@ -41,11 +41,15 @@ def checks(
 
 
 def _markdown(known: list[Check]) -> str:
-    """The catalogue as checks/README.md."""
-    rows = "".join(f"| `{c.code}` | {c.cost.value} | {c.title} |\n" for c in known)
+    """The catalogue as checks/README.md, with what `fix` does about each."""
+    from trainingdoctor.remedy.fix import load_fixes
+
+    fixes = load_fixes()
+    done = {code: fix.title for code, fix in fixes.items()}
+    rows = "".join(f"| `{c.code}` | {c.cost.value} | {c.title} | {done.get(c.code, '')} |\n" for c in known)
     return (
         f"# The {len(known)} checks\n\nMade by `trainingdoctor checks --format markdown`; `trainingdoctor explain CODE` prints a "
-        f"manual.\n\n| code | cost | finds |\n|---|---|---|\n{rows}"
+        f"manual. The last column is what `trainingdoctor fix` does about it.\n\n| code | cost | finds | fix |\n|---|---|---|---|\n{rows}"
     )
 
 

@@ -1,0 +1,154 @@
+"""`trainingdoctor fix`, `verify`, `history` and `compare` as they are typed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+draw = torch.Generator().manual_seed(0)
+labels = torch.randint(4, (400,), generator=draw)
+inputs = torch.randn(400, 8, generator=draw) + 1.5 * nn.functional.one_hot(labels, 8)
+train_loader = DataLoader(TensorDataset(inputs[:300], labels[:300]), batch_size=32)  # in order
+val_loader = DataLoader(TensorDataset(inputs[300:], labels[300:]), batch_size=100)
+model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4), nn.Softmax(dim=1))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=20)
+epochs = 20
+"""
+SCRIPT = (
+    CONFIG.replace(", nn.Softmax(dim=1)", "").replace("batch_size=32)", "batch_size=32, shuffle=True)")
+    + """
+for epoch in range(epochs):
+    model.train()
+    for x, y in train_loader:
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        for x, y in val_loader:
+            model(x)
+    scheduler.step()
+"""
+)
+SELECT = ("--select", "loss.softmax_before_cross_entropy", "--select", "data.not_shuffled")
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "trainingdoctor", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(name="folder")
+def folder_(tmp_path: Path) -> Path:
+    (tmp_path / "config.py").write_text(CONFIG)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def test_a_difference_is_shown_and_nothing_written(folder: Path) -> None:
+    done = run(folder, "fix", "config.py", "--quick", "--output", "fix.diff")
+    assert done.returncode == 1, done.stderr
+    assert (
+        "-train_loader = DataLoader(TensorDataset(inputs[:300], labels[:300]), batch_size=32)  # in order"
+        in done.stdout
+    )
+    assert "batch_size=32, shuffle=True)  # in order" in done.stdout
+    assert "+model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))" in done.stdout
+    assert "nothing was written" in done.stdout
+    assert (folder / "config.py").read_text() == CONFIG
+    assert (folder / "fix.diff").read_text().startswith("--- a/config.py")
+    assert sorted(p.name for p in folder.iterdir()) == ["config.py", "fix.diff", "train.py"]
+
+
+def test_what_is_written_is_healthy_and_has_a_backup(folder: Path) -> None:
+    done = run(folder, "fix", "config.py", "--quick", "--write")
+    assert done.returncode == 0, done.stdout
+    assert (folder / "config.py.before-fix").read_text() == CONFIG
+    again = run(folder, "fix", "config.py", "--quick")
+    assert again.returncode == 0
+    assert "nothing to change" in again.stdout
+
+
+def test_only_what_is_selected_is_changed(folder: Path) -> None:
+    done = run(folder, "fix", "config.py", "--quick", "--select", "data")
+    assert "shuffle=True" in done.stdout
+    assert "+model" not in done.stdout
+
+
+def test_each_change_is_asked_about(folder: Path) -> None:
+    command = [sys.executable, "-m", "trainingdoctor", "fix", "config.py", "--quick", "--interactive"]
+    done = subprocess.run(command, cwd=folder, input="n\ny\n", capture_output=True, text=True, check=False)
+    assert done.stdout.count("\n+") == 1 + 1, done.stdout
+    assert "it was not chosen" in " ".join(done.stdout.split())
+
+
+def test_a_script_is_fixed_at_the_line_of_its_loop(folder: Path) -> None:
+    done = run(folder, "fix", "train.py", "--quick", "--write")
+    assert "optimizer.zero_grad()" in (folder / "train.py").read_text(), done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("fix", "missing.py"), "missing.py"),
+        (("fix", "config.py", "--select", "nothing.like_it"), "nothing.like_it"),
+        (("fix", "notes.ipynb"), "is a notebook"),
+        (("verify", "config.py", "--budget", "soon"), "--budget soon"),
+        (("verify", "config.py", "train.py", "--with-fixes"), "not both"),
+        (("verify", "config.py", "--executor", "slurm"), "use local or ray"),
+        (("history",), "no run was kept"),
+        (("compare", "1", "last"), "there is no kept run"),
+        (("reference-run", "--with-fixes"), "--with-fixes needs --config"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(folder: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    (folder / "notes.ipynb").write_text("{}")
+    done = run(folder, *arguments)
+    assert done.returncode == 2, done.stdout
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_diagnoses_are_kept_listed_and_compared(folder: Path) -> None:
+    run(folder, "diagnose", "config.py", "--quick", "--save", *SELECT)
+    run(folder, "fix", "config.py", "--quick", "--write")
+    run(folder, "diagnose", "config.py", "--quick", "--save", *SELECT)
+    listed = run(folder, "history")
+    assert listed.stdout.count("config.py") == 2, listed.stderr
+    compared = run(folder, "compare", "1", "last")
+    assert compared.returncode == 0
+    assert "cured" in compared.stdout
+    assert "loss.softmax_before_cross_entropy" in compared.stdout
+    assert run(folder, "compare", "2", "1").returncode == 1
+
+
+@pytest.mark.timeout(180)
+def test_what_the_fixes_gain_is_measured(folder: Path) -> None:
+    done = run(
+        folder,
+        "verify",
+        "config.py",
+        "--with-fixes",
+        "--quick",
+        "--budget",
+        "40s",
+        "--seeds",
+        "2",
+        "--output",
+        "v.json",
+    )
+    found = json.loads((folder / "v.json").read_text())
+    assert {o["variant"] for o in found["outcomes"]} >= {"before", "after"}
+    assert "before" in done.stdout
+    assert done.returncode in (0, 1), done.stderr
+    assert run(folder, "history").stdout.count("verify") == 1
