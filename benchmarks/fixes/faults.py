@@ -123,6 +123,7 @@ SINGLE = (
     ),
     one("logits into NLLLoss", "loss.softmax_before_cross_entropy", criterion="nn.NLLLoss()"),
     one("summed loss", "loss.reduction", criterion='nn.CrossEntropyLoss(reduction="sum")'),
+    one("labels smoothed by 0.9", "regularization.excessive", criterion="nn.CrossEntropyLoss(label_smoothing=0.9)"),
     one(
         "a class without weight",
         "loss.class_weights",

@@ -103,6 +103,7 @@ def excessive(
     share: float = 1.0,
     short: int = 30,
     strong: int = 3,
+    smoothing: float = 0.5,
 ) -> Verdicts:
     """The model is kept from fitting the training data.
 
@@ -135,6 +136,13 @@ def excessive(
             where="criterion",
             decay=p.decay,
             share=p.share,
+        )
+    if r.smoothing >= smoothing:
+        yield warning(
+            f"Label smoothing {r.smoothing:g} takes {r.smoothing:.0%} of each target away from the right class.",
+            "label_smoothing=0.1",
+            where="criterion.label_smoothing",
+            smoothing=r.smoothing,
         )
     found = list(_strong(r))
     if len(found) >= strong and r.epochs is not None and r.epochs < short and not r.pretrained:

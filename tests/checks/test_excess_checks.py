@@ -29,6 +29,7 @@ def findings(check: Any, *evidence: Any) -> list[Finding]:
     [
         (replace(NONE, penalty=replace(PENALTY, decay=0.1, forgets_in_steps=10.0)), "warning", "in 10 steps"),
         (replace(NONE, penalty=replace(PENALTY, share=30.0, forgets_in_steps=None)), "warning", "30 times"),
+        (replace(NONE, smoothing=0.9), "warning", "takes 90% of each target"),
         (ALL, "info", "4 strong regularizers in a run of 20 epochs"),
         (replace(ALL, mixed=False, decay_epochs=1.0), "info", "forgets in 1 epochs"),
     ],

@@ -28,6 +28,7 @@ def focal(predictions: Tensor, targets: Tensor) -> Tensor:
     [
         (nn.CrossEntropyLoss(), "cross_entropy"),
         (nn.CrossEntropyLoss(label_smoothing=0.1), "cross_entropy"),
+        (nn.CrossEntropyLoss(label_smoothing=0.9), "cross_entropy"),
         (focal, "cross_entropy"),
         (nn.NLLLoss(), "nll"),
         (nn.MultiMarginLoss(), "cross_entropy"),

@@ -18,6 +18,7 @@ from trainingdoctor.remedy import (
     Provenance,
     RemoveElement,
     Replace,
+    SetArgument,
     SetField,
     Unwrap,
     fix,
@@ -84,6 +85,16 @@ def average(criterion: nn.Module, provenance: Provenance) -> Iterator[Edit]:
     yield DropArgument(provenance.call(criterion, "the criterion"), "reduction")
 
 
+@fix("regularization.excessive")
+def smooth_less(finding: Finding, criterion: nn.Module, provenance: Provenance) -> Iterator[Edit]:
+    """Smooth the labels by a tenth."""
+    if "smoothing" not in finding.evidence:
+        raise NotFixable("which of the regularizers is too much is a matter of trying")
+    yield SetArgument(
+        provenance.call(criterion, "the criterion"), "label_smoothing", named_value(finding, "label_smoothing")
+    )
+
+
 @fix("loss.class_weights")
 def equal_weights(criterion: nn.Module, provenance: Provenance) -> Iterator[Edit]:
     """Leave the class weights out."""
@@ -102,4 +113,4 @@ def clip_less(finding: Finding, provenance: Provenance) -> Iterator[Edit]:
     yield SetField(provenance.top, "grad_clip", named_value(finding, "grad_clip"))
 
 
-FIXES = (logits, bare_logits, classify, turn_round, average, equal_weights, more_epochs, clip_less)
+FIXES = (logits, bare_logits, classify, turn_round, average, smooth_less, equal_weights, more_epochs, clip_less)

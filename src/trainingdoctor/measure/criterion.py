@@ -62,12 +62,14 @@ def _probed(criterion: Callable[..., Any], name: str, width: int, dense: bool) -
     kind = _kind(loss, logits, probabilities, one_hot, dense)
     base = probabilities if kind == "bce" else logits
     exact = one_hot if dense or kind != "regression" else _class_numbers(one_hot)
-    better = (0.9 * exact + 0.1 * base) if kind in ("bce", "regression") else base + 3 * one_hot
-    value = loss(base)
+    # From nearly undecided predictions: smoothed labels punish those that are sure.
+    start = base if kind in ("bce", "regression") else 0.1 * base
+    better = (0.9 * exact + 0.1 * base) if kind in ("bce", "regression") else start + 0.3 * one_hot
+    descends, value = bool(loss(better).mean() < loss(start).mean()), loss(base)
     if value.numel() > 1:
-        return CriterionKind(name, kind, "none", bool(loss(better).mean() < value.mean()))
+        return CriterionKind(name, kind, "none", descends)
     doubled = loss(torch.cat([base, base]), torch.cat([goal, goal]))
-    return CriterionKind(name, kind, _reduction(float(value), float(doubled)), float(loss(better)) < float(value))
+    return CriterionKind(name, kind, _reduction(float(value), float(doubled)), descends)
 
 
 def _kind(loss: Callable[..., Tensor], logits: Tensor, probabilities: Tensor, one_hot: Tensor, dense: bool) -> str:
