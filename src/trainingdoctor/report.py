@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatch
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainingdoctor.check import Cost
 from trainingdoctor.costs import measured_costs
 from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Note, Severity
+
+if TYPE_CHECKING:
+    from trainingdoctor.render.pictures import Picture
 
 SCHEMA_VERSION = 1
 
@@ -51,7 +54,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """What a diagnosis found. training, environment: what was examined, and where, as plain numbers and strings."""
+    """What a diagnosis found. training, environment: what was examined, and where, as plain numbers and strings.
+
+    pictures: of the evidence, where they were asked for; they are no part of the JSON.
+    """
 
     target: str
     results: tuple[Result, ...]
@@ -59,6 +65,7 @@ class Report:
     environment: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     broken: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -24,6 +24,7 @@ from trainingdoctor.training import Training
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.restore import Snapshot
+    from trainingdoctor.render.pictures import Picture
 
 Progress = Callable[[int, int, str], None]
 
@@ -90,7 +91,7 @@ def diagnose(
     with quiet(), _eager(), _placed(training, device):
         diagnosis.about()
         diagnosis.run(progress or (lambda *_: None))
-    return diagnosis.report()
+    return diagnosis.report(finished=True)
 
 
 @dataclass
@@ -108,8 +109,8 @@ class Diagnosis:
     results: list[Result] = field(default_factory=list)
     snapshots: dict[bool, Snapshot] = field(default_factory=dict)
 
-    def report(self) -> Report:
-        """What is known by now; checks that have not run are skipped for want of time."""
+    def report(self, finished: bool = False) -> Report:
+        """What is known by now; checks that have not run are skipped for want of time. finished: with pictures, if wanted."""
         done = {r.code: r for r in self.results}
         late = f"time: the limit of {self.settings.time_limit:.0f} s was used up"
         missing = {
@@ -123,7 +124,13 @@ class Diagnosis:
             environment=about[0],
             seconds=time.perf_counter() - self.started,
             broken=tuple(self.registry.broken),
+            pictures=self._pictures() if finished and self.settings.pictures else (),
         )
+
+    def _pictures(self) -> tuple[Picture, ...]:
+        from trainingdoctor.render.pictures import pictures
+
+        return pictures(self.known)
 
     def run(self, progress: Progress) -> None:
         """All checks: cheap ones first, and last the one that reports what the user's code raised on the way."""

@@ -21,7 +21,7 @@ KEYS = ("select", "ignore", "quick", "time_limit", "fail_on", "checks", "evidenc
 class Settings:
     """select: codes or prefixes to run (empty: all).  ignore: code or prefix -> the reason.  thresholds: by check code
     or evidence name.  quick: nothing that trains.  time_limit: seconds for the whole diagnosis.  fail_on: exit with 1
-    from this severity on.
+    from this severity on.  pictures: draw what was measured, for the HTML report.
     """
 
     select: tuple[str, ...] = ()
@@ -30,6 +30,7 @@ class Settings:
     quick: bool = False
     time_limit: float = 600.0
     fail_on: Severity = Severity.WARNING
+    pictures: bool = False
 
     def excludes(self, check: Check) -> str | None:
         """Why the check is left out; None when it runs."""

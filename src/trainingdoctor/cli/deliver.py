@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from trainingdoctor.report import Report
 
 
+FORMATS = ("text", "json", "html", "markdown", "sarif", "junit")
+ENDINGS = {".json": "json", ".html": "html", ".md": "markdown", ".sarif": "sarif", ".xml": "junit"}
+
+
 @dataclass(frozen=True)
 class Delivery:
-    """How the user wants a report. An output file that is called .json holds JSON whatever the format.
+    """How the user wants a report. Without a format, the ending of the output file tells it.
 
     saved: the config beside which the report is kept for `history` and `compare`; None where it is not.
     """
@@ -29,21 +33,49 @@ class Delivery:
 
 
 def deliver(report: Report, delivery: Delivery, stdout: TextIO) -> None:
-    """Render a report to the file or to standard output; a JSON file comes with the text on standard output."""
-    from trainingdoctor.render.json import render_json
-
+    """Render a report to the file or to standard output; a file for machines comes with the text on standard output."""
     if delivery.saved is not None:
         _save(report, delivery.saved)
-    output = delivery.output
-    json_file = output is not None and output.suffix == ".json"
-    if output is not None and (json_file or delivery.format == "json"):
-        write(output, render_json(report))
-    elif output is not None:
-        write(output, _text(report, delivery.verbose))
-    if output is None and delivery.format == "json":
-        send(render_json(report), stdout)
-    elif delivery.format == "text" and (output is None or json_file):
+    kind = form_of(delivery)
+    if kind == "text" and delivery.output is None:
         _print(report, stdout, delivery.verbose)
+        return
+    rendered = _text(report, delivery.verbose) if kind == "text" else _rendered(report, kind)
+    if delivery.output is None:
+        send(rendered, stdout)
+        return
+    write(delivery.output, rendered)
+    if kind != "text" and delivery.format == "text":
+        _print(report, stdout, delivery.verbose)
+
+
+def form_of(delivery: Delivery) -> str:
+    """What is made: as --format says, else as the output file's ending says."""
+    if delivery.format != "text" or delivery.output is None:
+        return delivery.format
+    return ENDINGS.get(delivery.output.suffix.lower(), "text")
+
+
+def _rendered(report: Report, kind: str) -> str:
+    if kind == "html":
+        from trainingdoctor.render.html import render_html
+
+        return render_html(report, report.pictures)
+    if kind == "markdown":
+        from trainingdoctor.render.markdown import render_markdown
+
+        return render_markdown(report)
+    if kind == "sarif":
+        from trainingdoctor.render.sarif import render_sarif
+
+        return render_sarif(report)
+    if kind == "junit":
+        from trainingdoctor.render.junit import render_junit
+
+        return render_junit(report)
+    from trainingdoctor.render.json import render_json
+
+    return render_json(report)
 
 
 def _save(report: Report, config: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainingdoctor.cli.deliver import Delivery, check_writable, deliver
+from trainingdoctor.cli.deliver import FORMATS, Delivery, check_writable, deliver, form_of
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from trainingdoctor.report import Report
     from trainingdoctor.settings import Settings
 
-FORMATS = ("text", "json")
 KINDS = ("auto", "script", "config")
 
 
@@ -57,7 +56,9 @@ def diagnose(
     fail_on: Annotated[
         str | None, typer.Option(help="Exit with 1 from this severity on: critical, warning or info.")
     ] = None,
-    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    format: Annotated[
+        str, typer.Option("--format", help="text, json, html, markdown, sarif or junit; else as --output ends.")
+    ] = "text",
     output: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     save: Annotated[
         bool, typer.Option("--save", help="Keep the report in .trainingdoctor/, for `history` and `compare`.")
@@ -79,7 +80,7 @@ def diagnose(
 
     started = time.perf_counter()
     if format not in FORMATS:
-        raise UserError(f"--format {format}: use text or json")
+        raise UserError(f"--format {format}: use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     if not 0 <= seed < 1 << 63:
         raise UserError(f"--seed {seed}: give a number from 0 to 2**63 - 1")
     if output is not None:
@@ -91,6 +92,7 @@ def diagnose(
     settings = settings_for(config or Path("pyproject.toml"), registry, select, ignore, quick, time_limit, fail_on)
     saved = (config or Path("history")).resolve() if save else None
     delivery = Delivery(format, None if output is None else output.resolve(), verbose, saved)
+    settings = replace(settings, pictures=form_of(delivery) == "html")
     watched = (
         Watched(tuple(arguments or ()), steps, keep)
         if config is not None and is_script_wanted(config, kind, arguments)

@@ -12,7 +12,8 @@ from rich.text import Text
 from trainingdoctor.costs import measured_costs
 from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Severity
-from trainingdoctor.report import Outcome, Report, Result, Verdict, explains, roots
+from trainingdoctor.render.unexamined import unexamined
+from trainingdoctor.report import Outcome, Report, Verdict, explains, roots
 
 MARKS = {Severity.CRITICAL: ("✗", "bold red"), Severity.WARNING: ("!", "bold yellow"), Severity.INFO: ("i", "cyan")}
 HEADLINES = {
@@ -141,18 +142,11 @@ def _print_unexamined(console: Console, report: Report, verbose: bool) -> None:
         console.print()
     for sentence in (*crashes, *report.broken):
         _item(console, "†", sentence, "magenta")
-    groups: dict[str, list[str]] = {}
-    for result in report.results:
-        if result.outcome is Outcome.SKIPPED and (verbose or _worth_saying(result)):
-            groups.setdefault(result.reason, []).append(result.code)
+    groups = unexamined(report, everything=verbose)
     if groups:
         console.print(Text("\nnot examined:", "dim"))
     for reason, codes in groups.items():
         _item(console, "-", f"{reason}: {', '.join(codes[:NAMED])}{_more(codes, NAMED)}", "dim")
-
-
-def _worth_saying(result: Result) -> bool:
-    return result.skipped_for is not Reason.NOT_APPLICABLE or result.reason.startswith("ignored")
 
 
 def _print_all_checks(console: Console, report: Report) -> None:

@@ -1,0 +1,56 @@
+"""The report as Markdown, for issues and pull requests."""
+
+from __future__ import annotations
+
+import re
+
+from trainingdoctor.finding import Finding, Severity
+from trainingdoctor.render.unexamined import unexamined
+from trainingdoctor.report import Report, explains, roots
+
+# What Markdown would read as markup.
+SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
+
+
+def render_markdown(report: Report) -> str:
+    """Root causes with their remedies, the infos folded, and what was not examined."""
+    standing = [f for f in report.findings if f.severity is not Severity.INFO]
+    leading = roots(report.findings)
+    infos = [f for f in report.findings if f.severity is Severity.INFO]
+    lines = [f"## {report.verdict.value}: {escaped(report.target)}", ""]
+    for root in leading:
+        lines += _finding(root)
+        lines += [
+            f"- explains `{s.code}`: {escaped(s.message)}" for s in standing if s not in leading and explains(root, s)
+        ]
+        lines.append("")
+    if not leading:
+        lines += ["Nothing found.", ""]
+    if infos:
+        told = [f"- `{f.code}`: {escaped(f.message)}" for f in infos]
+        lines += ["<details><summary>worth knowing</summary>", "", *told, "", "</details>", ""]
+    missing = [
+        f"- {escaped(reason)}: {', '.join(f'`{c}`' for c in codes)}" for reason, codes in unexamined(report).items()
+    ]
+    if missing:
+        lines += ["<details><summary>not examined</summary>", "", *missing, "", "</details>", ""]
+    return "\n".join(lines)
+
+
+def _finding(finding: Finding) -> list[str]:
+    where = f" (at {', '.join(f'`{w}`' for w in finding.where[:4])})" if finding.where else ""
+    fence = "`" * (3 + max((len(run) for run in re.findall("`+", finding.remedy)), default=0))
+    return [
+        f"### `{finding.code}` ({finding.severity.value})",
+        "",
+        f"{escaped(finding.message)}{where}",
+        "",
+        f"{fence}python",
+        finding.remedy,
+        fence,
+    ]
+
+
+def escaped(text: str) -> str:
+    """Without markup."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
