@@ -169,3 +169,38 @@ def test_without_columns_nothing_is_known_and_nothing_breaks(tmp_path: Path) -> 
         [sys.executable, "-X", "no_debug_ranges", str(script)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "()"
+
+
+HELPERS = """\
+from torch import nn
+
+def block(width, momentum=0.1):
+    return nn.BatchNorm2d(width, momentum=momentum)
+
+def net(norm_momentum):
+    return nn.Sequential(block(4, norm_momentum))
+"""
+
+
+def setting_of(tmp_path: Path, config: str) -> tuple[str, str, str]:
+    """(class of the edit, the file, the name) for the momentum of the only layer."""
+    (tmp_path / "helpers.py").write_text(HELPERS)
+    file = tmp_path / "handed_config.py"
+    file.write_text(config)
+    sys.modules.pop("helpers", None)
+    with in_folder_of(file), watched_building() as building:
+        training = load_config(file)
+    sys.path.remove(str(tmp_path))
+    (layer,) = [m for m in training.model.modules() if isinstance(m, nn.BatchNorm2d)]  # type: ignore[union-attr]
+    edit: Any = Provenance(building, file).setting(layer, "the layer", "momentum", "0.1")
+    return type(edit).__name__, edit.place.file.name, edit.name
+
+
+def test_a_value_that_callers_hand_on_is_changed_at_the_outermost_of_them(tmp_path: Path) -> None:
+    config = "from helpers import net\nmodel = net(norm_momentum=0.99)\n"
+    assert setting_of(tmp_path, config) == ("SetArgument", "handed_config.py", "norm_momentum")
+
+
+def test_a_value_by_default_is_changed_in_the_default(tmp_path: Path) -> None:
+    config = "from helpers import block\nfrom torch import nn\nmodel = nn.Sequential(block(4))\n"
+    assert setting_of(tmp_path, config) == ("SetDefault", "helpers.py", "momentum")

@@ -116,6 +116,6 @@ def test_what_failed_before_the_change_does_not_speak_against_it(file: Path) -> 
 
 
 def test_what_is_not_chosen_is_left(file: Path) -> None:
-    cure = physician(file, one, choose=lambda _: False).cure()
+    cure = physician(file, one, choose=lambda *_: False).cure()
     assert not cure.patch.after
     assert cure.left[0].reason == "it was not chosen"

@@ -25,6 +25,7 @@ from trainingdoctor.remedy import (
     Wrap,
     WrapUse,
 )
+from trainingdoctor.remedy.arguments import SetDefault
 from trainingdoctor.remedy.source import Source, Unplaceable
 
 FILE = Path("/config.py")
@@ -262,3 +263,32 @@ def test_columns_are_characters() -> None:
 def test_a_source_that_has_changed_is_refused() -> None:
     with pytest.raises(Unplaceable, match="any more"):
         changed("x = 1\n", SetArgument(CallSite(Place(FILE, 1, 4, 1, 9)), "lr", "0.1"))
+
+
+def test_the_comment_of_what_is_removed_goes_with_it() -> None:
+    text = "m = Sequential(\n    a,\n    Softmax(1),  # probabilities\n)\n"
+    assert changed(text, RemoveElement(place(text, "Softmax(1)"))) == "m = Sequential(\n    a,\n)\n"
+
+
+def test_a_partial_is_changed_and_not_its_call() -> None:
+    text = "Norm = partial(BatchNorm2d, momentum=0.99)\nn = Norm(8)\n"
+    made = changed(text, SetArgument(site(text, "Norm(8)", ("num_features", "eps", "momentum")), "momentum", "0.1"))
+    assert made == text.replace("0.99", "0.1")
+
+
+def test_a_name_for_the_same_number_is_used() -> None:
+    text = "EPOCHS = 50\ns = Cosine(o, T_max=EPOCHS * len(loader))\n"
+    call = "Cosine(o, T_max=EPOCHS * len(loader))"
+    assert (
+        changed(text, SetArgument(site(text, call, ()), "T_max", "50")) == "EPOCHS = 50\ns = Cosine(o, T_max=EPOCHS)\n"
+    )
+    assert "T_max=40)" in changed(text, SetArgument(site(text, call, ()), "T_max", "40"))
+
+
+def test_the_default_of_a_parameter_is_changed() -> None:
+    text = "def net(momentum=0.99):\n    return BatchNorm2d(8, momentum=momentum)\n"
+    edit = SetDefault(site(text, "BatchNorm2d(8, momentum=momentum)", ()), "momentum", "0.1")
+    assert changed(text, edit) == text.replace("0.99", "0.1")
+    required = text.replace("momentum=0.99", "momentum")
+    with pytest.raises(Unplaceable):
+        changed(required, SetDefault(site(required, "BatchNorm2d(8, momentum=momentum)", ()), "momentum", "0.1"))

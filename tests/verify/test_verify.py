@@ -1,5 +1,7 @@
 """Trainings before and after, judged; and a plan that goes on where it was interrupted."""
 
+import multiprocessing
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from trainingdoctor import UserError
 from trainingdoctor.runs import Runs
 from trainingdoctor.verify.execute import Executor, executor
 from trainingdoctor.verify.judge import Judgement
-from trainingdoctor.verify.plan import Variant
+from trainingdoctor.verify.plan import Variant, planned
 from trainingdoctor.verify.task import Outcome, Size, Task, run_task
 from trainingdoctor.verify.verify import Verifier
 
@@ -126,3 +128,28 @@ def test_a_worker_that_dies_is_told_and_the_others_are_done(config: Path) -> Non
 def test_an_executor_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(UserError, match="use local or ray"):
         executor("slurm")
+
+
+def test_a_plan_that_takes_longer_than_its_budget_is_cut_and_goes_on_later(config: Path, slow: str) -> None:
+    runs = Runs.beside(config)
+    hasty = replace(verifier(config, runs=runs), budget=0.9, seeds=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainingdoctor.verify.verify.OVERTIME", 0.0)
+        patch.setattr("trainingdoctor.verify.verify.planned", lambda *a: planned(a[0], a[1], 60.0, *a[3:]))
+        cut = hasty.verify(variants(config, slow))
+        assert len(cut.outcomes) == 1
+        assert cut.whole is None or cut.whole.judgement is Judgement.UNTOLD
+        assert len(hasty.verify(variants(config, slow)).outcomes) == 2
+
+
+def test_whoever_stops_listening_ends_the_workers(config: Path) -> None:
+    endless = (
+        config.read_text() + "\nimport time, multiprocessing\nif multiprocessing.parent_process(): time.sleep(60)\n"
+    )
+    tasks = [Task("after", config, 0, SIZE), Task("before", config, 0, SIZE, {config: endless})]
+    outcomes = executor("local", jobs=2)(tasks)
+    began = time.monotonic()
+    assert next(outcomes).variant == "after"
+    outcomes.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - began < 40
+    assert not multiprocessing.active_children()

@@ -14,7 +14,6 @@ from trainingdoctor.remedy import (
     NotFixable,
     Provenance,
     RemoveStatement,
-    SetArgument,
     SetAttribute,
     fix,
 )
@@ -35,7 +34,7 @@ def setting(module: nn.Module, name: str, value: str, provenance: Provenance) ->
     place = provenance.attribute(module, name)
     if place is not None:
         return SetAttribute(place, value)
-    return SetArgument(provenance.call(module, f"{type(module).__name__} {name}"), name, value)
+    return provenance.setting(module, f"{type(module).__name__} {name}", name, value)
 
 
 @fix("batchnorm.momentum")

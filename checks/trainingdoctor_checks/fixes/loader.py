@@ -19,24 +19,24 @@ def seed_worker(worker):
 @fix("data.not_shuffled")
 def shuffle(train_loader: Any, provenance: Provenance) -> Iterator[Edit]:
     """Shuffle the training data."""
-    yield SetArgument(provenance.call(train_loader, "train_loader"), "shuffle", "True")
+    yield provenance.setting(train_loader, "train_loader", "shuffle", "True")
 
 
 @fix("loader.batch_size_one", "loader.batch_size_huge", "batchnorm.small_batch")
 def usual_batch(train_loader: Any, provenance: Provenance) -> Iterator[Edit]:
     """Use batches of the usual size."""
-    yield SetArgument(provenance.call(train_loader, "train_loader"), "batch_size", BATCH)
+    yield provenance.setting(train_loader, "train_loader", "batch_size", BATCH)
 
 
 @fix("loader.last_batch")
 def whole_last_batch(train_loader: Any, val_loader: Any, provenance: Provenance) -> Iterator[Edit]:
     """Drop a last batch of one in training; evaluate on every sample."""
     if getattr(val_loader, "drop_last", False):
-        yield SetArgument(provenance.call(val_loader, "val_loader"), "drop_last", "False")
+        yield provenance.setting(val_loader, "val_loader", "drop_last", "False")
     if len(train_loader.dataset) % train_loader.batch_size == 1:
-        yield SetArgument(provenance.call(train_loader, "train_loader"), "drop_last", "True")
+        yield provenance.setting(train_loader, "train_loader", "drop_last", "True")
     elif getattr(train_loader, "drop_last", False):
-        yield SetArgument(provenance.call(train_loader, "train_loader"), "drop_last", "False")
+        yield provenance.setting(train_loader, "train_loader", "drop_last", "False")
 
 
 @fix("augmentation.same_in_workers")

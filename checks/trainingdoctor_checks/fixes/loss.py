@@ -32,7 +32,7 @@ SQUASHING = ("softmax", "log_softmax", "sigmoid", "relu", "tanh")
 def logits(
     finding: Finding, outputs: Outputs, criterion: Any, output_call: OutputCall | None, provenance: Provenance
 ) -> Iterator[Edit]:
-    """Give the criterion logits."""
+    """Let the outputs and the criterion fit one another: logits into cross-entropy."""
     if finding.where == ("criterion",):
         yield _cross_entropy(criterion, provenance)
         if not outputs.are_probabilities:

@@ -28,8 +28,8 @@ from trainingdoctor_checks.learning_rate import usable_rate
 LEARNS = 0.88
 
 
-def _site(optimizer: Any, name: str, provenance: Provenance) -> CallSite:
-    """The call that builds the only optimizer, whose groups all have the value that was given to it."""
+def _setting(optimizer: Any, name: str, value: str, provenance: Provenance) -> Edit:
+    """For the only optimizer, whose groups all have the value that was given to it."""
     own = single(optimizer, "optimizers")
     given = own.defaults.get(name)
     if any(
@@ -37,7 +37,7 @@ def _site(optimizer: Any, name: str, provenance: Provenance) -> CallSite:
         for group in own.param_groups
     ):
         raise NotFixable(f"the parameter groups have {name}s of their own")
-    return provenance.call(own, "the optimizer")
+    return provenance.setting(own, "the optimizer", name, value)
 
 
 @fix("lr.too_high", "lr.too_low", optional=("scheduler", "rate_trials"))
@@ -58,7 +58,7 @@ def set_rate(
         return
     base = float(own.param_groups[schedule_trace.group].get("initial_lr", own.param_groups[schedule_trace.group]["lr"]))
     ratio = schedule_trace.peak / base if base else 1.0
-    yield SetArgument(_site(optimizer, "lr", provenance), "lr", number(peak / (ratio or 1.0)))
+    yield _setting(optimizer, "lr", number(peak / (ratio or 1.0)), provenance)
 
 
 def _better(finding: Finding, trials: RateTrials | None) -> float:
@@ -73,32 +73,30 @@ def _better(finding: Finding, trials: RateTrials | None) -> float:
 def set_number(finding: Finding, optimizer: Any, provenance: Provenance) -> Iterator[Edit]:
     """Set the usual value."""
     name = finding.where[0].rpartition(".")[2]
-    yield SetArgument(_site(optimizer, name, provenance), name, named_value(finding, name))
+    yield _setting(optimizer, name, named_value(finding, name), provenance)
 
 
 @fix("optimizer.betas")
 def set_momentum(finding: Finding, optimizer: Any, provenance: Provenance) -> Iterator[Edit]:
     """Average over the usual number of steps."""
     name = "betas" if "betas" in finding.remedy else "momentum"
-    yield SetArgument(_site(optimizer, name, provenance), name, named_value(finding, name))
+    yield _setting(optimizer, name, named_value(finding, name), provenance)
 
 
 @fix("decay.missing", "decay.too_strong", "decay.too_weak")
 def set_decay(finding: Finding, optimizer: Any, provenance: Provenance) -> Iterator[Edit]:
     """Set the weight decay."""
-    yield SetArgument(
-        _site(optimizer, "weight_decay", provenance), "weight_decay", named_value(finding, "weight_decay")
-    )
+    yield _setting(optimizer, "weight_decay", named_value(finding, "weight_decay"), provenance)
 
 
 @fix("optimizer.coupled_decay")
 def decouple(finding: Finding, optimizer: Any, provenance: Provenance) -> Iterator[Edit]:
     """Use AdamW, whose weight decay stands beside the gradient."""
-    site = _site(optimizer, "weight_decay", provenance)
-    if type(single(optimizer, "optimizers")).__name__ != "Adam":
+    own = single(optimizer, "optimizers")
+    if type(own).__name__ != "Adam":
         raise NotFixable("only Adam has a twin with decoupled weight decay")
-    yield SetCallee(site.place, "torch.optim.AdamW")
-    yield SetArgument(site, "weight_decay", named_value(finding, "weight_decay"))
+    yield SetCallee(provenance.call(own, "the optimizer").place, "torch.optim.AdamW")
+    yield _setting(optimizer, "weight_decay", named_value(finding, "weight_decay"), provenance)
 
 
 @fix("optimizer.missing_parameters", "optimizer.frozen_parameters")
@@ -111,10 +109,11 @@ def hold_all(optimizer: Any, model: nn.Module, provenance: Provenance) -> Iterat
         return
     if len(own.param_groups) > 1:
         raise NotFixable("the optimizer has several parameter groups")
-    site, built = provenance.call(own, "the optimizer"), provenance.call(model, "the model")
-    if site.place.file != built.place.file:
+    site = provenance.call(own, "the optimizer")
+    here = [c for c in provenance.built(model, "the model").calls if c.place.file == site.place.file]
+    if not here:
         raise NotFixable("optimizer and model are built in different files")
-    yield SetArgument(site, "params", f"{provenance.assigned_name(built.place)}.parameters()")
+    yield SetArgument(site, "params", f"{provenance.assigned_name(here[0].place)}.parameters()")
 
 
 @fix("optimizer.stale_parameters", optional=("scheduler",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +55,7 @@ def cure_of(subject: Subject, interactive: bool = False, script: tuple[str, ...]
     from trainingdoctor.remedy.cure import Physician
 
     examine, tried = _of_config(subject) if script is None else _of_script(subject, script)
-    return Physician(examine, tried, _asked if interactive else lambda _: True).cure()
+    return Physician(examine, tried, _asked if interactive else lambda *_: True).cure()
 
 
 def _of_config(subject: Subject) -> tuple[Callable[[Texts], Examination], Callable[[Texts], None]]:
@@ -72,6 +72,7 @@ def _of_config(subject: Subject) -> tuple[Callable[[Texts], Examination], Callab
     def examine(texts: Texts) -> Examination:
         with enforced(2 * limit + GRACE, last_words), progress_line() as (say, progress):
             say(_looking(subject, texts))
+            _told(_looking(subject, texts))
             return examine_config(replace(subject, progress=progress), texts)
 
     def tried(texts: Texts) -> None:
@@ -90,6 +91,7 @@ def _of_script(
     def examine(texts: Texts) -> Examination:
         with progress_line() as (say, _):
             say(_looking(subject, texts))
+            _told(_looking(subject, texts))
             return examine_script(subject, arguments, texts)
 
     def tried(texts: Texts) -> None:
@@ -101,12 +103,29 @@ def _of_script(
     return examine, tried
 
 
+def _told(words: str) -> None:
+    """A line in a pipe, where there is no status line: a diagnosis takes its time."""
+    if not sys.stderr.isatty():
+        print(f"trainingdoctor: {words}", file=sys.stderr)  # noqa: T201
+
+
 def _looking(subject: Subject, texts: Texts) -> str:
     return f"looking at {subject.file.name}{' as changed' if texts else ''}"
 
 
-def _asked(proposal: Proposal) -> bool:
-    places = ", ".join(dict.fromkeys(str(edit.place) for edit in proposal.edits))
+def _asked(proposal: Proposal, texts: Texts) -> bool:
+    from trainingdoctor.remedy.patch import patched
+
+    change = patched([proposal], texts)
+    if not change.after:
+        return True
+    difference = change.diff(root_of(change.after))
     return typer.confirm(
-        f"{proposal.code} ({places}): {proposal.finding.message}\n  {proposal.title}", default=True, err=True
+        f"\n{proposal.code}: {proposal.finding.message}\n{difference}{proposal.title}", default=True, err=True
     )
+
+
+def root_of(files: Iterable[Path]) -> Path:
+    """What names in a difference are relative to: the folder one stands in, or the first file's own."""
+    found, here = list(files), Path.cwd()
+    return here if not found or all(f.is_relative_to(here) for f in found) else found[0].parent

@@ -1,7 +1,9 @@
 """Exit codes: 0 healthy, 1 findings, 2 wrong usage or a config that cannot be loaded, 3 a check crashed, nothing else."""
 
 import functools
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ from trainingdoctor.errors import UserError
 from trainingdoctor.finding import Severity
 from trainingdoctor.report import Outcome, Report
 
-HEALTHY, FINDINGS, USAGE, CRASHED, INTERRUPTED = 0, 1, 2, 3, 130
+HEALTHY, FINDINGS, USAGE, CRASHED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 
 def exit_code(report: Report, fail_on: Severity) -> int:
@@ -21,11 +23,18 @@ def exit_code(report: Report, fail_on: Severity) -> int:
     return CRASHED if any(r.outcome is Outcome.CRASHED for r in report.results) else HEALTHY
 
 
+def _end_at_sigterm() -> None:
+    """End as at any other exit, so that temporary folders go and children are ended."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+
+
 def exits(command: Callable[..., Any]) -> Callable[..., Any]:
     """A command whose UserError is one sentence on standard error and exit code 2, and Ctrl-C exit code 130."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        _end_at_sigterm()
         try:
             return command(*args, **kwargs)
         except UserError as error:

@@ -42,7 +42,7 @@ def fix(
     The config or script is diagnosed, changed, and diagnosed again as changed, until nothing is left that can be fixed; nothing is
     written without --write. Exit codes: 0 nothing is wrong with the files as they now are, 1 something still is.
     """
-    from trainingdoctor.cli.cured import cure_of, is_script_given, subject_for
+    from trainingdoctor.cli.cured import cure_of, is_script_given, root_of, subject_for
     from trainingdoctor.cli.deliver import check_writable
     from trainingdoctor.cli.deliver import write as write_text
     from trainingdoctor.cli.streams import reserved_stdout
@@ -55,7 +55,7 @@ def fix(
         subject = subject_for(config, select, ignore, quick, time_limit, device, seed)
         script = tuple(arguments or ()) if is_script_given(config, kind, arguments) else None
         cure = cure_of(subject, interactive, script)
-        difference = cure.patch.diff(config.resolve().parent)
+        difference = cure.patch.diff(root_of(cure.patch.after))
         if output is not None:
             write_text(output, difference)
         backups = cure.patch.write() if write else []

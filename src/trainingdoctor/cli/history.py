@@ -23,7 +23,8 @@ def history(
 
     runs = Runs((folder if folder.is_dir() else folder.parent).resolve() / FOLDER).all()
     if not runs:
-        raise UserError(f"no run was kept in {folder}: `diagnose --save` and `verify` keep theirs")
+        print(f"no run was kept in {folder}: `diagnose --save` and `verify` keep theirs")  # noqa: T201
+        return
     table = Table("run", "when", "what", "config", "verdict", "root causes", "accuracy", box=None, pad_edge=False)
     for run in runs:
         accuracy = "" if run.accuracy is None else f"{run.accuracy:.2f} %"

@@ -10,7 +10,7 @@ import libcst as cst
 
 from trainingdoctor.observing.places import CallSite, Place
 from trainingdoctor.remedy import layout
-from trainingdoctor.remedy.lookup import argument, constant_of
+from trainingdoctor.remedy.lookup import argument, constant_of, name_for, parameter, partial_of
 from trainingdoctor.remedy.source import Source, Unplaceable
 
 
@@ -49,13 +49,30 @@ class SetArgument(AtCall):
     def apply(self, source: Source) -> None:
         """Set it, in place or as a new keyword."""
         call = source.at(self.place, cst.Call)
-        found = argument(call, self.name, self.site.parameters)
+        found = argument(call, self.name, self.site.parameters) or partial_of(source, call, self.name)
         if found is None:
             _no_stars(call, self.place)
             new = keyword(self.name, source.expression(self.value))
             more_arguments(source, call, new)
             return
-        source.change(constant_of(source, found.value) or found.value, to(source.expression(self.value)))
+        named = name_for(source, found.value, self.value)
+        text = source.expression(self.value) if named is None else cst.Name(named.value)
+        source.change(constant_of(source, found.value) or found.value, to(text))
+
+
+@dataclass(frozen=True)
+class SetDefault(AtCall):
+    """Another default of a parameter of the function around a call."""
+
+    name: str
+    value: str
+
+    def apply(self, source: Source) -> None:
+        """Change the default; a parameter without one is the caller's to give."""
+        held = parameter(source.around(source.at(self.place, cst.Call), cst.FunctionDef), self.name)
+        if held is None or held.default is None:
+            raise Unplaceable(f"{self.name} is given to the function at {self.place}, from where was not seen")
+        source.change(held.default, to(source.expression(self.value)))
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,8 @@ def _built(made: Any, frame: FrameType | None) -> Built:
     while frame is not None and left:
         if is_users(frame.f_code.co_filename) and (place := place_of(frame)) is not None:
             calls.append(CallSite(place, names))
-        names, left = frame.f_code.co_varnames[: frame.f_code.co_argcount], left - 1
+        own = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+        names, left = own[1:] if own[:1] in (("self",), ("cls",)) else own, left - 1
         frame = frame.f_back
     return Built(type(made).__name__, tuple(calls), direct and bool(calls))
 

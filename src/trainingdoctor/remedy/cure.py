@@ -15,7 +15,7 @@ from trainingdoctor.report import Report
 # A fix brings others to light: a rate that is cured shows a schedule that does not fit it.
 ROUNDS = 4
 Texts = Mapping[Path, str]
-Choose = Callable[[Proposal], bool]
+Choose = Callable[[Proposal, Texts], bool]
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,12 @@ class Course:
 class Physician:
     """examine: diagnose with these texts in place of the files.  begins: load them and try a batch; both raise UserError.
 
-    choose: whether a proposal is wanted.
+    choose: whether a proposal is wanted, given it and the texts that it changes.
     """
 
     examine: Callable[[Texts], Examination]
     begins: Callable[[Texts], None]
-    choose: Choose = lambda _: True
+    choose: Choose = lambda *_: True
     rounds: int = ROUNDS
 
     def cure(self) -> Cure:
@@ -97,7 +97,7 @@ class Physician:
     def _run(self, course: Course) -> None:
         for _ in range(self.rounds):
             wanted = [p for p in course.last.proposals if p.edits and p.code not in course.excluded]
-            unwanted = [p for p in wanted if not self.choose(p)]
+            unwanted = [p for p in wanted if not self.choose(p, course.texts)]
             course.excluded |= {p.code: "it was not chosen" for p in unwanted}
             patch = self._loadable([p for p in wanted if p not in unwanted], course.texts)
             course.excluded |= {p.code: p.reason for p in patch.refused}

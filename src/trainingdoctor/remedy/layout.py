@@ -25,17 +25,22 @@ def removed(items: Items, index: int) -> list[Any]:
     """`items` without number `index`; what closes the list closes it still."""
     result = [*items[:index], *items[index + 1 :]]
     if index == len(items) - 1 and result:
-        result[-1] = result[-1].with_changes(comma=items[-1].comma)
+        result[-1] = result[-1].with_changes(comma=_uncommented(items[-1].comma))
     return result
+
+
+def _uncommented(comma: Any) -> Any:
+    """A comment behind what is gone was about that."""
+    gap = getattr(comma, "whitespace_after", None)
+    if not isinstance(gap, cst.ParenthesizedWhitespace):
+        return comma
+    return comma.with_changes(whitespace_after=gap.with_changes(first_line=cst.TrailingWhitespace()))
 
 
 def _between(items: Items, first_gap: cst.BaseParenthesizableWhitespace | None) -> cst.Comma:
     if len(items) > 1 and isinstance(items[0].comma, cst.Comma):
-        gap = items[0].comma.whitespace_after
-        if not isinstance(gap, cst.ParenthesizedWhitespace):
-            return items[0].comma
-        # A comment behind a neighbour is about the neighbour.
-        return cst.Comma(whitespace_after=gap.with_changes(first_line=cst.TrailingWhitespace()))
+        between: cst.Comma = _uncommented(items[0].comma)
+        return between
     return _comma(first_gap)
 
 

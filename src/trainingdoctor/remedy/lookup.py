@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import libcst as cst
 import libcst.matchers as m
 
-from trainingdoctor.remedy.source import Source
+from trainingdoctor.observing.places import CallSite
+from trainingdoctor.remedy.source import Source, Unplaceable
 
 
 def argument(call: cst.Call, name: str, parameters: Sequence[str]) -> cst.Arg | None:
@@ -45,6 +46,51 @@ def _key(value: cst.Subscript) -> str | None:
     index = value.slice[0].slice
     text = index.value if isinstance(index, cst.Index) else None
     return str(text.evaluated_value) if isinstance(text, cst.SimpleString) else None
+
+
+def handed_on(source: Source, site: CallSite, name: str) -> str | None:
+    """The parameter of the function around a call that the call's argument is; None where it is none."""
+    try:
+        call = source.at(site.place, cst.Call)
+        found = argument(call, name, site.parameters)
+        function = source.around(call, cst.FunctionDef)
+    except Unplaceable:
+        return None
+    if found is None or not isinstance(found.value, cst.Name):
+        return None
+    return found.value.value if parameter(function, found.value.value) is not None else None
+
+
+def passes(source: Source, site: CallSite, name: str) -> bool:
+    """Whether a call gives that argument."""
+    try:
+        return argument(source.at(site.place, cst.Call), name, site.parameters) is not None
+    except Unplaceable:
+        return False
+
+
+def parameter(function: cst.FunctionDef, name: str) -> cst.Param | None:
+    """A function's parameter of that name."""
+    own = function.params
+    return next((p for p in (*own.posonly_params, *own.params, *own.kwonly_params) if p.name.value == name), None)
+
+
+def partial_of(source: Source, call: cst.Call, name: str) -> cst.Arg | None:
+    """The argument of that name in the `functools.partial` that is called, where the file makes it once."""
+    made = assignments(source, call.func.value) if isinstance(call.func, cst.Name) else []
+    if (
+        len(made) != 1
+        or not isinstance(made[0], cst.Call)
+        or source.shown(made[0].func).rpartition(".")[2] != "partial"
+    ):
+        return None
+    return argument(made[0], name, ())
+
+
+def name_for(source: Source, value: cst.BaseExpression, text: str) -> cst.Name | None:
+    """A name within an expression that stands for exactly this number: `EPOCHS` of `EPOCHS * len(loader)`."""
+    names = [n for n in source.all(cst.Name) if source.holds(value, n)]
+    return next((n for n in names if (c := constant_of(source, n)) is not None and source.shown(c) == text), None)
 
 
 def is_literal(node: cst.BaseExpression) -> bool:

@@ -11,8 +11,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from trainingdoctor.observing.places import CallSite, Place
+from trainingdoctor.remedy.arguments import Edit, SetArgument, SetDefault
 from trainingdoctor.remedy.building import Building, Built
 from trainingdoctor.remedy.fix import NotFixable
+from trainingdoctor.remedy.lookup import handed_on, passes
 from trainingdoctor.remedy.source import Source, Unplaceable
 from trainingdoctor.remedy.statements import target_of
 
@@ -49,9 +51,8 @@ class Provenance:
 
     def assigned_name(self, place: Place) -> str:
         """What the statement around a call calls its value: `scheduler`, `self.scheduler`. Raises NotFixable."""
-        source = Source(place.file, "".join(linecache.getlines(str(place.file))))
         try:
-            return target_of(source, place)
+            return target_of(self._source(place), place)
         except Unplaceable as error:
             raise NotFixable(str(error)) from error
 
@@ -75,6 +76,24 @@ class Provenance:
         if not built.direct:
             raise NotFixable(f"{what} is built by a library, at {built.calls[0].place}")
         return built.calls[0]
+
+    def setting(self, value: Any, what: str, name: str, text: str) -> Edit:
+        """The edit that gives an object's argument a value: in the call that builds it, or in the caller that hands the value on.
+
+        Raises NotFixable where a library built the object.
+        """
+        site = self.call(value, what)
+        for outer in (*self.built(value, what).calls[1:], None):
+            handed = handed_on(self._source(site.place), site, name)
+            if handed is None:
+                break
+            if outer is None or not passes(self._source(outer.place), outer, handed):
+                return SetDefault(site, handed, text)
+            site, name = outer, handed
+        return SetArgument(site, name, text)
+
+    def _source(self, place: Place) -> Source:
+        return Source(place.file, "".join(linecache.getlines(str(place.file))))
 
     def attribute(self, module: nn.Module, name: str) -> Place | None:
         """Where a module's attribute was set from outside, None where it was not."""

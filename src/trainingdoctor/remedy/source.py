@@ -69,6 +69,15 @@ class Source:
         span = self._positions[node]
         return Place(self.file, span.start.line, span.start.column, span.end.line, span.end.column)
 
+    def holds(self, outer: cst.CSTNode, inner: cst.CSTNode) -> bool:
+        """Whether a node stands within another one."""
+        a, b = self.place(outer), self.place(inner)
+        return (
+            outer is not inner
+            and (a.line, a.column) <= (b.line, b.column)
+            and (b.end_line, b.end_column) <= (a.end_line, a.end_column)
+        )
+
     def parent(self, node: cst.CSTNode) -> cst.CSTNode:
         """The node around a node."""
         return self._parents[node]

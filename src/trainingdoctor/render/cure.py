@@ -14,6 +14,7 @@ from trainingdoctor.cli.deliver import send
 from trainingdoctor.remedy.cure import Cure
 from trainingdoctor.remedy.fix import Proposal
 from trainingdoctor.render.terminal import HEADLINES
+from trainingdoctor.render.unexamined import unexamined
 
 
 def print_cure(cure: Cure, difference: str, backups: Sequence[str], stdout: TextIO) -> None:
@@ -42,12 +43,15 @@ def _draw(cure: Cure, difference: str, backups: Sequence[str], console: Console)
         if console.is_terminal:
             console.print(Syntax(difference.rstrip("\n"), "diff", background_color="default"))
         else:
-            console.print(Text(difference.rstrip("\n")), soft_wrap=True)
+            # As it is: rich would turn tabs into blanks, and the difference could not be applied.
+            console.out(difference.rstrip("\n"), highlight=False)
     if cure.left:
         console.print(Text("\nleft to you:", "bold"))
     for proposal in cure.left:
         _line(console, "!", f"{proposal.code}: {proposal.finding.message}", "yellow")
         _line(console, " ", f"{proposal.finding.remedy}  [not changed: {proposal.reason}]", "")
+    for reason, codes in unexamined(cure.after).items():
+        _line(console, "-", f"not examined: {reason}: {', '.join(codes)}", "dim")
     word, style = HEADLINES[cure.after.verdict]
     console.print(Text.assemble("\n", (word, style), f"  {'as changed' if changes else 'as it is'}"))
     if backups:

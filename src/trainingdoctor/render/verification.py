@@ -14,6 +14,8 @@ from trainingdoctor.remedy.cure import Cure
 from trainingdoctor.verify.judge import Difference, Judgement, Sample, interval
 from trainingdoctor.verify.verify import AFTER, BEFORE, Verification
 
+# Running statistics with the usual momentum of 0.1 have forgotten their beginning after some 50 steps (0.9^50 = 0.5 %).
+FEW = 100
 STYLES = {Judgement.IMPROVED: "bold green", Judgement.WORSE: "bold red"}
 
 
@@ -43,6 +45,10 @@ def _draw(verification: Verification, cure: Cure | None, name: str, console: Con
         console.print(
             Text.assemble("  ", (whole.judgement.value, STYLES.get(whole.judgement, "bold")), f"  {_said(whole)}")
         )
+    steps = min((o.steps for o in verification.outcomes if o.accuracy is not None), default=FEW)
+    if steps < FEW:
+        said = f"only {steps} steps: too few for BatchNorm's statistics to settle, and for most faults to cost what they do; a larger --budget has more"
+        console.print(Text(said, "yellow"))
     if verification.parts:
         console.print(_table(verification))
     if verification.plan.left_out:

@@ -30,15 +30,18 @@ def _local(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
     tries = dict.fromkeys(range(len(tasks)), 0)
     while left:
         done: set[int] = set()
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+        try:
             futures = {pool.submit(run_task, task): number for number, task in left}
-            try:
-                for future in as_completed(futures):
-                    outcome = future.result()
-                    done.add(futures[future])
-                    yield outcome
-            except BrokenProcessPool:
-                pool.shutdown(wait=False, cancel_futures=True)
+            for future in as_completed(futures):
+                outcome = future.result()
+                done.add(futures[future])
+                yield outcome
+        except BrokenProcessPool:
+            pass
+        finally:
+            # Whoever stops listening wants no further training, and not to wait for the one under way.
+            _ended(pool)
         left = [(number, task) for number, task in left if number not in done]
         if left:
             # The first that was not answered is the one that took its worker down.
@@ -51,20 +54,33 @@ def _local(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
                 left = left[1:]
 
 
+def _ended(pool: ProcessPoolExecutor) -> None:
+    workers = list((getattr(pool, "_processes", None) or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join()
+
+
 def _on_ray(tasks: Sequence[Task], address: str | None) -> Iterator[Outcome]:
     ray = _ray()
     ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
     gpus = 1 if any((task.device or "").startswith("cuda") for task in tasks) else 0
     remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(run_task)
     pending = {remote.remote(task): task for task in tasks}
-    while pending:
-        ready, _ = ray.wait(list(pending), num_returns=1)
-        task = pending.pop(ready[0])
-        try:
-            yield ray.get(ready[0])
-        except ray.exceptions.RayError as error:
-            first = str(error).strip().splitlines()[0][:200]
-            yield Outcome(task.variant, task.seed, None, error=f"its worker was lost: {first}")
+    try:
+        while pending:
+            ready, _ = ray.wait(list(pending), num_returns=1)
+            task = pending.pop(ready[0])
+            try:
+                yield ray.get(ready[0])
+            except ray.exceptions.RayError as error:
+                first = str(error).strip().splitlines()[0][:200]
+                yield Outcome(task.variant, task.seed, None, error=f"its worker was lost: {first}")
+    finally:
+        for reference in pending:
+            ray.cancel(reference, force=True)
 
 
 def _ray() -> Any:

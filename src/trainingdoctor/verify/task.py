@@ -52,7 +52,7 @@ class Task:
 class Outcome:
     """accuracy: in percent on the evaluation samples after the last epoch; None where the training raised, with the `error`.
 
-    seconds: of the whole task.  training: of the steps alone.  passes: training samples seen.
+    seconds: of the whole task.  training: of the steps alone.  passes: training samples seen.  steps: of the optimizer.
     """
 
     variant: str
@@ -63,6 +63,7 @@ class Outcome:
     seconds: float = 0.0
     training: float = 0.0
     passes: int = 0
+    steps: int = 0
     epochs: int = 0
     error: str = ""
 
@@ -94,5 +95,6 @@ def _trained(task: Task, began: float) -> Outcome:
         seconds=time.perf_counter() - began,
         training=sum(m.seconds for m in metrics),
         passes=round(sum(m.seconds * m.images_per_second for m in metrics)),
+        steps=len(metrics) * len(short.train_loader),  # type: ignore[arg-type]
         epochs=len(metrics),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from trainingdoctor.verify.task import Outcome, Size, Task
 
 BEFORE, AFTER = "before", "after"
 WITHOUT, ONLY = "without ", "only "
+# Trainings that take longer than they were timed at, as on a machine that got busy, are left out beyond this many budgets.
+OVERTIME = 1.25
 # The trial that tells the pace: long enough that the first, slow steps do not count for much.
 TRIAL = Size(samples=1024, epochs=1, evaluation=128)
 
@@ -95,6 +98,7 @@ class Verifier:
 
     def _outcomes(self, tasks: Sequence[Task]) -> Iterable[Outcome]:
         keys = {(t.variant, t.seed): self._key(t) for t in tasks}
+        began = time.monotonic()
         known = {k: self.runs.kept(key) for k, key in keys.items()} if self.runs else {}
         done = [Outcome(**value) for value in known.values() if value is not None]
         yield from done
@@ -105,6 +109,11 @@ class Verifier:
             told = outcome.error if outcome.accuracy is None else f"{outcome.accuracy:.2f} %"
             self.say(f"{number}/{len(tasks)}  {outcome.variant}, seed {outcome.seed}: {told}")
             yield outcome
+            if time.monotonic() - began > OVERTIME * self.budget and number < len(tasks):
+                self.say(
+                    f"the budget is used up: {len(tasks) - number} trainings are left out; the same command goes on with them"
+                )
+                return
 
     def _key(self, task: Task) -> str:
         texts = sorted((str(k), t) for k, t in task.texts.items())
