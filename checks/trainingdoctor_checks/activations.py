@@ -23,6 +23,9 @@ NO_ACTIVATION = (
 CLIPPING = ("Relu", "Hardtanh", "Clamp", "ClampMin", "Threshold")
 SCALING = ("Mul", "Div")
 
+# A floor that a training would notice; scaled cosine losses (ArcFace and its like: lengths of 16 and more) are at 1e-6.
+LEAST_FLOOR = 0.1
+
 
 @check("model.activation_missing", cost="probe", explains=LEARNS_BADLY)
 def activation_missing(flow: Flow, *, rounding: float = 1e-5, most: float = 0.75) -> Verdicts:
@@ -124,7 +127,8 @@ def relu_on_logits(outputs: Outputs, criterion_kind: CriterionKind, flow: Flow, 
     What it does: looks for predictions that are never negative and often exactly zero, or never beyond 1, with the
     activation as the last step, under a criterion that takes logits.
     Why it costs accuracy: a class whose logit is clipped at 0 gets no gradient, and no class can be made less likely
-    than that; logits of -1 to 1 cannot express certainty (with ten classes the loss stays above 0.8).
+    than that; logits of -1 to 1 cannot express certainty (with ten classes the loss stays above 0.8), and neither can those
+    of a fixed length, as of normalized rows without a scale.
     Remedy: remove the activation after the last layer.
     Thresholds: no negative value and 5 % exact zeros on 16 samples (of ten logits about half are clipped at the
     start). Left out: a ReLU that is pooled afterwards (SqueezeNet, Network in Network), regression, zero heads, and
@@ -132,6 +136,14 @@ def relu_on_logits(outputs: Outputs, criterion_kind: CriterionKind, flow: Flow, 
     Measured: no measurement yet.
     """
     o, kind = outputs, criterion_kind.kind
+    if (floor := _floor_of_length(o, criterion_kind)) is not None and floor > LEAST_FLOOR:
+        yield warning(
+            f"All rows of logits have the length {o.row_norm:.3g}: with {o.width} classes {criterion_kind.name} cannot fall below {floor:.2g}.",
+            "Scale the normalized rows: 16 * F.normalize(x, dim=1), or a learned factor.",
+            where="model",
+            floor=floor,
+        )
+        return
     if kind not in ("cross_entropy", "bce_with_logits") or o.head_is_zero or not flow.tail or not o.finite:
         return
     last = next((k for k in reversed(flow.tail) if k not in SCALING), "")
@@ -153,6 +165,15 @@ def relu_on_logits(outputs: Outputs, criterion_kind: CriterionKind, flow: Flow, 
             where="model",
             floor=floor,
         )
+
+
+def _floor_of_length(o: Outputs, kind: CriterionKind) -> float | None:
+    """The least cross-entropy of logits of that length: all of it in the direction of one class against the mean of the others."""
+    varies = o.row_norm is not None and o.across_samples > 1e-3 * o.std
+    if not varies or o.row_norm is None or (o.width or 0) < 2 or kind.name not in ("CrossEntropyLoss", "cross_entropy"):
+        return None
+    width = o.width or 2
+    return log(1 + (width - 1) * exp(-o.row_norm * (width / (width - 1)) ** 0.5))
 
 
 @check(

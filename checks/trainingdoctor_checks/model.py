@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.one_step import Activation, OneStep
     from trainingdoctor.measure.outputs import Outputs
     from trainingdoctor.measure.parameters import Trainable
+    from trainingdoctor.measure.pretraining import Pretraining
     from trainingdoctor.measure.targets import Targets
 
 
@@ -124,14 +125,15 @@ def unused_parameters(one_step: OneStep, *, most: float = 0.05) -> Verdicts:
 
 
 @check("model.frozen", explains=("loss.not_learning", "lr.too_low", "training.raises"))
-def frozen(trainable: Trainable) -> Verdicts:
+def frozen(trainable: Trainable, pretraining: Pretraining, *, most: float = 0.5) -> Verdicts:
     """Parameters with requires_grad False.
 
     What it does: counts them, and looks whether the head is among them.
     Why it costs accuracy: what is frozen at random initial values never learns.
     Remedy: for p in model.parameters(): p.requires_grad_(True)
-    Thresholds: nothing trainable is critical; a frozen head under a trainable body warns; a frozen backbone with a
-    trainable head is a design: info.
+    Thresholds: nothing trainable is critical; a frozen head under a trainable body warns, and so does half of the
+    parameters frozen in a net whose normalization layers are all as initialized; a frozen backbone that was trained,
+    with a trainable head, is a design: info.
     Measured: no measurement yet.
     """
     t = trainable
@@ -147,6 +149,14 @@ def frozen(trainable: Trainable) -> Verdicts:
             f"model.get_parameter({t.head!r}).requires_grad_(True)",
             where=t.head,
             confidence=0.75,
+        )
+    elif t.frozen and pretraining.layers and not pretraining.done and 1 - t.trainable / t.total >= most:
+        yield warning(
+            f"{len(t.frozen)} tensors ({1 - t.trainable / t.total:.0%} of the parameters) are frozen at their random initial values: "
+            f"all {pretraining.layers} normalization layers are as initialized, so nothing was pretrained.",
+            "Load the pretrained weights before freezing, or requires_grad_(True).",
+            where=t.frozen,
+            trainable=t.trainable,
         )
     elif t.frozen:
         yield info(

@@ -125,6 +125,7 @@ SICK = [
     (activations.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Relu",))), "warning"),
     (activations.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Hardtanh", "Div"))), "warning"),
     (activations.relu_on_logits, (OUTPUTS, CE, plain(4, tail=("Tanh",))), "warning"),
+    (activations.relu_on_logits, (replace(OUTPUTS, row_norm=1.0), CE, plain(4)), "warning"),
     (activations.saturated_activation, (squashed("sigmoid", 5),), "warning"),
     (activations.saturated_activation, (replace(squashed("sigmoid", 5), norms=5),), "info"),
     (activations.saturated_activation, (squashed("sigmoid", 4),), "info"),
@@ -185,6 +186,9 @@ HEALTHY = [
         (replace(plain(2), layers=(conv("a", grouped=True), conv("b", after="a"), HEAD)),),
     ),
     (activations.relu_on_logits, (OUTPUTS, CE, plain(4))),
+    # A scaled cosine loss; and a net that gives one prediction for all, which is another finding.
+    (activations.relu_on_logits, (replace(OUTPUTS, row_norm=30.0), CE, plain(4))),
+    (activations.relu_on_logits, (replace(OUTPUTS, row_norm=1.0, across_samples=0.0), CE, plain(4))),
     # SqueezeNet and Network in Network pool after their last ReLU.
     (activations.relu_on_logits, (CLIPPED, CE, plain(4, tail=("Relu", "Mean")))),
     (activations.relu_on_logits, (CLIPPED, MSE, plain(4, tail=("Relu",)))),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from trainingdoctor import Finding
 from trainingdoctor.measure.augmentation import AugmentationPairs
+from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.images import ChannelStatistics
 from trainingdoctor.remedy import Edit, MoveElement, NotFixable, Provenance, RemoveElement, SetArgument, fix
 from trainingdoctor_checks.fixes._pipeline import Pipeline, pipeline
@@ -23,6 +24,10 @@ def augment(
 ) -> Iterator[Edit]:
     """Shift the training images, and mirror them."""
     train, other = pipeline(train_loader, "train", provenance), _other(val_loader, provenance)
+    if other is not None and innermost(train_loader.dataset) is innermost(val_loader.dataset):
+        raise NotFixable(
+            "training and evaluation are parts of one data set, whose transforms both get: make it twice, and split by index"
+        )
     side = augmentation_pairs.side
     steps = [f"{train.library}.RandomCrop({side}, padding={max(1, side // 8)})"]
     if "mirrored" not in augmentation_pairs.kinds:

@@ -20,7 +20,8 @@ class Outputs:
     Differences are relative to the prediction's standard deviation over everything: repeat (two eval passes), mixing
     (a sample alone against the same in a batch, eval mode), input (against zeroed input).
     zero_share: share that is exactly 0.  amplified: the largest prediction with the last layer 100 times as large, which
-    tells values that are small from values that are bounded.
+    tells values that are small from values that are bounded.  row_norm: length of the rows where all have the same one, else
+    None.
     """
 
     shape: tuple[int, ...]
@@ -38,6 +39,7 @@ class Outputs:
     finite: bool
     zero_share: float = 0.0
     amplified: float = 1.0
+    row_norm: float | None = None
 
     @property
     def are_probabilities(self) -> bool:
@@ -85,7 +87,14 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
         finite=bool(torch.isfinite(train).all()),
         zero_share=float((train == 0).float().mean()),
         amplified=_amplified(model, batch),
+        row_norm=_row_norm(train) if width else None,
     )
+
+
+def _row_norm(rows: Tensor) -> float | None:
+    norms = rows.flatten(1).norm(dim=1)
+    alike = len(norms) > 1 and float(norms.mean()) > 0 and float(norms.max() - norms.min()) < 1e-4 * float(norms.mean())
+    return float(norms.mean()) if alike else None
 
 
 def _across(train: Tensor, evaluated: Tensor) -> float:

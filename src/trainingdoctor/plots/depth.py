@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from trainingdoctor.measure.reference_init import WEIGHTED
 from trainingdoctor.plots.canvas import BLUE, GREY, axes_for, tidy
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw(reference: ReferenceInit) -> Figure:
-    """Standard deviation of each layer's output, in the order they run; the band of the two standard initializations in grey."""
+    """Standard deviation of each convolution's and linear layer's output, in the order they run; the band of the two standard initializations in grey."""
     figure, axes = axes_for(None, 8.0, 4.0)
     tidy(axes)
     own = _sizes(reference.own)
@@ -26,11 +27,11 @@ def draw(reference: ReferenceInit) -> Figure:
     axes.plot(steps, high, color=GREY, linewidth=0.8)
     axes.plot(steps, [own[name] for name in names], color=BLUE, linewidth=2.0, label="this model")
     axes.set_yscale("log")
-    axes.set_xlabel("layer, in the order they run")
+    axes.set_xlabel("convolution or linear layer, in the order they run")
     axes.set_ylabel("standard deviation of its output")
     axes.legend(frameon=False, fontsize=9)
     return figure
 
 
 def _sizes(step: OneStep) -> dict[str, float]:
-    return {a.name: a.std for a in step.activations if a.std > 0}
+    return {a.name: a.std for a in step.activations if a.std > 0 and a.kind in WEIGHTED}

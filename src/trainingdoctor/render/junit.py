@@ -13,7 +13,7 @@ def render_junit(report: Report) -> str:
     failed = [r for r in report.results if _failures(r)]
     suite = ElementTree.Element(
         "testsuite",
-        name=f"trainingdoctor {report.target}",
+        name=_printable(f"trainingdoctor {report.target}"),
         tests=str(len(report.results)),
         failures=str(len(failed)),
         errors=str(sum(r.outcome is Outcome.CRASHED for r in report.results)),

@@ -77,7 +77,7 @@ def _said_of_depth(reference: Any) -> str:
     ratios = reference.scale_ratios()
     worst = max(ratios, key=lambda name: max(ratios[name], 1 / ratios[name]), default=None)
     beyond = f"; {worst} is {ratios[worst]:.2g} times what it should be" if worst and ratios[worst] != 1 else ""
-    return f"Size of the activations of {len(reference.own.activations)} layers, beside the same net freshly initialized{beyond}."
+    return f"Size of the outputs of {len(ratios) + 1} convolutions and linear layers, beside the same net freshly initialized{beyond}."
 
 
 _DRAWN: tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any], str]], ...] = (
