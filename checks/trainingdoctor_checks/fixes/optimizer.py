@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from trainingdoctor import Finding
+from trainingdoctor.measure.layers import Architecture
 from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.measure.trials import RateTrials
 from trainingdoctor.remedy import (
@@ -26,6 +27,8 @@ from trainingdoctor_checks.learning_rate import usable_rate
 
 # As in the checks lr.too_high and lr.too_low.
 LEARNS = 0.88
+# A published rate this many times away from what the trials found is one for another training.
+NEAR = 30.0
 
 
 def _setting(optimizer: Any, name: str, value: str, provenance: Provenance) -> Edit:
@@ -47,26 +50,36 @@ def set_rate(
     scheduler: Any,
     schedule_trace: ScheduleTrace,
     rate_trials: RateTrials | None,
+    architecture: Architecture,
     provenance: Provenance,
 ) -> Iterator[Edit]:
-    """Set the rate to the highest one that learned in the trials."""
-    peak = _better(finding, rate_trials)
+    """Set the rate to one that learned in the trials: the published one for such nets, or the highest."""
+    peak = _better(finding, rate_trials, architecture)
     own = single(optimizer, "optimizers")
     if type(scheduler).__name__ in ("OneCycleLR", "CyclicLR"):
-        site = provenance.call(scheduler, "the scheduler")
-        yield SetArgument(site, "max_lr", number(peak))
+        yield provenance.setting(scheduler, "the scheduler", "max_lr", number(peak))
         return
-    base = float(own.param_groups[schedule_trace.group].get("initial_lr", own.param_groups[schedule_trace.group]["lr"]))
+    group = own.param_groups[schedule_trace.group]
+    base = float(group.get("initial_lr", group["lr"]))
     ratio = schedule_trace.peak / base if base else 1.0
     yield _setting(optimizer, "lr", number(peak / (ratio or 1.0)), provenance)
 
 
-def _better(finding: Finding, trials: RateTrials | None) -> float:
-    if finding.code == "lr.too_high" and trials is not None:
-        rate = usable_rate(trials, LEARNS)
-        if rate < trials.peak:
-            return rate
-    return float(named_value(finding, "lr"))
+def _better(finding: Finding, trials: RateTrials | None, architecture: Architecture) -> float:
+    if trials is None:
+        return float(named_value(finding, "lr"))
+    usable = usable_rate(trials, LEARNS) if finding.code == "lr.too_high" else float(named_value(finding, "lr"))
+    if finding.code == "lr.too_high" and usable >= trials.peak:
+        usable = float(named_value(finding, "lr"))
+    # He et al. 2015, section 4.2: 0.1 with momentum 0.9 at batch 128, in proportion to the batch (Goyal et al. 2017). Some
+    # dozens of steps overstate what a rate can do, or favour one that is too low for a run.
+    published = 0.1 * trials.user_batch_size / 128 * (1 - trials.momentum) / 0.1
+    fits = not trials.adaptive and architecture.is_deep_convolutional and architecture.batchnorms > 0
+    return (
+        published
+        if fits and usable / NEAR <= published <= usable * (NEAR if finding.code == "lr.too_low" else 1)
+        else usable
+    )
 
 
 @fix("optimizer.no_momentum", "optimizer.epsilon", "optimizer.negative")

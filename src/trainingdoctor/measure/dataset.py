@@ -27,9 +27,13 @@ RANDOM_NAMES = (
 )
 
 
+# Of torchvision's data sets, those that can hold anything.
+GENERAL = ("VisionDataset", "DatasetFolder", "ImageFolder", "FakeData")
+
+
 @dataclass(frozen=True)
 class DatasetFacts:
-    """name: class of the innermost data set.  size: samples that the loader draws from.  transforms: their class names."""
+    """name: class of the innermost data set, of its base in torchvision for one's own kind of a known set.  size: samples that the loader draws from.  transforms: their class names."""
 
     name: str
     size: int | None
@@ -99,14 +103,27 @@ def dataset_facts(train_loader: Any) -> DatasetFacts:
     names = tuple(dict.fromkeys(transform_names(dataset)))
     classes = getattr(inner, "classes", ())
     return DatasetFacts(
-        name=type(inner).__name__,
-        size=length(dataset),
+        name=_known_name(type(inner)),
+        size=_drawn_from(train_loader, length(dataset)),
         full_size=length(inner),
         classes=tuple(map(str, classes)) if isinstance(classes, Sequence) else (),
         transforms=names,
         random_transforms=tuple(n for n in names if n.startswith(RANDOM_NAMES) or n.endswith(("Jitter", "Erasing"))),
         iterable=isinstance(dataset, IterableDataset),
     )
+
+
+def _known_name(kind: type) -> str:
+    """`CIFAR10` for a class derived from it, too."""
+    bases = [k for k in kind.__mro__ if k.__module__.startswith("torchvision.datasets.")]
+    return next((k.__name__ for k in bases if k.__name__ not in GENERAL), kind.__name__)
+
+
+def _drawn_from(loader: Any, size: int | None) -> int | None:
+    """How many of its samples a loader draws from: fewer than all where a sampler has a list of them."""
+    indices = getattr(getattr(loader, "sampler", None), "indices", None)
+    listed = len(indices) if isinstance(indices, Sequence) else None
+    return listed if size is None else min(size, listed or size)
 
 
 def sampler_of(loader: Any) -> Callable[[Sequence[int]], Batch]:

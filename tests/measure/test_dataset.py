@@ -1,0 +1,43 @@
+"""What is known of a data set: by its class or its base's, and how much of it is drawn."""
+
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Subset, SubsetRandomSampler, TensorDataset, WeightedRandomSampler
+from torchvision.datasets import CIFAR10, CIFAR100, ImageFolder
+
+from trainingdoctor.measure.dataset import dataset_facts
+
+SAMPLES = TensorDataset(torch.zeros(100, 2), torch.zeros(100))
+
+
+class Mine(CIFAR10):
+    def __init__(self) -> None:
+        """Nothing is read."""
+
+    def __len__(self) -> int:
+        return 50_000
+
+
+class Hundred(CIFAR100, Mine):
+    pass
+
+
+class Folder(ImageFolder):
+    __init__ = Mine.__init__  # type: ignore[assignment]
+    __len__ = Mine.__len__
+
+
+def test_a_class_of_ones_own_is_known_by_its_base() -> None:
+    names = [dataset_facts(DataLoader(made())).name for made in (Mine, Hundred, Folder)]
+    assert names == ["CIFAR10", "CIFAR100", "Folder"]
+
+
+def test_what_a_sampler_lists_is_what_is_drawn_from() -> None:
+    def size(data: Any, sampler: Any = None) -> int | None:
+        return dataset_facts(DataLoader(data, sampler=sampler)).size
+
+    assert size(SAMPLES) == 100
+    assert size(SAMPLES, SubsetRandomSampler(range(20))) == 20
+    assert size(Subset(SAMPLES, range(30))) == 30
+    assert size(SAMPLES, WeightedRandomSampler([1.0] * 100, 10)) == 100
