@@ -175,7 +175,7 @@ def _proposed(
     from trainingdoctor.remedy.propose import propose, worth_fixing
     from trainingdoctor.remedy.provenance import Provenance
 
-    found = worth_fixing(report.findings, order.codes or ())
+    found = worth_fixing(report, order.codes or ())
     provenance = Provenance(building, order.script, is_script=True)
     return tuple(propose(under_way[0], found, provenance, load_fixes()))
 

@@ -63,7 +63,7 @@ def examine_config(subject: Subject, texts: Mapping[Path, str]) -> Examination:
             started=started,
             watch=under_way.append,
         )
-        found = worth_fixing(report.findings, subject.codes)
+        found = worth_fixing(report, subject.codes)
         diagnosis = under_way[0]
         # What the fixes still have to measure has a time limit of its own.
         diagnosis.settings = replace(settings, time_limit=settings.time_limit + time.perf_counter() - started)

@@ -11,6 +11,7 @@ from trainingdoctor.remedy.fix import Fix, NotFixable, Proposal
 from trainingdoctor.remedy.provenance import Provenance
 
 if TYPE_CHECKING:
+    from trainingdoctor.report import Report
     from trainingdoctor.runner import Diagnosis
 
 
@@ -22,12 +23,12 @@ def propose(
     return [_proposal(diagnosis, finding, fixes.get(finding.code)) for finding in findings]
 
 
-def worth_fixing(findings: Iterable[Finding], codes: Iterable[str] = ()) -> list[Finding]:
-    """Warnings and criticals; with `codes` (prefixes), those of them, infos too."""
+def worth_fixing(report: Report, codes: Iterable[str] = ()) -> list[Finding]:
+    """Root causes: a symptom is looked at again when its cause is gone. With `codes` (prefixes), all of those, infos too."""
     wanted = tuple(codes)
     if not wanted:
-        return [f for f in findings if f.severity is not Severity.INFO]
-    return [f for f in findings if any(f.code == c or f.code.startswith(f"{c.rstrip('.*')}.") for c in wanted)]
+        return [f for f in report.findings if f.severity is not Severity.INFO and f.code in report.root_causes]
+    return [f for f in report.findings if any(f.code == c or f.code.startswith(f"{c.rstrip('.*')}.") for c in wanted)]
 
 
 def _proposal(diagnosis: Diagnosis, finding: Finding, fix: Fix | None) -> Proposal:
