@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[test,gpu,bench,adapters,history]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,gpu,bench,adapters,history,ray]'
 	touch $(READY)
 
 # Exit code 1 is the expected answer: the example is sick.

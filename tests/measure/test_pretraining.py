@@ -36,3 +36,9 @@ def test_a_new_head_does_not_hide_a_trained_backbone() -> None:
 
 def test_without_normalization_nothing_is_known() -> None:
     assert not pretraining(nn.Linear(4, 4)).done
+
+
+def test_a_layer_that_counts_a_trainings_batches_was_trained() -> None:
+    model = net()
+    model[1].num_batches_tracked.fill_(10_000)
+    assert pretraining(model).done

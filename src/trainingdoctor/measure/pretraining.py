@@ -9,6 +9,10 @@ from torch import Tensor, nn
 from trainingdoctor.evidence import evidence
 
 
+# Batches that a normalization layer says to have seen in a training; a config that tries its model out makes a few.
+TRAINED = 100
+
+
 @dataclass(frozen=True)
 class Pretraining:
     """How many normalization layers there are, and how many of them have left their initial state.
@@ -44,4 +48,7 @@ def _norms(model: nn.Module) -> Iterator[nn.Module]:
 @torch.no_grad()
 def _has_moved(module: nn.Module) -> bool:
     tensors = (getattr(module, name, None) for name in ("weight", "bias", "running_mean"))
+    batches = getattr(module, "num_batches_tracked", None)
+    if isinstance(batches, Tensor) and int(batches) >= TRAINED:
+        return True
     return any(isinstance(t, Tensor) and t.numel() > 1 and bool((t != t.flatten()[0]).any()) for t in tensors)
