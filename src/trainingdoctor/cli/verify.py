@@ -16,6 +16,7 @@ from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
     from trainingdoctor.remedy.cure import Cure
+    from trainingdoctor.runs import Runs
     from trainingdoctor.verify.plan import Variant
     from trainingdoctor.verify.task import Size, Task
     from trainingdoctor.verify.verify import Verification
@@ -125,14 +126,12 @@ def _verified(
     executor: str,
     jobs: int,
     address: str | None,
-    runs: object,
+    runs: Runs,
     variants: list[Variant],
 ) -> Verification:
-    from trainingdoctor.runs import Runs
     from trainingdoctor.verify import execute
     from trainingdoctor.verify.verify import Verifier
 
-    assert isinstance(runs, Runs)
     run = execute.executor(executor, jobs, address)
     verifier = Verifier(task, available, budget, seeds, run, jobs, runs, say=_say)
     return verifier.verify(variants)
@@ -142,11 +141,9 @@ def _say(words: str) -> None:
     print(f"trainingdoctor: {words}", file=sys.stderr)  # noqa: T201
 
 
-def _keep(runs: object, config: Path, cure: Cure | None, figures: str, accuracy: float | None) -> None:
+def _keep(runs: Runs, config: Path, cure: Cure | None, figures: str, accuracy: float | None) -> None:
     from trainingdoctor.render.json import render_json
-    from trainingdoctor.runs import Runs
 
-    assert isinstance(runs, Runs)
     files = {"verify.json": figures}
     if cure is not None:
         files |= {"report.json": render_json(cure.after), "fixes.diff": cure.patch.diff(config.resolve().parent)}

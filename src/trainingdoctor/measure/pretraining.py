@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from trainingdoctor.evidence import evidence
 
-
 # Batches that a normalization layer says to have seen in a training; a config that tries its model out makes a few.
 TRAINED = 100
 
