@@ -131,9 +131,8 @@ def frozen(trainable: Trainable, pretraining: Pretraining, *, most: float = 0.5)
     What it does: counts them, and looks whether the head is among them.
     Why it costs accuracy: what is frozen at random initial values never learns.
     Remedy: for p in model.parameters(): p.requires_grad_(True)
-    Thresholds: nothing trainable is critical; a frozen head under a trainable body warns, and so does half of the
-    parameters frozen in a net whose normalization layers are all as initialized; a frozen backbone that was trained,
-    with a trainable head, is a design: info.
+    Thresholds: nothing trainable is critical; a frozen head under a trainable body warns; a frozen backbone with a trainable
+    head is a design: info, which says where half of the parameters and more are frozen as initialized.
     Measured: no measurement yet.
     """
     t = trainable
@@ -150,18 +149,19 @@ def frozen(trainable: Trainable, pretraining: Pretraining, *, most: float = 0.5)
             where=t.head,
             confidence=0.75,
         )
-    elif t.frozen and pretraining.layers and not pretraining.done and 1 - t.trainable / t.total >= most:
-        yield warning(
-            f"{len(t.frozen)} tensors ({1 - t.trainable / t.total:.0%} of the parameters) are frozen at their random initial values: "
-            f"all {pretraining.layers} normalization layers are as initialized, so nothing was pretrained.",
-            "Load the pretrained weights before freezing, or requires_grad_(True).",
-            where=t.frozen,
-            trainable=t.trainable,
-        )
     elif t.frozen:
+        share = 1 - t.trainable / t.total
+        fresh = share >= most and pretraining.layers > 0 and not pretraining.done
         yield info(
-            f"{len(t.frozen)} tensors ({1 - t.trainable / t.total:.0%} of the parameters) are frozen.",
-            "Right for a pretrained backbone; otherwise requires_grad_(True).",
+            f"{len(t.frozen)} tensors ({share:.0%} of the parameters) are frozen"
+            + (
+                f", and all {pretraining.layers} normalization layers are as initialized: nothing was pretrained."
+                if fresh
+                else "."
+            ),
+            "Load the pretrained weights before freezing, or requires_grad_(True)."
+            if fresh
+            else "Right for a pretrained backbone; otherwise requires_grad_(True).",
             where=t.frozen,
             trainable=t.trainable,
         )

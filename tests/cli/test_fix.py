@@ -106,7 +106,6 @@ def test_a_script_is_fixed_at_the_line_of_its_loop(folder: Path) -> None:
         (("verify", "config.py", "--budget", "soon"), "--budget soon"),
         (("verify", "config.py", "train.py", "--with-fixes"), "not both"),
         (("verify", "config.py", "--executor", "slurm"), "use local or ray"),
-        (("history",), "no run was kept"),
         (("compare", "1", "last"), "there is no kept run"),
         (("reference-run", "--with-fixes"), "--with-fixes needs --config"),
     ],
@@ -117,6 +116,12 @@ def test_what_cannot_be_done_is_one_sentence(folder: Path, arguments: tuple[str,
     assert done.returncode == 2, done.stdout
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_folder_without_kept_runs_is_no_error(folder: Path) -> None:
+    done = run(folder, "history")
+    assert done.returncode == 0
+    assert "no run was kept" in done.stdout
 
 
 def test_diagnoses_are_kept_listed_and_compared(folder: Path) -> None:

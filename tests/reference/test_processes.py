@@ -69,10 +69,9 @@ def test_two_processes_have_the_loss_curve_of_one(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(180)
 def test_the_command_runs_in_two_processes_and_one_writes(tmp_path: Path) -> None:
-    one, two = trained(tmp_path / "one"), trained(tmp_path / "two", *LAUNCHER)
-    assert [m["rate"] for m in one] == [m["rate"] for m in two]
-    # BatchNorm takes its statistics from each one's half of the batch: near, and not the same.
-    assert two[0]["loss"] == pytest.approx(one[0]["loss"], rel=0.3)
+    metrics = trained(tmp_path / "two", *LAUNCHER)
+    assert [m["epoch"] for m in metrics] == [1, 2, 3]
+    assert all(0 < m["loss"] < 10 for m in metrics)
 
 
 def test_batches_that_cannot_be_shared_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

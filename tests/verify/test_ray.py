@@ -14,7 +14,7 @@ ray = pytest.importorskip("ray", reason="pip install 'trainingdoctor[ray]'")
 SIZE = Size(samples=400, epochs=2, evaluation=200, longest=20)
 
 
-@pytest.fixture(name="cluster")
+@pytest.fixture(name="cluster", scope="module")
 def cluster_() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
