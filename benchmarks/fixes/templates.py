@@ -208,7 +208,9 @@ def files(style: str, changes: dict[str, object]) -> dict[str, str]:
         "after_optimizer_net": str(slots["after_optimizer"]).replace("model", "net"),
         "scheduler_line": scheduler and f"scheduler = torch.optim.lr_scheduler.{scheduler}".replace("{epochs}", epochs),
         "scheduler_line_args": scheduler
-        and f"scheduler = torch.optim.lr_scheduler.{scheduler}".replace("{epochs}", "args.epochs"),
+        and f"scheduler = torch.optim.lr_scheduler.{scheduler}".replace("{epochs}", "args.epochs").replace(
+            "model.", "net."
+        ),
         "scheduler_field": "\n        scheduler=scheduler," if scheduler else "",
     }
     if style == "function":
