@@ -17,6 +17,7 @@ from trainingdoctor.errors import UserError
 if TYPE_CHECKING:
     from trainingdoctor.remedy.cure import Cure
     from trainingdoctor.runs import Runs
+    from trainingdoctor.verify.execute import Executor
     from trainingdoctor.verify.plan import Variant
     from trainingdoctor.verify.task import Size, Task
     from trainingdoctor.verify.verify import Verification
@@ -57,6 +58,7 @@ def verify(
     from trainingdoctor.cli.streams import reserved_stdout
     from trainingdoctor.render.verification import print_verification
     from trainingdoctor.runs import Runs
+    from trainingdoctor.verify import execute
     from trainingdoctor.verify.judge import Judgement
     from trainingdoctor.verify.verify import AFTER, as_dict
 
@@ -65,6 +67,7 @@ def verify(
     if output is not None:
         check_writable(output)
     seconds, runs = _seconds(budget), Runs.beside(config)
+    run = execute.executor(executor, jobs, address)
     with reserved_stdout() as stdout:
         cure = None
         if with_fixes:
@@ -73,7 +76,7 @@ def verify(
             cure = cure_of(subject_for(config, select, ignore, quick, time_limit, device, 0))
         variants = _variants(cure, other)
         task, available = _task(config, variants, device)
-        verification = _verified(task, available, seconds, seeds, executor, jobs, address, runs, variants)
+        verification = _verified(task, available, seconds, seeds, run, jobs, runs, variants)
         print_verification(verification, cure, config.name, stdout)
         figures = json.dumps(as_dict(verification, config), indent=1)
         if output is not None:
@@ -123,18 +126,14 @@ def _verified(
     available: Size,
     budget: float,
     seeds: int,
-    executor: str,
+    run: Executor,
     jobs: int,
-    address: str | None,
     runs: Runs,
     variants: list[Variant],
 ) -> Verification:
-    from trainingdoctor.verify import execute
     from trainingdoctor.verify.verify import Verifier
 
-    run = execute.executor(executor, jobs, address)
-    verifier = Verifier(task, available, budget, seeds, run, jobs, runs, say=_say)
-    return verifier.verify(variants)
+    return Verifier(task, available, budget, seeds, run, jobs, runs, say=_say).verify(variants)
 
 
 def _say(words: str) -> None:
