@@ -34,6 +34,13 @@ LIMIT = 120
 TEXTS, LENGTH = 3, 500
 
 
+def without_paths(text: str) -> str:
+    """A traceback as it would be on any machine: what is committed names no folder of this one."""
+    for folder in (str(Path(__file__).resolve().parents[2]), sys.base_prefix, str(Path.home())):
+        text = text.replace(f"{folder}/", "")
+    return text
+
+
 def merged(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One entry for each rule: how often, and its first texts."""
     groups: dict[tuple[str, bool], list[str]] = {}
@@ -80,7 +87,7 @@ class Bench:
     def keep(self, tool: str, name: str, row: dict[str, Any]) -> None:
         """Into the file at once, so that an interrupted comparison goes on where it was."""
         row["findings"] = merged(row["findings"])
-        row["printed"] = row["printed"] if row["outcome"] != "ran" else ""
+        row["printed"] = without_paths(row["printed"]) if row["outcome"] != "ran" else ""
         with self.lock:
             self.rows[tool][name] = row
             self.write()
