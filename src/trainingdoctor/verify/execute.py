@@ -55,12 +55,10 @@ def _local(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
 
 
 def _ended(pool: ProcessPoolExecutor) -> None:
-    workers = list((getattr(pool, "_processes", None) or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for worker in workers:
+    """End the workers now; the pool itself waits for them: two who wait for one process miss each other's answer."""
+    for worker in list((getattr(pool, "_processes", None) or {}).values()):
         worker.terminate()
-    for worker in workers:
-        worker.join()
+    pool.shutdown(cancel_futures=True)
 
 
 def _on_ray(tasks: Sequence[Task], address: str | None) -> Iterator[Outcome]:
