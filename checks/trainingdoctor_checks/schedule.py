@@ -289,8 +289,8 @@ def step_unit(schedule_trace: ScheduleTrace) -> Verdicts:
         return
     if trace.error is not None:
         yield critical(
-            f"{trace.error.rstrip('.')}, at call {trace.failed_at} of a run that needs {_calls(trace)}.",
-            f"Build it for the run: {_calls(trace)} calls, that is epochs * len(train_loader) when called per step.",
+            f"{trace.error.rstrip('.')}, at call {trace.failed_at} of a run that needs {planned_calls(trace)}.",
+            f"Build it for the run: {planned_calls(trace)} calls, that is epochs * len(train_loader) when called per step.",
             where="scheduler",
             failed_at=trace.failed_at,
         )
@@ -330,7 +330,8 @@ def zero_rate(schedule_trace: ScheduleTrace, *, most: float = 0.3) -> Verdicts:
         )
 
 
-def _calls(trace: ScheduleTrace) -> int:
+def planned_calls(trace: ScheduleTrace) -> int:
+    """How often the scheduler is called in the whole run, also where it raises before."""
     return trace.epochs * (trace.steps_per_epoch or 1) if trace.interval == "step" else trace.epochs
 
 

@@ -108,8 +108,7 @@ class Registry:
 
     def matching(self, pattern: str) -> list[Check]:
         """Checks whose code is `pattern` or begins with it: `lr.too_high`, `lr`, `lr.`, `lr.*`."""
-        prefix = pattern.rstrip("*").rstrip(".")
-        return [c for c in self.checks.values() if c.code == prefix or c.code.startswith(prefix + ".")]
+        return [c for c in self.checks.values() if matches(pattern, c.code)]
 
 
 def load_registry() -> Registry:
@@ -123,6 +122,12 @@ def load_registry() -> Registry:
                 f"plug-in {point.name!r} ({point.value}) was not loaded: {type(error).__name__}: {error}"
             )
     return registry
+
+
+def matches(pattern: str, code: str) -> bool:
+    """Whether a code is the pattern or begins with it: `lr.too_high`, `lr`, `lr.`, `lr.*`."""
+    prefix = pattern.rstrip("*").rstrip(".")
+    return code == prefix or code.startswith(prefix + ".")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

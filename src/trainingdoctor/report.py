@@ -118,6 +118,14 @@ def roots(findings: Iterable[Finding]) -> list[Finding]:
     return [f for i, f in enumerate(standing) if not any(_explains(g, f, standing, i) for g in standing)]
 
 
+def causes(findings: Iterable[Finding]) -> list[tuple[Finding, list[Finding]]]:
+    """Root causes, worst first, each with the symptoms that it explains; one symptom may have several causes."""
+    found = list(findings)
+    leading = roots(found)
+    symptoms = [f for f in found if f.severity is not Severity.INFO and f not in leading]
+    return [(root, [s for s in symptoms if explains(root, s)]) for root in leading]
+
+
 def _explains(cause: Finding, symptom: Finding, standing: list[Finding], position: int) -> bool:
     if cause.code == symptom.code or not explains(cause, symptom):
         return False

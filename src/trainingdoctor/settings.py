@@ -12,7 +12,7 @@ from trainingdoctor.ask import Threshold
 from trainingdoctor.check import Check
 from trainingdoctor.errors import UserError
 from trainingdoctor.finding import Severity
-from trainingdoctor.registry import Registry, did_you_mean
+from trainingdoctor.registry import Registry, did_you_mean, matches
 
 KEYS = ("select", "ignore", "quick", "time_limit", "fail_on", "checks", "evidence")
 
@@ -35,16 +35,11 @@ class Settings:
     def excludes(self, check: Check) -> str | None:
         """Why the check is left out; None when it runs."""
         for pattern, reason in self.ignore.items():
-            if _matches(pattern, check.code):
+            if matches(pattern, check.code):
                 return f"ignored: {reason}" if reason else "ignored"
-        if self.select and not any(_matches(pattern, check.code) for pattern in self.select):
+        if self.select and not any(matches(pattern, check.code) for pattern in self.select):
             return "not selected"
         return None
-
-
-def _matches(pattern: str, code: str) -> bool:
-    prefix = pattern.rstrip("*").rstrip(".")
-    return code == prefix or code.startswith(prefix + ".")
 
 
 def read_settings(start: Path, registry: Registry) -> Settings:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from trainingdoctor import Finding
+from trainingdoctor.measure.optimizers import several
 from trainingdoctor.remedy import NotFixable
 
 # `weight_decay=5e-4`, `betas=(0.9, 0.999)`.
@@ -23,13 +23,7 @@ def named_value(finding: Finding, name: str) -> str:
 
 def single(value: Any, what: str) -> Any:
     """The object itself, or the only one of a list or dict. Raises NotFixable for several."""
-    held = (
-        list(value.values())
-        if isinstance(value, Mapping)
-        else list(value)
-        if isinstance(value, list | tuple)
-        else [value]
-    )
+    held = several(value)
     if len(held) != 1:
         raise NotFixable(f"there are {len(held)} of {what}")
     return held[0]

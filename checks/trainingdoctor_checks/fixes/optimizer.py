@@ -23,10 +23,10 @@ from trainingdoctor.remedy import (
     fix,
 )
 from trainingdoctor_checks.fixes._values import named_value, number, single
-from trainingdoctor_checks.learning_rate import usable_rate
+from trainingdoctor_checks.learning_rate import too_high, usable_rate
 
-# As in the checks lr.too_high and lr.too_low.
-LEARNS = 0.88
+# The loss, as a share of chance, at which the check counts a rate as one that learns.
+LEARNS = too_high.thresholds["learns"].default
 # A published rate this many times away from what the trials found is one for another training.
 NEAR = 30.0
 
@@ -68,18 +68,16 @@ def set_rate(
 def _better(finding: Finding, trials: RateTrials | None, architecture: Architecture) -> float:
     if trials is None:
         return float(named_value(finding, "lr"))
-    usable = usable_rate(trials, LEARNS) if finding.code == "lr.too_high" else float(named_value(finding, "lr"))
-    if finding.code == "lr.too_high" and usable >= trials.peak:
+    high = finding.code == "lr.too_high"
+    usable = usable_rate(trials, LEARNS) if high else trials.peak
+    if not high or usable >= trials.peak:
         usable = float(named_value(finding, "lr"))
     # He et al. 2015, section 4.2: 0.1 with momentum 0.9 at batch 128, in proportion to the batch (Goyal et al. 2017). Some
     # dozens of steps overstate what a rate can do, or favour one that is too low for a run.
     published = 0.1 * trials.user_batch_size / 128 * (1 - trials.momentum) / 0.1
     fits = not trials.adaptive and architecture.is_deep_convolutional and architecture.batchnorms > 0
-    return (
-        published
-        if fits and usable / NEAR <= published <= usable * (NEAR if finding.code == "lr.too_low" else 1)
-        else usable
-    )
+    near = usable / NEAR <= published <= usable * (1 if high else NEAR)
+    return published if fits and near else usable
 
 
 @fix("optimizer.no_momentum", "optimizer.epsilon", "optimizer.negative")

@@ -21,6 +21,7 @@ from trainingdoctor.remedy import (
     fix,
 )
 from trainingdoctor_checks.fixes._values import single
+from trainingdoctor_checks.schedule import planned_calls
 
 COSINE = "torch.optim.lr_scheduler.CosineAnnealingLR"
 # The final share of the peak that an exponential decay is set to: as after two drops by ten (He et al. 2015, section 4.2).
@@ -59,9 +60,7 @@ def fit_to_run(scheduler: Any, schedule_trace: ScheduleTrace, provenance: Proven
     own = single(scheduler, "schedulers")
     site, calls = provenance.call(own, "the scheduler"), len(schedule_trace.rates)
     if schedule_trace.error is not None:
-        calls = schedule_trace.epochs * (
-            schedule_trace.steps_per_epoch or 1 if schedule_trace.interval == "step" else 1
-        )
+        calls = planned_calls(schedule_trace)
     yield from _fitted(own, site, calls)
 
 

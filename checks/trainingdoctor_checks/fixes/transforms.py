@@ -12,6 +12,7 @@ from trainingdoctor import Finding
 from trainingdoctor.measure.augmentation import AugmentationPairs
 from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.images import ChannelStatistics
+from trainingdoctor.measure.transform_steps import shown
 from trainingdoctor.remedy import Edit, MoveElement, NotFixable, Provenance, RemoveElement, SetArgument, fix
 from trainingdoctor_checks.fixes._pipeline import Pipeline, pipeline
 
@@ -46,13 +47,12 @@ def no_augmentation(train_loader: Any, val_loader: Any, provenance: Provenance) 
 def put_in_order(finding: Finding, train_loader: Any, provenance: Provenance) -> Iterator[Edit]:
     """Put the transform where it works."""
     train = pipeline(train_loader, "train", provenance)
-    step = next((s for s in train.steps if " ".join(repr(s).split())[:120] == finding.evidence.get("step")), None)
+    step = next((s for s in train.steps if shown(s) == finding.evidence.get("step")), None)
     if step is None:
         raise NotFixable("which transform it is was not seen")
     site = provenance.call(step, type(step).__name__)
     if "clips" in finding.evidence:
-        first = next(s for s in train.steps if type(s).__name__ == "Normalize")
-        yield MoveElement(site.place, provenance.call(first, "Normalize").place)
+        yield MoveElement(site.place, provenance.call(_normalizations(train)[0], "Normalize").place)
     elif type(step).__name__ == "RandomCrop":
         side = int(step.size[0])
         yield SetArgument(site, "padding", str(max(1, side // 8)))
@@ -80,7 +80,7 @@ def own_statistics(
     """Normalize once, with the data's own mean and deviation."""
     for loader, hint in ((train_loader, "train"), (val_loader, "test")):
         own = pipeline(loader, hint, provenance)
-        steps = [s for s in own.steps if type(s).__name__ == "Normalize"]
+        steps = _normalizations(own)
         if len(steps) > 1:
             yield RemoveElement(provenance.call(steps[-1], "Normalize").place)
         elif steps:

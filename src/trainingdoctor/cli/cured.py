@@ -71,8 +71,7 @@ def _of_config(subject: Subject) -> tuple[Callable[[Texts], Examination], Callab
 
     def examine(texts: Texts) -> Examination:
         with enforced(2 * limit + GRACE, last_words), progress_line() as (say, progress):
-            say(_looking(subject, texts))
-            _told(_looking(subject, texts))
+            _announce(say, subject, texts)
             return examine_config(replace(subject, progress=progress), texts)
 
     def tried(texts: Texts) -> None:
@@ -90,8 +89,7 @@ def _of_script(
 
     def examine(texts: Texts) -> Examination:
         with progress_line() as (say, _):
-            say(_looking(subject, texts))
-            _told(_looking(subject, texts))
+            _announce(say, subject, texts)
             return examine_script(subject, arguments, texts)
 
     def tried(texts: Texts) -> None:
@@ -103,14 +101,12 @@ def _of_script(
     return examine, tried
 
 
-def _told(words: str) -> None:
-    """A line in a pipe, where there is no status line: a diagnosis takes its time."""
+def _announce(say: Callable[[str], object], subject: Subject, texts: Texts) -> None:
+    """On the status line; in a pipe, where there is none, as a line: a diagnosis takes its time."""
+    words = f"looking at {subject.file.name}{' as changed' if texts else ''}"
+    say(words)
     if not sys.stderr.isatty():
         print(f"trainingdoctor: {words}", file=sys.stderr)  # noqa: T201
-
-
-def _looking(subject: Subject, texts: Texts) -> str:
-    return f"looking at {subject.file.name}{' as changed' if texts else ''}"
 
 
 def _asked(proposal: Proposal, texts: Texts) -> bool:

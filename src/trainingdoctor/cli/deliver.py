@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, TextIO
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from trainingdoctor.report import Report
 
 
@@ -97,15 +100,20 @@ def send(text: str, stdout: TextIO) -> None:
         raise UserError(f"standard output cannot be written: {error.strerror}") from error
 
 
-def _print(report: Report, stdout: TextIO, verbose: bool) -> None:
+def send_drawn(draw: Callable[[Console], None], stdout: TextIO) -> None:
+    """Write what is drawn on a console of standard output's kind. Raises UserError as `send` does."""
     from rich.console import Console
-
-    from trainingdoctor.render.terminal import print_report
 
     console = Console(file=stdout)
     with console.capture() as drawn:
-        print_report(report, console, verbose=verbose)
+        draw(console)
     send(drawn.get(), stdout)
+
+
+def _print(report: Report, stdout: TextIO, verbose: bool) -> None:
+    from trainingdoctor.render.terminal import print_report
+
+    send_drawn(lambda console: print_report(report, console, verbose=verbose), stdout)
     tracebacks = [r.traceback for r in report.results if r.traceback]
     if verbose and tracebacks:
         print(*tracebacks, sep="\n", file=sys.stderr)  # noqa: T201

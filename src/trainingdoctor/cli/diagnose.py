@@ -155,11 +155,11 @@ def _observe(
     script: Path, watched: Watched, settings: Settings, device: str | None, seed: int, curves: LearningCurves | None
 ) -> Report | None:
     from trainingdoctor.cli.examine import progress_line
-    from trainingdoctor.observing.launch import observe_script
+    from trainingdoctor.observing.launch import observed_answer
 
     with progress_line() as (say, _):
         say(f"watching {script.name} train")
-        return observe_script(
+        return observed_answer(
             script,
             watched.arguments,
             settings=settings,
@@ -168,7 +168,7 @@ def _observe(
             device=device,
             keep=watched.keep,
             history=curves,
-        )
+        ).report
 
 
 def settings_for(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,7 +114,7 @@ def _task(config: Path, variants: list[Variant], device: str | None) -> tuple[Ta
 
     empty = Size(0, 0, 0)
     task = Task("", config.resolve(), 0, empty, device=device)
-    sizes = [sizes_of(replace(task, texts=v.texts, config=v.config or task.config)) for v in variants[:2]]
+    sizes = [sizes_of(v.task(task)) for v in variants[:2]]
     longest = max(s.epochs for s in sizes)
     most = max(s.samples for s in sizes)
     return task, Size(most, longest, min(EVALUATION, *(s.evaluation for s in sizes)), longest)

@@ -77,6 +77,11 @@ def given_images(dataset: Any, indices: Sequence[int], count: int) -> list[Any]:
     return found
 
 
+def shown(step: Any) -> str:
+    """A transform as it says of itself, on one line."""
+    return " ".join(repr(step).split())[:120]
+
+
 def is_random(step: Any) -> bool:
     """Whether a transform is random by its name, or by a probability of 0."""
     name = type(step).__name__
@@ -103,7 +108,7 @@ def _described(step: Any, images: list[Any], made: list[list[Any]]) -> Step:
     clipped = sum(b.size > 0 and float(b.min()) == 0 and float((b == 0).mean()) > 0.1 for _, b in negative)
     return Step(
         name=type(step).__name__,
-        shown=" ".join(repr(step).split())[:120],
+        shown=shown(step),
         random=is_random(step),
         probability=_probability(step),
         applications=len(pairs),

@@ -172,12 +172,11 @@ def _proposed(
     if building is None:
         return ()
     from trainingdoctor.remedy.fix import load_fixes
-    from trainingdoctor.remedy.propose import propose, worth_fixing
+    from trainingdoctor.remedy.propose import propose
     from trainingdoctor.remedy.provenance import Provenance
 
-    found = worth_fixing(report, order.codes or ())
     provenance = Provenance(building, order.script, is_script=True)
-    return tuple(propose(under_way[0], found, provenance, load_fixes()))
+    return propose(under_way[0], report, order.codes or (), provenance, load_fixes())
 
 
 def _diagnosed(

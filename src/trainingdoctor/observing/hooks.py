@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.recorder import Recorder
-from trainingdoctor.observing.replacing import replaced
+from trainingdoctor.observing.replacing import wrap
 from trainingdoctor.observing.saving import under_best
 
 # Functions that a loop calls as its criterion.
@@ -38,12 +38,12 @@ def observed(recorder: Recorder) -> Iterator[Recorder]:
         _watch_gradients(stack, recorder)
         stack.callback(register_optimizer_step_pre_hook(functools.partial(_stepping, recorder)).remove)
         stack.callback(register_optimizer_step_post_hook(lambda o, *_: recorder.after_step(o)).remove)
-        _wrap(stack, Optimizer, "__init__", functools.partial(_built, recorder))
-        _wrap(stack, DataLoader, "__iter__", functools.partial(_iterated, calls))
+        wrap(stack, Optimizer, "__init__", functools.partial(_built, recorder))
+        wrap(stack, DataLoader, "__iter__", functools.partial(_iterated, calls))
         for name in LOSSES:
-            _wrap(stack, functional, name, functools.partial(_lost, calls))
-        _wrap(stack, torch, "save", functools.partial(_saved, recorder))
-        _wrap(stack, DistributedDataParallel, "__init__", functools.partial(_wrapped, recorder))
+            wrap(stack, functional, name, functools.partial(_lost, calls))
+        wrap(stack, torch, "save", functools.partial(_saved, recorder))
+        wrap(stack, DistributedDataParallel, "__init__", functools.partial(_wrapped, recorder))
         _watch_clipping(stack, recorder)
         yield recorder
 
@@ -95,7 +95,7 @@ def _watch_gradients(stack: ExitStack, recorder: Recorder) -> None:
         recorder.after_backward()
         return result
 
-    _wrap(stack, torch.autograd, "backward", backward)
+    wrap(stack, torch.autograd, "backward", backward)
 
 
 def _stepping(recorder: Recorder, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -146,17 +146,6 @@ def _watch_clipping(stack: ExitStack, recorder: Recorder) -> None:
         return original(scaler, *args)
 
     for owner in (nn.utils, nn.utils.clip_grad):
-        _wrap(stack, owner, "clip_grad_norm_", clipped)
-    _wrap(stack, torch.amp.GradScaler, "scale", scale)
-    _wrap(stack, torch.amp.GradScaler, "unscale_", unscale)
-
-
-def _wrap(stack: ExitStack, owner: Any, name: str, around: Callable[..., Any]) -> None:
-    """Call `around(original, ...)` in place of `owner.name` until the stack closes."""
-    original = getattr(owner, name)
-
-    @functools.wraps(original)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return around(original, *args, **kwargs)
-
-    replaced(stack, owner, name, wrapped)
+        wrap(stack, owner, "clip_grad_norm_", clipped)
+    wrap(stack, torch.amp.GradScaler, "scale", scale)
+    wrap(stack, torch.amp.GradScaler, "unscale_", unscale)

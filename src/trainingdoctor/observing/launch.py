@@ -19,32 +19,10 @@ from typing import IO
 from trainingdoctor.errors import UserError
 from trainingdoctor.history.curves import LearningCurves
 from trainingdoctor.observing.child import MARGIN, Answer, Order
-from trainingdoctor.report import Report
 from trainingdoctor.settings import Settings
 
 # Of what a script prints, the end is kept, for when it dies.
 TAIL = 64 * 1024
-
-
-def observe_script(
-    script: Path,
-    arguments: Sequence[str] = (),
-    *,
-    settings: Settings,
-    steps: int = 50,
-    seed: int = 0,
-    device: str | None = None,
-    keep: Path | None = None,
-    history: LearningCurves | None = None,
-) -> Report | None:
-    """Run a training script in a child process, for about `steps` steps, and diagnose what was seen.
-
-    keep: the folder for what the script writes (default: one that is deleted).  history: curves of a finished run.  The child and everything that it started
-    are killed at the time limit. Raises UserError in one sentence where there is nothing to report.
-    """
-    return observed_answer(
-        script, arguments, settings=settings, steps=steps, seed=seed, device=device, keep=keep, history=history
-    ).report
 
 
 def observed_answer(
@@ -60,7 +38,12 @@ def observed_answer(
     texts: Mapping[Path, str] | None = None,
     codes: tuple[str, ...] | None = None,
 ) -> Answer:
-    """The same, with what else the child has to say. texts: in place of files.  codes: propose fixes, for these findings."""
+    """Run a training script in a child process, for about `steps` steps, and diagnose what was seen.
+
+    keep: the folder for what the script writes (default: one that is deleted).  history: curves of a finished run.  texts: in
+    place of files.  codes: propose fixes, for these findings.  The child and everything that it started are killed at the
+    time limit. Raises UserError in one sentence where there is nothing to report.
+    """
     with tempfile.TemporaryDirectory(prefix="trainingdoctor-") as folder:
         scratch = keep or Path(folder) / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)

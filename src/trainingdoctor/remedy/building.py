@@ -19,7 +19,7 @@ from torchvision import transforms
 from torchvision.datasets import VisionDataset
 
 from trainingdoctor.observing.places import CallSite, Place, is_users, place_of
-from trainingdoctor.observing.replacing import replaced
+from trainingdoctor.observing.replacing import wrap
 
 # Attributes of modules that configs set from outside.
 ATTRIBUTES = ("momentum", "eps", "p", "track_running_stats", "affine", "negative_slope")
@@ -29,12 +29,11 @@ DEPTH = 12
 
 @dataclass(frozen=True)
 class Built:
-    """kind: class name.  calls: the user's calls that were under way, innermost first.
+    """calls: the user's calls that were under way, innermost first.
 
     direct: whether the innermost one is the call of the class itself, rather than of a library that built it.
     """
 
-    kind: str
     calls: tuple[CallSite, ...]
     direct: bool
 
@@ -58,12 +57,12 @@ def watched_building() -> Iterator[Building]:
     building = Building()
     with ExitStack() as stack:
         for owner in _classes():
-            _wrap(stack, owner, "__init__", functools.partial(_made, building))
-        _wrap(stack, nn.Module, "__setattr__", functools.partial(_set, building))
-        _wrap(stack, nn.Module, "train", functools.partial(_switched, building))
+            wrap(stack, owner, "__init__", functools.partial(_made, building))
+        wrap(stack, nn.Module, "__setattr__", functools.partial(_set, building))
+        wrap(stack, nn.Module, "train", functools.partial(_switched, building))
         _watch_subclasses(stack, building)
         for name in [n for n in dir(nn.init) if n.endswith("_") and not n.startswith("_")]:
-            _wrap(stack, nn.init, name, functools.partial(_initialized, building, name))
+            wrap(stack, nn.init, name, functools.partial(_initialized, building, name))
         yield building
 
 
@@ -88,20 +87,10 @@ def _watch_subclasses(stack: ExitStack, building: Building) -> None:
     def made(cls: Any, /, **kwargs: Any) -> None:
         super(Dataset, cls).__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            _wrap(stack, cls, "__init__", functools.partial(_made, building))
+            wrap(stack, cls, "__init__", functools.partial(_made, building))
 
     Dataset.__init_subclass__ = classmethod(made)  # type: ignore[assignment]
     stack.callback(delattr, Dataset, "__init_subclass__")
-
-
-def _wrap(stack: ExitStack, owner: Any, name: str, around: Callable[..., Any]) -> None:
-    original = getattr(owner, name)
-
-    @functools.wraps(original)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return around(original, *args, **kwargs)
-
-    replaced(stack, owner, name, wrapped)
 
 
 def _made(building: Building, original: Callable[..., Any], made: Any, *args: Any, **kwargs: Any) -> None:
@@ -124,7 +113,7 @@ def _built(made: Any, frame: FrameType | None) -> Built:
         own = frame.f_code.co_varnames[: frame.f_code.co_argcount]
         names, left = own[1:] if own[:1] in (("self",), ("cls",)) else own, left - 1
         frame = frame.f_back
-    return Built(type(made).__name__, tuple(calls), direct and bool(calls))
+    return Built(tuple(calls), direct and bool(calls))
 
 
 def _is_method_of(frame: FrameType, made: Any) -> bool:

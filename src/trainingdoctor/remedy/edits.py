@@ -99,11 +99,10 @@ class RemoveElement:
 
 @dataclass(frozen=True)
 class AddElements:
-    """Elements in the list that a call such as Compose is given. before: of the element that stands there, else `index`."""
+    """Elements in the list that a call such as Compose is given: behind the one that stands at `after`, else at its beginning."""
 
     place: Place
     texts: tuple[str, ...]
-    index: int = 0
     after: Place | None = None
 
     def apply(self, source: Source) -> None:
@@ -112,7 +111,7 @@ class AddElements:
         held = call.args[0].value if call.args else None
         if not isinstance(held, cst.List):
             raise Unplaceable(f"{self.place}: its steps are not written as a list")
-        index = self.index
+        index = 0
         if self.after is not None:
             step = source.at(self.after, cst.Call)
             index = 1 + next((i for i, e in enumerate(held.elements) if e.value is step), len(held.elements) - 1)

@@ -16,7 +16,7 @@ from trainingdoctor.registry import Registry
 from trainingdoctor.remedy.building import watched_building
 from trainingdoctor.remedy.fix import Fix, Proposal
 from trainingdoctor.remedy.overlay import overlaid
-from trainingdoctor.remedy.propose import propose, worth_fixing
+from trainingdoctor.remedy.propose import propose
 from trainingdoctor.remedy.provenance import Provenance
 from trainingdoctor.report import Report
 from trainingdoctor.runner import Diagnosis, Progress, diagnose
@@ -63,12 +63,11 @@ def examine_config(subject: Subject, texts: Mapping[Path, str]) -> Examination:
             started=started,
             watch=under_way.append,
         )
-        found = worth_fixing(report, subject.codes)
         diagnosis = under_way[0]
         # What the fixes still have to measure has a time limit of its own.
         diagnosis.settings = replace(settings, time_limit=settings.time_limit + time.perf_counter() - started)
-        proposals = propose(diagnosis, found, Provenance(building, file), subject.fixes)
-    return Examination(report, tuple(proposals))
+        proposals = propose(diagnosis, report, subject.codes, Provenance(building, file), subject.fixes)
+    return Examination(report, proposals)
 
 
 def examine_script(subject: Subject, arguments: tuple[str, ...], texts: Mapping[Path, str]) -> Examination:

@@ -12,9 +12,12 @@ import libcst.matchers as m
 from trainingdoctor.observing.places import Place
 from trainingdoctor.remedy.arguments import to
 from trainingdoctor.remedy.source import Source, Unplaceable
+from trainingdoctor.remedy.statements import beside
 
 # What models are called where nothing else tells: the end of a name such as `self.net` or `resnet`.
 MODELS = ("model", "net", "network")
+# `model.train()`, `model.eval()`.
+SWITCH = m.Call(func=m.Attribute(attr=m.Name("train") | m.Name("eval")), args=[])
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,7 @@ class BesideCall:
     def apply(self, source: Source) -> None:
         """Put it in."""
         call = method_call(source, self.place, self.method)
-        new = cst.parse_module(source.spelled(_of(source, call, self.text))).body
-        line, before = source.around(call, cst.SimpleStatementLine), self.before
-        source.change(line, lambda now: cst.FlattenSentinel([*new, now] if before else [now, *new]))
+        beside(source, source.around(call, cst.SimpleStatementLine), _of(source, call, self.text), self.before)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class CallOn:
         else:
             text = self.text
         new = cst.parse_expression(text.replace("{receiver}", source.shown(inner)))
-        source.change(inner, lambda _: new)
+        source.change(inner, to(new))
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,9 @@ class SetMode:
                 attribute: Any = call.func
                 if attribute.attr.value == self.mode:
                     raise Unplaceable(f"{self.place} has {self.mode}() before it already")
-                source.change(attribute.attr, lambda _: cst.Name(self.mode))
+                source.change(attribute.attr, to(cst.Name(self.mode)))
                 return
-        new = cst.parse_statement(f"{_model(source, loop)}.{self.mode}()")
-        source.change(loop, lambda now: cst.FlattenSentinel([new, now]))
+        beside(source, loop, f"{_model(source, loop)}.{self.mode}()", before=True)
 
 
 @dataclass(frozen=True)
@@ -196,10 +196,7 @@ def _statements(source: Source, node: cst.CSTNode) -> list[cst.CSTNode]:
 
 
 def _mode_call(statement: cst.CSTNode) -> cst.Call | None:
-    pattern = m.SimpleStatementLine(
-        body=[m.Expr(m.Call(func=m.Attribute(attr=m.Name("train") | m.Name("eval")), args=[]))]
-    )
-    if not m.matches(statement, pattern):
+    if not m.matches(statement, m.SimpleStatementLine(body=[m.Expr(SWITCH)])):
         return None
     inner: Any = statement
     call: cst.Call = inner.body[0].value
@@ -208,11 +205,11 @@ def _mode_call(statement: cst.CSTNode) -> cst.Call | None:
 
 def _model(source: Source, loop: cst.CSTNode) -> str:
     """What the model is called in a loop: what other loops switch, or a call of something that is named so."""
-    pattern = m.Call(func=m.Attribute(attr=m.Name("train") | m.Name("eval")), args=[])
-    receivers: list[Any] = [c.func for c in source.all(cst.Call) if m.matches(c, pattern)]
-    switched = [r.value for r in receivers]
+    switches: list[Any] = [c.func for c in source.all(cst.Call) if m.matches(c, SWITCH)]
     called = [source.shown(c.func) for c in _inside(source, loop, cst.Call)]
-    names = [source.shown(s) for s in switched] + [n for n in called if n.rpartition(".")[2].lower().endswith(MODELS)]
+    names = [source.shown(s.value) for s in switches] + [
+        n for n in called if n.rpartition(".")[2].lower().endswith(MODELS)
+    ]
     usable = [n for n in names if n in called]
     if not usable:
         raise Unplaceable("what the model is called there was not seen")

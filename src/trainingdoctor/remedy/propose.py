@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.finding import Finding, Severity
+from trainingdoctor.registry import matches
 from trainingdoctor.remedy.fix import Fix, NotFixable, Proposal
 from trainingdoctor.remedy.provenance import Provenance
 
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def propose(
-    diagnosis: Diagnosis, findings: Iterable[Finding], provenance: Provenance, fixes: Mapping[str, Fix]
-) -> list[Proposal]:
-    """One proposal for each finding, in their order."""
+    diagnosis: Diagnosis, report: Report, codes: Iterable[str], provenance: Provenance, fixes: Mapping[str, Fix]
+) -> tuple[Proposal, ...]:
+    """One proposal for each finding of the report that is worth a fix, in their order."""
     diagnosis.known["provenance"] = provenance
-    return [_proposal(diagnosis, finding, fixes.get(finding.code)) for finding in findings]
+    return tuple(_proposal(diagnosis, f, fixes.get(f.code)) for f in worth_fixing(report, codes))
 
 
 def worth_fixing(report: Report, codes: Iterable[str] = ()) -> list[Finding]:
@@ -28,7 +29,7 @@ def worth_fixing(report: Report, codes: Iterable[str] = ()) -> list[Finding]:
     wanted = tuple(codes)
     if not wanted:
         return [f for f in report.findings if f.severity is not Severity.INFO and f.code in report.root_causes]
-    return [f for f in report.findings if any(f.code == c or f.code.startswith(f"{c.rstrip('.*')}.") for c in wanted)]
+    return [f for f in report.findings if any(matches(pattern, f.code) for pattern in wanted)]
 
 
 def _proposal(diagnosis: Diagnosis, finding: Finding, fix: Fix | None) -> Proposal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Provenance:
     building: Building
     file: Path
     is_script: bool = False
+    _sources: dict[Path, Source] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def top(self) -> Place:
@@ -93,7 +94,11 @@ class Provenance:
         return SetArgument(site, name, text)
 
     def _source(self, place: Place) -> Source:
-        return Source(place.file, "".join(linecache.getlines(str(place.file))))
+        """Parsed once: a model asks for each of its layers."""
+        file = place.file
+        if file not in self._sources:
+            self._sources[file] = Source(file, "".join(linecache.getlines(str(file))))
+        return self._sources[file]
 
     def attribute(self, module: nn.Module, name: str) -> Place | None:
         """Where a module's attribute was set from outside, None where it was not."""

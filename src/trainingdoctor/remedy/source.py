@@ -50,6 +50,13 @@ class Source:
         return dict(cast(Any, self._wrapper.resolve(PositionProvider)))
 
     @cached_property
+    def _by_place(self) -> dict[Place, list[cst.CSTNode]]:
+        found: dict[Place, list[cst.CSTNode]] = defaultdict(list)
+        for node in self._positions:
+            found[self.place(node)].append(node)
+        return found
+
+    @cached_property
     def _parents(self) -> dict[cst.CSTNode, cst.CSTNode]:
         return dict(cast(Any, self._wrapper.resolve(ParentNodeProvider)))
 
@@ -59,8 +66,8 @@ class Source:
 
     def at(self, place: Place, kind: type[Node]) -> Node:
         """The node of this kind exactly there. Raises Unplaceable."""
-        for node in self._positions:
-            if isinstance(node, kind) and self.place(node) == place:
+        for node in self._by_place.get(place, ()):
+            if isinstance(node, kind):
                 return node
         raise Unplaceable(f"{place} does not hold what built it any more")
 

@@ -9,7 +9,7 @@ import libcst.matchers as m
 
 from trainingdoctor.loading.names import SYNONYMS
 from trainingdoctor.observing.places import Place
-from trainingdoctor.remedy.arguments import keyword, more_arguments
+from trainingdoctor.remedy.arguments import keyword, more_arguments, to
 from trainingdoctor.remedy.lookup import assignments, constant_of
 from trainingdoctor.remedy.source import Source, Unplaceable
 
@@ -28,9 +28,7 @@ class AddStatement:
         """Put it in."""
         line = _line(source, self.place)
         text = self.text.replace(TARGET, target_of(source, self.place)) if TARGET in self.text else self.text
-        new = cst.parse_module(source.spelled(text)).body
-        before = self.before
-        source.change(line, lambda now: cst.FlattenSentinel([*new, now] if before else [now, *new]))
+        beside(source, line, text, self.before)
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,7 @@ class SetField:
         found = [*_named(source, self.field), *_keywords(source, self.field)]
         if not found:
             raise Unplaceable(f"{source.file.name} does not set {self.field} where it could be changed")
-        text = source.expression(self.value)
-        source.change(_origin(source, found[0]), lambda _: text)
+        source.change(_origin(source, found[0]), to(source.expression(self.value)))
 
 
 @dataclass(frozen=True)
@@ -85,12 +82,17 @@ class AddField:
         line = _line(source, self.place)
         if empty and source.line(empty[0]) > source.line(line):
             text = self.value.replace(TARGET, target_of(source, self.place)) if TARGET in self.value else self.value
-            expression = source.expression(text)
-            source.change(empty[0], lambda _: expression)
+            source.change(empty[0], to(source.expression(text)))
             return
         AddStatement(self.place, f"{self.field} = {self.value}").apply(source)
         for call in _trainings(source):
             more_arguments(source, call, keyword(self.field, cst.Name(self.field)))
+
+
+def beside(source: Source, statement: cst.BaseStatement, text: str, before: bool) -> None:
+    """Put the statements of a text before or behind another one."""
+    new = cst.parse_module(source.spelled(text)).body
+    source.change(statement, lambda now: cst.FlattenSentinel([*new, now] if before else [now, *new]))
 
 
 def _line(source: Source, place: Place) -> cst.SimpleStatementLine:

@@ -9,7 +9,7 @@ import libcst as cst
 
 from trainingdoctor.observing.places import CallSite, Place
 from trainingdoctor.remedy import layout
-from trainingdoctor.remedy.arguments import AtCall
+from trainingdoctor.remedy.arguments import AtCall, to
 from trainingdoctor.remedy.source import Source, Unplaceable
 
 
@@ -58,7 +58,7 @@ class WithoutSteps(AtCall):
         if len(kept) + len(dropped) != len(held.elements):
             raise Unplaceable(f"{self.of}: its random steps are not written in its list")
         new = cst.parse_expression(f"{source.shown(call.func)}([{', '.join(kept)}])")
-        source.change(given.value, lambda _: new)
+        source.change(given.value, to(new))
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,16 @@ from trainingdoctor.costs import measured_costs
 from trainingdoctor.finding import Finding, Severity
 from trainingdoctor.render.pictures import Picture
 from trainingdoctor.render.unexamined import unexamined
-from trainingdoctor.report import Outcome, Report, explains, roots
+from trainingdoctor.report import Outcome, Report, causes
 
 MARKS = {Severity.CRITICAL: "✗", Severity.WARNING: "!", Severity.INFO: "i"}
 
 
 def render_html(report: Report, drawn: Sequence[Picture] = ()) -> str:
     """Verdict and root causes first, pictures, then what was not examined and every check."""
-    standing = [f for f in report.findings if f.severity is not Severity.INFO]
-    leading = roots(report.findings)
-    causes = [(root, [f for f in standing if f not in leading and explains(root, f)]) for root in leading]
     return _template().render(
         report=report,
-        causes=[(_told(root), [_told(s) for s in symptoms]) for root, symptoms in causes],
+        causes=[(_told(root), [_told(s) for s in symptoms]) for root, symptoms in causes(report.findings)],
         infos=[_told(f) for f in report.findings if f.severity is Severity.INFO],
         facts=list(_facts(report.training)),
         pictures=[(p, base64.b64encode(p.png).decode()) for p in drawn],

@@ -6,7 +6,7 @@ import re
 
 from trainingdoctor.finding import Finding, Severity
 from trainingdoctor.render.unexamined import unexamined
-from trainingdoctor.report import Report, explains, roots
+from trainingdoctor.report import Report, causes
 
 # What Markdown would read as markup.
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
@@ -14,21 +14,18 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 
 def render_markdown(report: Report) -> str:
     """Root causes with their remedies, the infos folded, and what was not examined."""
-    standing = [f for f in report.findings if f.severity is not Severity.INFO]
-    leading = roots(report.findings)
+    told = causes(report.findings)
     infos = [f for f in report.findings if f.severity is Severity.INFO]
     lines = [f"## {report.verdict.value}: {escaped(report.target)}", ""]
-    for root in leading:
+    for root, symptoms in told:
         lines += _finding(root)
-        lines += [
-            f"- explains `{s.code}`: {escaped(s.message)}" for s in standing if s not in leading and explains(root, s)
-        ]
+        lines += [f"- explains `{s.code}`: {escaped(s.message)}" for s in symptoms]
         lines.append("")
-    if not leading:
+    if not told:
         lines += ["Nothing found.", ""]
     if infos:
-        told = [f"- `{f.code}`: {escaped(f.message)}" for f in infos]
-        lines += ["<details><summary>worth knowing</summary>", "", *told, "", "</details>", ""]
+        known = [f"- `{f.code}`: {escaped(f.message)}" for f in infos]
+        lines += ["<details><summary>worth knowing</summary>", "", *known, "", "</details>", ""]
     missing = [
         f"- {escaped(reason)}: {', '.join(f'`{c}`' for c in codes)}" for reason, codes in unexamined(report).items()
     ]

@@ -13,7 +13,7 @@ from trainingdoctor.costs import measured_costs
 from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Severity
 from trainingdoctor.render.unexamined import unexamined
-from trainingdoctor.report import Outcome, Report, Verdict, explains, roots
+from trainingdoctor.report import Outcome, Report, Verdict, causes
 
 MARKS = {Severity.CRITICAL: ("✗", "bold red"), Severity.WARNING: ("!", "bold yellow"), Severity.INFO: ("i", "cyan")}
 HEADLINES = {
@@ -30,11 +30,9 @@ def print_report(report: Report, console: Console, *, verbose: bool = False) -> 
     console.print(_headline(report))
     _indented(console, _examined(report))
     findings = report.findings
-    leading = roots(findings)
     infos = [f for f in findings if f.severity is Severity.INFO]
     shown: set[str] = set()
-    for root in leading:
-        symptoms = [s for s in findings if s not in (*leading, *infos) and explains(root, s)]
+    for root, symptoms in causes(findings):
         shown.update((root.code, *(s.code for s in symptoms)))
         _print_finding(console, root, symptoms)
     rest = [f for f in findings if f.code not in shown and f not in infos]
@@ -43,7 +41,7 @@ def print_report(report: Report, console: Console, *, verbose: bool = False) -> 
     if infos and not verbose:
         console.print(Text("\nworth knowing (no fault by itself; --verbose has the remedies):", "cyan"))
         for finding in infos:
-            _item(console, MARKS[Severity.INFO][0], f"{finding.code}: {finding.message}", "")
+            item(console, MARKS[Severity.INFO][0], f"{finding.code}: {finding.message}", "")
     _print_unexamined(console, report, verbose)
     if verbose:
         _print_all_checks(console, report)
@@ -54,11 +52,11 @@ def _indented(console: Console, text: Text, by: int = 2) -> None:
     console.print(Padding(text, (0, 0, 0, by)))
 
 
-def _item(console: Console, mark: str, text: str, style: str) -> None:
+def item(console: Console, mark: str, text: str, style: str, indent: int = 2) -> None:
     """A line of a list: what is wrapped stands under its first line's text."""
     lines = Text(text, style).wrap(console, max(console.width - 4, 20))
     for i, line in enumerate(lines):
-        console.print(Text(f"  {mark if i == 0 else ' '} ", style) + line, soft_wrap=True)
+        console.print(Text(f"{' ' * indent}{mark if i == 0 else ' '} ", style) + line, soft_wrap=True)
 
 
 def _headline(report: Report) -> Text:
@@ -111,7 +109,7 @@ def _print_finding(console: Console, finding: Finding, symptoms: Sequence[Findin
     if (cost := measured_costs().get(finding.code)) is not None and finding.severity is not Severity.INFO:
         _indented(console, Text(f"measured elsewhere: {cost}", "dim"))
     for symptom in symptoms:
-        _item(console, "↳", f"explains {symptom.code}: {symptom.message}", "")
+        item(console, "↳", f"explains {symptom.code}: {symptom.message}", "")
 
 
 def _print_remedy(console: Console, remedy: str) -> None:
@@ -141,12 +139,12 @@ def _print_unexamined(console: Console, report: Report, verbose: bool) -> None:
     if crashes or report.broken:
         console.print()
     for sentence in (*crashes, *report.broken):
-        _item(console, "†", sentence, "magenta")
+        item(console, "†", sentence, "magenta")
     groups = unexamined(report, everything=verbose)
     if groups:
         console.print(Text("\nnot examined:", "dim"))
     for reason, codes in groups.items():
-        _item(console, "-", f"{reason}: {', '.join(codes[:NAMED])}{_more(codes, NAMED)}", "dim")
+        item(console, "-", f"{reason}: {', '.join(codes[:NAMED])}{_more(codes, NAMED)}", "dim")
 
 
 def _print_all_checks(console: Console, report: Report) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainingdoctor.cli.deliver import send
+from trainingdoctor.cli.deliver import send_drawn
 from trainingdoctor.remedy.cure import Cure
 from trainingdoctor.verify.judge import Difference, Judgement, Sample, interval
 from trainingdoctor.verify.verify import AFTER, BEFORE, Verification
@@ -21,10 +21,7 @@ STYLES = {Judgement.IMPROVED: "bold green", Judgement.WORSE: "bold red"}
 
 def print_verification(verification: Verification, cure: Cure | None, name: str, stdout: TextIO) -> None:
     """Draw it on a stream."""
-    console = Console(file=stdout)
-    with console.capture() as drawn:
-        _draw(verification, cure, name, console)
-    send(drawn.get(), stdout)
+    send_drawn(lambda console: _draw(verification, cure, name, console), stdout)
 
 
 def _draw(verification: Verification, cure: Cure | None, name: str, console: Console) -> None:

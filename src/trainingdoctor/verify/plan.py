@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from trainingdoctor.errors import UserError
 from trainingdoctor.verify.task import Outcome, Size, Task
@@ -23,6 +24,10 @@ class Variant:
     name: str
     texts: Mapping[Path, str] = field(default_factory=dict)
     config: Path | None = None
+
+    def task(self, shared: Task, **more: Any) -> Task:
+        """One of its trainings; shared: what all trainings share."""
+        return replace(shared, variant=self.name, texts=self.texts, config=self.config or shared.config, **more)
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,7 @@ class Plan:
         """One for each variant and seed; the first two variants with all their seeds before any other one."""
         order = [(v, s) for s in self.seeds for v in self.variants[:2]]
         order += [(v, s) for v in self.variants[2:] for s in self.seeds]
-        return [
-            replace(task, variant=v.name, texts=v.texts, config=v.config or task.config, seed=s, size=self.size)
-            for v, s in order
-        ]
+        return [v.task(task, seed=s, size=self.size) for v, s in order]
 
 
 def planned(variants: Sequence[Variant], pace: Pace, budget: float, seeds: int, available: Size, jobs: int = 1) -> Plan:

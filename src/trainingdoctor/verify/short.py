@@ -104,12 +104,3 @@ class Replayed:
         index = min(int(self.done / self.steps * len(self.rates)), len(self.rates) - 1)
         for group, share in zip(self.groups, self.base, strict=True):
             group["lr"] = self.rates[index] * share
-
-    def state_dict(self) -> dict[str, Any]:
-        """How far it is."""
-        return {"done": self.done}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-        self.done = state["done"]
-        self._set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -83,21 +83,15 @@ class Verifier:
         """From a trial of the last state that trains: the one before may be broken."""
         self.say("timing a short training")
         for variant in reversed(variants[:2]):
-            size = replace(TRIAL, longest=0)
-            task = replace(
-                self.task,
-                variant=variant.name,
-                texts=variant.texts,
-                config=variant.config or self.task.config,
-                size=size,
-            )
-            outcome = next(iter(self.execute([task])))
+            outcome = next(iter(self.execute([variant.task(self.task, size=TRIAL)])))
             if outcome.accuracy is not None:
                 return Pace.of(outcome)
         raise UserError(outcome.error)
 
     def _outcomes(self, tasks: Sequence[Task]) -> Iterable[Outcome]:
-        keys = {(t.variant, t.seed): self._key(t) for t in tasks}
+        # Read once: all trainings of a plan are of the same files.
+        sources = {config: sources_of(config) for config in {t.config for t in tasks}}
+        keys = {(t.variant, t.seed): _key(t, sources[t.config]) for t in tasks}
         began = time.monotonic()
         known = {k: self.runs.kept(key) for k, key in keys.items()} if self.runs else {}
         done = [Outcome(**value) for value in known.values() if value is not None]
@@ -115,18 +109,12 @@ class Verifier:
                 )
                 return
 
-    def _key(self, task: Task) -> str:
-        texts = sorted((str(k), t) for k, t in task.texts.items())
-        return digest(
-            "outcome",
-            task.variant,
-            sources_of(task.config),
-            task.config.name,
-            texts,
-            task.seed,
-            asdict(task.size),
-            task.device,
-        )
+
+def _key(task: Task, sources: dict[str, str]) -> str:
+    """What an outcome is kept under: all that it depends on."""
+    texts = sorted((str(k), t) for k, t in task.texts.items())
+    size = asdict(task.size)
+    return digest("outcome", task.variant, sources, task.config.name, texts, task.seed, size, task.device)
 
 
 def collected(outcomes: Iterable[Outcome]) -> dict[str, Sample]:
