@@ -95,7 +95,7 @@ def bind(optimizer: Any, scheduler: Any, provenance: Provenance) -> Iterator[Edi
     if site.place < built.place:
         yield MoveStatement(site.place, built.place)
     else:
-        yield SetArgument(site, "optimizer", "optimizer")
+        yield SetArgument(site, "optimizer", provenance.assigned_name(built.place))
 
 
 FIXES = (add_cosine, fit_to_run, bind)
