@@ -12,8 +12,8 @@ from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from typing import Any
 
+from compared import ends, watched
 from plan import Job, named
-from quantities import PREFIX, measured, registry
 
 Row = dict[str, Any]
 # A diagnosis that takes longer than this on a loaded machine is reported as it stands.
@@ -41,21 +41,18 @@ def _examined(job: Job, quick: bool, started: float) -> Row:
 
     training = job.parts.build()
     built = time.perf_counter() - started
-    report = diagnose(training, settings=Settings(quick=quick, time_limit=TIME_LIMIT), registry=registry())
+    thresholds, values = watched()
+    report = diagnose(training, settings=Settings(quick=quick, time_limit=TIME_LIMIT, thresholds=thresholds))
     standing = [f for f in report.findings if f.severity is not Severity.INFO]
     return {
         **_about(job),
         "roots": list(report.root_causes),
         "standing": {f.code: f.message for f in standing},
         "explained": {f.code: list(f.explains) for f in standing if f.explains},
-        "infos": sorted(
-            {f.code for f in report.findings if f.severity is Severity.INFO and not f.code.startswith(PREFIX)}
-        ),
-        "quantities": measured(report),
-        "crashed": {
-            r.code: r.reason for r in report.results if r.outcome == "crashed" and not r.code.startswith(PREFIX)
-        },
-        "timed_out": [r.code for r in report.results if r.skipped_for == "time" and not r.code.startswith(PREFIX)],
+        "infos": sorted({f.code for f in report.findings if f.severity is Severity.INFO}),
+        "compared": ends(values),
+        "crashed": {r.code: r.reason for r in report.results if r.outcome == "crashed"},
+        "timed_out": [r.code for r in report.results if r.skipped_for == "time"],
         "build": round(built, 1),
         "seconds": round(report.seconds, 1),
     }

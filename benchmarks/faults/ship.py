@@ -9,7 +9,7 @@ import json
 import statistics
 from pathlib import Path
 
-from quantities import distribution
+from compared import distribution
 from run import load
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import quantities
+import compared
 from plan import jobs
 from score import by_code, judged, score
 
@@ -69,7 +69,7 @@ def markdown(rows: Sequence[Row], command: str) -> str:
         "",
         "What each threshold is compared with, on the healthy trainings and on those that hold its code's fault:",
         "",
-        *quantities.lines(rows),
+        *compared.lines(rows),
     ]
     return "\n".join(lines) + "\n"
 

@@ -35,6 +35,7 @@ AREAS = (
     "weight_origin",
     "loop",
     "loop_order",
+    "metric",
     "distributed",
     "recipe",
     "accuracy",

@@ -1,18 +1,6 @@
 """The bench's arithmetic: what counts as found, first, precise; and its plan."""
 
-import sys
-from pathlib import Path
 from typing import Any
-
-import pytest
-
-FAULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "faults"
-
-
-@pytest.fixture(autouse=True)
-def bench_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bench is a folder that is run, not a package that is installed."""
-    monkeypatch.setattr(sys, "path", [str(FAULTS), *sys.path])
 
 
 def row(right: list[list[str]], standing: dict[str, str], **more: Any) -> dict[str, Any]:
@@ -78,18 +66,3 @@ def test_every_fault_has_a_check_of_its_code() -> None:
 
     known = load_registry().checks
     assert [f.code for f in faults if f.code not in known] == []
-
-
-def test_every_quantity_belongs_to_a_threshold_and_is_measured(training: Any) -> None:
-    from quantities import QUANTITIES, measured, registry
-
-    from trainingdoctor import diagnose
-    from trainingdoctor.settings import Settings
-
-    known = registry()
-    for name in QUANTITIES:
-        code, _, threshold = name.rpartition(".")
-        assert threshold in known.checks[code].thresholds
-    found = measured(diagnose(training(), settings=Settings(quick=True), registry=known))
-    assert found["optimizer.betas.most"] == 0.9
-    assert found["batchnorm.small_batch.least"] == 32

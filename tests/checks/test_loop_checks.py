@@ -7,6 +7,7 @@ import pytest
 
 from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.observing.trace import (
+    AccuracySeen,
     ClipSeen,
     LoaderSeen,
     LoopTrace,
@@ -16,7 +17,7 @@ from trainingdoctor.observing.trace import (
     StepSeen,
 )
 from trainingdoctor.testing import assert_healthy, assert_unwell
-from trainingdoctor_checks import loop, loop_order
+from trainingdoctor_checks import loop, loop_order, metric
 
 FRESH, TRAINED = Pretraining(10, 0), Pretraining(10, 10)
 STEP = StepSeen(optimizer=0, epoch=1, backwards=1, cleared=True, gradients=True, rate=0.1, loss=2.3, criterion=2.3)
@@ -26,6 +27,7 @@ TRAIN = PassSeen("training", 0, 10, train_mode=10, eval_mode=0, with_gradient=10
 EVAL = PassSeen("evaluation", 1, 5, train_mode=0, eval_mode=5, with_gradient=0, where="train.py:30")
 SGD = OptimizerSeen("SGD", 0, stateful=True, adaptive=False, first_epoch=1, steps=14)
 COSINE = SchedulerSeen("CosineAnnealingLR", ticks=2, early=0, within=0, end=60)
+ACCURATE = AccuracySeen("acc 0.75", counted=75.0, samples=500, off=0.0, where="train.py:40")
 HEALTHY = LoopTrace(
     steps=FIRST + SECOND,
     passes=(TRAIN, EVAL, TRAIN, EVAL),
@@ -37,6 +39,7 @@ HEALTHY = LoopTrace(
     built=1,
     epochs=60,
     backward_at="train.py:24",
+    accuracy=ACCURATE,
 )
 
 
@@ -59,6 +62,7 @@ RESET = replace(HEALTHY, steps=(*FIRST, replace(SECOND[0], overwritten=1.4), *SE
 
 SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     (loop.zero_grad_missing, (steps(cleared=False),), "critical"),
+    (metric.wrong, (replace(HEALTHY, accuracy=replace(ACCURATE, off=30.0)),), "warning"),
     (loop.step_missing, (NO_STEPS,), "critical"),
     (loop.backward_missing, (replace(steps(gradients=False, backwards=0), backwards=0),), "critical"),
     (loop.detached, (steps(gradients=False),), "critical"),
@@ -98,7 +102,7 @@ def test_sick(check: Any, evidence: tuple[Any, ...], severity: str) -> None:
     assert_unwell(check, *evidence, severity=severity)
 
 
-@pytest.mark.parametrize("check", [*loop.CHECKS, *loop_order.CHECKS], ids=lambda c: c.code)
+@pytest.mark.parametrize("check", [*loop.CHECKS, *loop_order.CHECKS, *metric.CHECKS], ids=lambda c: c.code)
 def test_healthy(check: Any) -> None:
     given = (HEALTHY, FRESH) if "pretraining" in check.needs else (HEALTHY,)
     assert_healthy(check, *given)
@@ -121,6 +125,9 @@ PECULIAR: list[tuple[Any, LoopTrace]] = [
         loop_order.scheduler_every_batch,
         replace(HEALTHY, schedulers=(SchedulerSeen("OneCycleLR", 14, 0, 12, end=60 * 391),)),
     ),
+    # Rounding, and too few samples to tell.
+    (metric.wrong, replace(HEALTHY, accuracy=replace(ACCURATE, off=1.0))),
+    (metric.wrong, replace(HEALTHY, accuracy=replace(ACCURATE, off=30.0, samples=50))),
     # A second optimizer over other parameters that begins later.
     (
         loop_order.state_lost,

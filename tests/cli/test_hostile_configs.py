@@ -14,7 +14,7 @@ import pytest
 import trainingdoctor
 from trainingdoctor import diagnose
 from trainingdoctor.errors import Reason
-from trainingdoctor.loading import in_folder_of, load_config
+from trainingdoctor.loading.config import in_folder_of, load_config
 from trainingdoctor.render.json import render_json
 from trainingdoctor.report import Outcome, Report
 from trainingdoctor.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from trainingdoctor import UserError
-from trainingdoctor.loading import load_config
+from trainingdoctor.loading.config import load_config
 
 HEAD = "import torch\nfrom torch import nn\n"
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from trainingdoctor.loading import in_folder_of, load_config
+from trainingdoctor.loading.config import in_folder_of, load_config
 from trainingdoctor.observing.places import Place
 from trainingdoctor.remedy import NotFixable, Provenance
 from trainingdoctor.remedy.building import watched_building

@@ -50,7 +50,7 @@ def examine(
 
     with enforced(settings.time_limit + GRACE, last_words), progress_line() as (say, progress):
         say(f"loading {config.name}")
-        from trainingdoctor.loading import in_folder_of, load_config
+        from trainingdoctor.loading.config import in_folder_of, load_config
         from trainingdoctor.runner import diagnose as run
 
         with in_folder_of(config):

@@ -25,7 +25,7 @@ def own_run(
     resume: bool,
 ) -> int:
     """Train a config, and compare it with the target; returns the exit code."""
-    from trainingdoctor.loading import in_folder_of, load_config
+    from trainingdoctor.loading.config import in_folder_of, load_config
     from trainingdoctor.measure.restore import seed_everything
     from trainingdoctor.reference.own import train_own
     from trainingdoctor.reference.run import device_named

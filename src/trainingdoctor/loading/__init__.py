@@ -1,5 +1,1 @@
-"""From the user's files to a `Training`."""
-
-from trainingdoctor.loading.config import in_folder_of, load_config
-
-__all__ = ["in_folder_of", "load_config"]
+"""From the user's files to a `Training`. Nothing is imported here: what a file is, is told without torch."""

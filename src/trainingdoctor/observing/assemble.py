@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, Subset
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
+from trainingdoctor.observing.accuracy import accuracy_seen
 from trainingdoctor.observing.by_hand import rate_written_at
 from trainingdoctor.observing.calls import FORMS, Followed
 from trainingdoctor.observing.ranks import unwrapped
@@ -133,6 +134,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         saves_best=recorder.saves_best,
         epoch_loop=recorder.epoch_loop,
         distributed=recorder.ranks.seen(recorder.kinds),
+        accuracy=None if recorder.relabelled else accuracy_seen(recorder.passes),
     )
 
 

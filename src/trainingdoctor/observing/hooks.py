@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import torch
@@ -45,6 +46,7 @@ def observed(recorder: Recorder) -> Iterator[Recorder]:
         wrap(stack, torch, "save", functools.partial(_saved, recorder))
         wrap(stack, DistributedDataParallel, "__init__", functools.partial(_wrapped, recorder))
         _watch_clipping(stack, recorder)
+        _watch_streams(stack, recorder)
         yield recorder
 
 
@@ -129,6 +131,20 @@ def _lost(calls: _Calls, original: Callable[..., Any], *args: Any, **kwargs: Any
     told = calls.recorder.on_criterion if calls.depth == 0 else calls.recorder.on_inner_loss
     told(original, args, kwargs, result)
     return result
+
+
+def _watch_streams(stack: ExitStack, recorder: Recorder) -> None:
+    """Hear what is printed and logged."""
+
+    def write(original: Callable[..., Any], text: Any) -> Any:
+        if isinstance(text, str):
+            recorder.on_text(text)
+        return original(text)
+
+    for stream in {id(s): s for s in (sys.stdout, sys.stderr) if s is not None}.values():
+        with suppress(AttributeError):  # a stream that takes no attributes is not heard
+            stream.write = functools.partial(write, stream.write)  # type: ignore[method-assign]
+            stack.callback(delattr, stream, "write")
 
 
 def _watch_clipping(stack: ExitStack, recorder: Recorder) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainingdoctor.measure.batches import tensors
+from trainingdoctor.observing.accuracy import Count
 from trainingdoctor.observing.epochs import EpochLoop
 from trainingdoctor.observing.limits import Clock, Limits
 from trainingdoctor.observing.trace import PassSeen
@@ -42,6 +43,7 @@ class Pass:
     empty: bool = False
     raws: deque[Any] = field(default_factory=lambda: deque(maxlen=AHEAD))
     known: str | None = None
+    count: Count = field(default_factory=Count)
 
     def raw_of(self, inputs: Any) -> Any:
         """The batch that these inputs come from: the last one, or one before where the loop fetches ahead."""

@@ -73,7 +73,7 @@ class Recorder:
         self.criterion_value: float | None = None
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
-        self.cut = self.emptied = self.full = self.closing = False
+        self.cut = self.emptied = self.full = self.closing = self.relabelled = False
 
     # -- loaders
 
@@ -157,8 +157,11 @@ class Recorder:
                 self.amp = torch.get_autocast_dtype(device)
         self._own_loss(output)
         now = self.current
-        if now is not None and not torch.is_grad_enabled():
-            self.samples.keep("evaluation", id(model), (args, kwargs), _targets(now.raw_of((args, kwargs))))
+        if now is not None:
+            targets = _targets(now.raw_of((args, kwargs)))
+            now.count.add(output, targets, now.batches)
+            if not torch.is_grad_enabled():
+                self.samples.keep("evaluation", id(model), (args, kwargs), targets)
         first = next(tensors(output), None)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
@@ -182,11 +185,23 @@ class Recorder:
         call = CriterionCall.of(function, args, kwargs, output)
         if call is None:
             return
+        self._compare_targets(call.target)
         training = torch.is_grad_enabled() and result.requires_grad
         if training:
             self.criterion = call
             self.criterion_value = float(result.detach().mean()) if result.numel() else None
             self.samples.keep("training", id(model), given, call.target)
+
+    def _compare_targets(self, target: Any) -> None:
+        """Whether the loop changes the class numbers of its loader: then only it can count what is right."""
+        given = None if self.current is None or not self.current.raws else _targets(self.current.raws[-1])
+        if isinstance(target, Tensor) and isinstance(given, Tensor) and target.shape == given.shape:
+            self.relabelled = self.relabelled or not torch.equal(target.to(given), given)
+
+    def on_text(self, text: str) -> None:
+        """The script prints something, to either stream."""
+        if self.passes:
+            self.passes[-1].count.hear(text, users_place(4))
 
     # -- gradients and steps
 

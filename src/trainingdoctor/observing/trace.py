@@ -105,6 +105,21 @@ class ClipSeen:
 
 
 @dataclass(frozen=True)
+class AccuracySeen:
+    """An accuracy that the script printed in or after its last evaluation pass, and a count of that pass.
+
+    said: the line.  counted: right predictions, percent.  samples: that were counted.  off: the least distance between what
+    was said and any share of right predictions that it can mean, points.  where: file:line of the print.
+    """
+
+    said: str
+    counted: float
+    samples: int
+    off: float
+    where: str = ""
+
+
+@dataclass(frozen=True)
 class DistributedSeen:
     """Several processes. world: how many.  wrapped: a DistributedDataParallel was built.  through, bypassed: training
     forwards through it, and of its module past it.  sampler_epochs: for each training loader with a shuffling
@@ -141,6 +156,7 @@ class LoopTrace:
     saves_best: str = ""
     epoch_loop: str = ""
     distributed: DistributedSeen | None = None
+    accuracy: AccuracySeen | None = None
 
     def of(self, kind: str) -> tuple[PassSeen, ...]:
         """The passes of one kind."""

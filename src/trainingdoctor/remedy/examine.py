@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainingdoctor.errors import Unavailable, UserCodeError, UserError
-from trainingdoctor.loading import in_folder_of, load_config
+from trainingdoctor.loading.config import in_folder_of, load_config
 from trainingdoctor.measure.batches import augmented, forward, split_batch
 from trainingdoctor.measure.steps import compute_loss
 from trainingdoctor.observing.launch import observed_answer

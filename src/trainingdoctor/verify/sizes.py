@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trainingdoctor.errors import UserError
-from trainingdoctor.loading import in_folder_of, load_config
+from trainingdoctor.loading.config import in_folder_of, load_config
 from trainingdoctor.measure.dataset import length
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.reference.own import NEEDED

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainingdoctor.errors import UserError
-from trainingdoctor.loading import in_folder_of, load_config
+from trainingdoctor.loading.config import in_folder_of, load_config
 from trainingdoctor.measure.restore import seed_everything
 from trainingdoctor.reference.own import OwnRun, sentences
 from trainingdoctor.reference.run import deterministic

@@ -1,0 +1,42 @@
+"""The accuracy that a script says it has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainingdoctor import Note, Verdicts, check, warning
+
+if TYPE_CHECKING:
+    from trainingdoctor.observing.trace import LoopTrace
+
+
+@check("metric.wrong")
+def wrong(loop_trace: LoopTrace, *, off: float = 2.0, least: int = 100) -> Verdicts:
+    """The accuracy that the script prints is not the share of right predictions.
+
+    What it does: counts the right predictions (the largest output) in the evaluation that it watched, and compares them with the
+    accuracy that the script printed in or after it. A pass that was ended early may be divided by what was seen or by what was
+    planned; accuracies of single classes, of the training data and top-5 are left alone.
+    Why it costs accuracy: it costs none; it tells a good training from a bad one wrongly, and the wrong one is kept.
+    Remedy: predictions = outputs.argmax(1); correct += (predictions == targets).sum().item(); total += targets.size(0).
+    Thresholds: `off` points from every share that the number can mean, over `least` samples; on the healthy scripts of
+    benchmarks/scripts it is 0.
+    Measured: arithmetic.
+    """
+    seen = loop_trace.accuracy
+    if seen is None or seen.samples < least:
+        return
+    counted = f"{seen.counted:.1f} % of {seen.samples} evaluated samples were right"
+    if seen.off >= off:
+        yield warning(
+            f"The script says “{seen.said}”, and {counted}.",
+            "correct += (outputs.argmax(1) == targets).sum().item(); total += targets.size(0); accuracy = correct / total",
+            where=seen.where,
+            counted=seen.counted,
+            off=seen.off,
+        )
+    else:
+        yield Note(f"{counted}, as the script says")
+
+
+CHECKS = (wrong,)

@@ -1,0 +1,169 @@
+"""The accuracy that a script prints, beside a count of its right predictions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from torch import Tensor
+
+from trainingdoctor.measure.batches import tensors
+from trainingdoctor.measure.schedule import steps_per_epoch
+from trainingdoctor.observing.trace import AccuracySeen
+
+# Batches to count and texts to keep of a pass, and lines with an accuracy from which on they are one per class or the like.
+MOST_BATCHES, MOST_TEXTS, MOST_LINES = 2000, 400, 3
+_WORD = re.compile(r"\bacc(?:uracy|uracies)?\b|[a-z_]*_acc(?:uracy)?\b|\bacc(?:uracy)?[@_]?1\b|\bprec@1\b")
+_OTHER = re.compile(r"loss|time|\blr\b|rate|epoch|step|iter|err|recall|\bf1\b|\beta\b|auc|it/s|batch|best|@5|top")
+_NOT_PLAIN = re.compile(r"class|balanced|mean|per-|iou|mixup|train|trn|\btr\b|tr_acc")
+_NUMBER = re.compile(r"(?<![\w.@])(\d+(?:\.(\d+))?(?:e-?\d+)?)\s*(%?)")
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(eq=False)
+class Count:
+    """Right predictions of one pass. right, of: by batch.  said: what was printed, with the batches counted by then."""
+
+    right: list[Tensor] = field(default_factory=list)
+    of: list[int] = field(default_factory=list)
+    last: int = -1
+    doubtful: bool = False
+    said: list[tuple[int, str]] = field(default_factory=list)
+    where: str = ""
+
+    def add(self, output: Any, targets: Any, batch: int) -> None:
+        """Count one forward pass. targets: of the loader.  Two in one batch, as of views of it, cannot be counted by us."""
+        logits = next(tensors(output), None)
+        self.doubtful = self.doubtful or batch == self.last or len(self.of) == MOST_BATCHES
+        if self.doubtful or logits is None or not _countable(logits, targets):
+            self.doubtful = True
+            return
+        self.last = batch
+        # Left on its device: to look at it here would wait for the GPU in every batch.
+        self.right.append((logits.detach().argmax(1) == targets.to(logits.device)).sum())
+        self.of.append(len(targets))
+
+    def hear(self, text: str, where: str) -> None:
+        """Something was printed."""
+        if len(self.said) < MOST_TEXTS:
+            self.said.append((len(self.of), text))
+            if _WORD.search(text.lower()):
+                self.where = where or self.where
+
+    @property
+    def rights(self) -> list[int]:
+        """The counts as numbers."""
+        return [int(r) for r in self.right]
+
+    def shares(self, loader: Any) -> list[float]:
+        """What the accuracy of the whole pass may be said to be: passes are ended early, and divided by their planned length."""
+        if not self.of:
+            return []
+        right, planned, length = sum(self.rights), steps_per_epoch(loader), _length(loader)
+        by_batch = sum(r / n for r, n in zip(self.rights, self.of, strict=True))
+        whole = [right / n for n in length]
+        if planned:
+            whole += [by_batch / planned, right / (planned * self.of[0])]
+        return [right / sum(self.of), by_batch / len(self.of), *whole]
+
+    def at(self, batches: int) -> list[float]:
+        """What it may be said to be while the pass goes on: so far, and of the last batch."""
+        found = []
+        for i in {batches, max(batches - 1, 1), min(batches + 1, len(self.of))}:
+            right, of = self.rights[:i], self.of[:i]
+            if of:
+                found += [sum(right) / sum(of), sum(r / n for r, n in zip(right, of, strict=True)) / i]
+                found.append(right[-1] / of[-1])
+        return found
+
+
+def _countable(logits: Tensor, targets: Any) -> bool:
+    """Whether these are scores of two classes or more, and the number of one for each sample."""
+    return (
+        logits.ndim == 2
+        and logits.shape[1] > 1
+        and isinstance(targets, Tensor)
+        and targets.shape == logits.shape[:1]
+        and not targets.is_floating_point()
+    )
+
+
+def _length(loader: Any) -> list[int]:
+    found = []
+    for part in (getattr(loader, "dataset", None), getattr(loader, "sampler", None)):
+        try:
+            found.append(len(part))  # type: ignore[arg-type]
+        except (TypeError, NotImplementedError):
+            continue
+    return [n for n in found if n]
+
+
+def accuracy_seen(passes: Sequence[Any]) -> AccuracySeen | None:
+    """Of the last evaluation in and after which an accuracy was printed; None where none was, or it cannot be counted."""
+    told = [(i, p, lines) for i, p in enumerate(passes) if p.kind == "evaluation" and (lines := _lines(p.count.said))]
+    if not told:
+        return None
+    last, seen, lines = told[-1]
+    after = [line for batches, line, _ in lines if batches == len(seen.count.of)]
+    if seen.count.doubtful or not seen.count.of or len(after) > MOST_LINES:
+        return None
+    rights = {sum(seen.count.rights[:i]) for i in range(1, len(seen.count.of) + 1)}
+    other = [share for p in passes[: last + 1] for share in p.count.shares(p.loader)]
+    off = min(_off(n, [*seen.count.at(batches), *other], rights) for batches, _, numbers in lines for n in numbers)
+    right, of = sum(seen.count.rights), sum(seen.count.of)
+    return AccuracySeen(lines[-1][1], 100 * right / of, of, 100 * off, seen.count.where)
+
+
+@dataclass(frozen=True)
+class _Printed:
+    """A number that follows the word accuracy. readings: as shares.  rounding: of its last digit.  count: if it is one."""
+
+    readings: tuple[float, ...]
+    rounding: float
+    count: float | None = None
+
+
+def _off(number: _Printed, shares: Sequence[float], rights: Set[float]) -> float:
+    if number.count in rights:
+        return 0.0
+    return min(max(abs(r - s) - number.rounding, 0.0) for r in number.readings for s in shares)
+
+
+def _lines(said: Sequence[tuple[int, str]]) -> list[tuple[int, str, list[_Printed]]]:
+    """Lines that say an accuracy of all that was evaluated: batches counted by then, the line, its numbers."""
+    pieces = [(batches, part) for batches, text in said for part in re.split(r"([\n\r])", text) if part]
+    found = []
+    for ends, group in groupby(pieces, key=lambda piece: piece[1] in "\n\r"):
+        parts = list(group)
+        line = _ESCAPES.sub("", "".join(text for _, text in parts)).strip()
+        numbers = [] if ends else list(_numbers(line.lower()))
+        if numbers:
+            found.append((parts[-1][0], line, numbers))
+    return found
+
+
+def _numbers(line: str) -> Iterator[_Printed]:
+    before = 0
+    for word in _WORD.finditer(line):
+        if _NOT_PLAIN.search(line[before : word.end()]):
+            before = word.end()
+            continue
+        other = _OTHER.search(line, word.end())
+        end = other.start() if other else len(line)
+        if _NOT_PLAIN.search(line[word.end() : end]):
+            continue
+        for number in _NUMBER.finditer(line, word.end(), end):
+            yield from _printed(*number.groups())
+        before = end
+
+
+def _printed(digits: str, decimals: str | None, percent: str) -> Iterator[_Printed]:
+    value, unit = float(digits), 10.0 ** -len(decimals or "")
+    if percent or 1 < value <= 100:
+        yield _Printed((value / 100,), unit / 100, None if percent else value)
+    elif value <= 1:
+        # Python prints 0.0 and 0.5 as they are: one decimal of a share is no rounding.
+        yield _Printed((value, value / 100), unit if len(decimals or "") > 1 else 0.0)
