@@ -1,6 +1,7 @@
 """Small real trainings that the tests share."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import torch
 from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
+from typer.testing import CliRunner
 
 from trainingdoctor import Training
+from trainingdoctor.cli import app
 
 torch.set_num_threads(1)
 
@@ -91,3 +94,14 @@ def waves() -> type[Waves]:
 def training() -> Callable[..., Training]:
     """The builder of small trainings."""
     return build
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A command as it is typed, in a folder, but in this process: a fresh one takes seconds to load torch."""
+
+    def run(folder: Path, *arguments: str, answers: str | None = None) -> Any:
+        monkeypatch.chdir(folder)
+        return CliRunner().invoke(app, arguments, input=answers)
+
+    return run

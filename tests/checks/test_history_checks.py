@@ -1,10 +1,10 @@
 """The patterns of a finished run."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,12 +84,11 @@ def test_a_cause_that_stands_explains_the_curve() -> None:
     assert [f.explains for f in ordered([curve, cause])] == [("history.jumps",), ()]
 
 
-def test_the_command_reads_a_history_alone(tmp_path: Path) -> None:
+def test_the_command_reads_a_history_alone(tmp_path: Path, typed: Callable[..., Any]) -> None:
     file = tmp_path / "log.csv"
     file.write_text("epoch,acc,val_acc\n" + "".join(f"{i},{a},{b}\n" for i, (a, b) in enumerate(MEMORISED.pairs())))
-    command = [sys.executable, "-m", "trainingdoctor", "diagnose", "--history", str(file), "--format", "json"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 1, result.stderr
+    result = typed(tmp_path, "diagnose", "--history", str(file), "--format", "json")
+    assert result.exit_code == 1, result.stderr
     assert json.loads(result.stdout)["root_causes"] == ["history.memorises"]
-    neither = subprocess.run([*command[:4]], capture_output=True, text=True, check=False)
-    assert (neither.returncode, "--history FILE" in neither.stderr) == (2, True)
+    neither = typed(tmp_path, "diagnose")
+    assert (neither.exit_code, "--history FILE" in neither.stderr) == (2, True)

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
 import trainingdoctor
 
+Command = Callable[..., Any]
 SCHEMA = json.loads((Path(trainingdoctor.__file__).parent / "report.schema.json").read_text())
 CONFIG = """
 import torch
@@ -53,18 +56,18 @@ def test_a_healthy_config_exits_0_and_validates(tmp_path: Path) -> None:
     assert report["target"] == "my_config.py"
 
 
-def test_a_sick_config_exits_1_and_names_the_cause(tmp_path: Path) -> None:
+def test_a_sick_config_exits_1_and_names_the_cause(tmp_path: Path, typed: Command) -> None:
     sick = config(tmp_path, "model = nn.Sequential(model, nn.Softmax(1))\n")
     output = tmp_path / "report.json"
-    result = run("diagnose", sick, "--quick", "--output", str(output))
+    result = typed(tmp_path, "diagnose", sick, "--quick", "--output", str(output))
     report = json.loads(output.read_text())
     jsonschema.validate(report, SCHEMA)
-    assert result.returncode == 1
+    assert result.exit_code == 1
     assert report["root_causes"][0] == "loss.softmax_before_cross_entropy"
-    text = run("diagnose", sick, "--quick", "--select", "loss")
+    text = typed(tmp_path, "diagnose", sick, "--quick", "--select", "loss")
     assert "unwell" in text.stdout
     assert "the config talks" not in text.stdout
-    assert run("diagnose", sick, "--quick", "--select", "batchnorm").returncode == 0
+    assert typed(tmp_path, "diagnose", sick, "--quick", "--select", "batchnorm").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -80,24 +83,24 @@ def test_a_sick_config_exits_1_and_names_the_cause(tmp_path: Path) -> None:
         ("diagnose", "{config}", "--device", "meta"),
     ],
 )
-def test_wrong_usage_exits_2_with_one_sentence(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_exits_2_with_one_sentence(tmp_path: Path, typed: Command, arguments: tuple[str, ...]) -> None:
     path = config(tmp_path)
-    result = run(*(a.replace("{config}", path) for a in arguments))
-    assert result.returncode == 2
+    result = typed(tmp_path, *(a.replace("{config}", path) for a in arguments))
+    assert result.exit_code == 2
     assert result.stderr.splitlines()[-1].startswith("trainingdoctor: ")
     assert "Traceback" not in result.stderr
 
 
-def test_checks_and_explain() -> None:
-    listed = run("checks")
+def test_checks_and_explain(tmp_path: Path, typed: Command) -> None:
+    listed = typed(tmp_path, "checks")
     assert "batchnorm.momentum" in listed.stdout
-    manual = run("explain", "batchnorm.momentum")
+    manual = typed(tmp_path, "explain", "batchnorm.momentum")
     assert "TensorFlow" in manual.stdout
     assert "most = 0.9" in manual.stdout
 
 
-def test_env_validates() -> None:
-    result = run("env", "--format", "json")
+def test_env_validates(tmp_path: Path, typed: Command) -> None:
+    result = typed(tmp_path, "env", "--format", "json")
     report = json.loads(result.stdout)
     jsonschema.validate(report, SCHEMA)
     assert {c["code"].split(".")[0] for c in report["checks"]} == {"env"}

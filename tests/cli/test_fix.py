@@ -1,14 +1,13 @@
 """`trainingdoctor fix`, `verify`, `history` and `compare` as they are typed."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from trainingdoctor.cli import app
+Command = Callable[..., Any]
 
 CONFIG = """\
 import torch
@@ -45,11 +44,6 @@ for epoch in range(epochs):
 SELECT = ("--select", "loss.softmax_before_cross_entropy", "--select", "data.not_shuffled")
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trainingdoctor", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(name="folder")
 def folder_(tmp_path: Path) -> Path:
     (tmp_path / "config.py").write_text(CONFIG)
@@ -57,9 +51,9 @@ def folder_(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_difference_is_shown_and_nothing_written(folder: Path) -> None:
-    done = run(folder, "fix", "config.py", "--quick", "--output", "fix.diff")
-    assert done.returncode == 1, done.stderr
+def test_a_difference_is_shown_and_nothing_written(folder: Path, typed: Command) -> None:
+    done = typed(folder, "fix", "config.py", "--quick", "--output", "fix.diff")
+    assert done.exit_code == 1, done.stderr
     assert (
         "-train_loader = DataLoader(TensorDataset(inputs[:300], labels[:300]), batch_size=32)  # in order"
         in done.stdout
@@ -72,26 +66,25 @@ def test_a_difference_is_shown_and_nothing_written(folder: Path) -> None:
     assert sorted(p.name for p in folder.iterdir()) == ["config.py", "fix.diff", "train.py"]
 
 
-def test_what_is_written_is_healthy_and_has_a_backup(folder: Path) -> None:
-    done = run(folder, "fix", "config.py", "--quick", "--write", *SELECT)
-    assert done.returncode == 0, done.stdout
+def test_what_is_written_is_healthy_and_has_a_backup(folder: Path, typed: Command) -> None:
+    done = typed(folder, "fix", "config.py", "--quick", "--write", *SELECT)
+    assert done.exit_code == 0, done.stdout
     assert (folder / "config.py.before-fix").read_text() == CONFIG
-    again = run(folder, "fix", "config.py", "--quick")
-    assert again.returncode == 0
+    again = typed(folder, "fix", "config.py", "--quick")
+    assert again.exit_code == 0
     assert "nothing to change" in again.stdout
 
 
-def test_each_change_is_asked_about(folder: Path) -> None:
-    command = [sys.executable, "-m", "trainingdoctor", "fix", "config.py", "--quick", "--interactive"]
-    done = subprocess.run(command, cwd=folder, input="n\ny\n", capture_output=True, text=True, check=False)
+def test_each_change_is_asked_about(folder: Path, typed: Command) -> None:
+    done = typed(folder, "fix", "config.py", "--quick", "--interactive", answers="n\ny\n")
     assert done.stdout.count("\n+") == 1 + 1, done.stdout
     assert "it was not chosen" in " ".join(done.stdout.split())
 
 
-def test_a_script_is_fixed_at_the_line_of_its_loop(folder: Path) -> None:
-    done = run(folder, "fix", "train.py", "--quick", "--write")
+def test_a_script_is_fixed_at_the_line_of_its_loop(folder: Path, typed: Command) -> None:
+    done = typed(folder, "fix", "train.py", "--quick", "--write")
     assert "optimizer.zero_grad()" in (folder / "train.py").read_text(), done.stdout + done.stderr
-    assert done.returncode == 0
+    assert done.exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -108,40 +101,38 @@ def test_a_script_is_fixed_at_the_line_of_its_loop(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
-    folder: Path, arguments: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, typed: Command, arguments: tuple[str, ...], sentence: str
 ) -> None:
     (folder / "notes.ipynb").write_text("{}")
-    monkeypatch.chdir(folder)
-    # In this process: torch is imported once for all of them.
-    done = CliRunner().invoke(app, list(arguments))
+    done = typed(folder, *arguments)
     assert done.exit_code == 2, done.stdout
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_folder_without_kept_runs_is_no_error(folder: Path) -> None:
-    done = run(folder, "history")
-    assert done.returncode == 0
+def test_a_folder_without_kept_runs_is_no_error(folder: Path, typed: Command) -> None:
+    done = typed(folder, "history")
+    assert done.exit_code == 0
     assert "no run was kept" in done.stdout
 
 
-def test_diagnoses_are_kept_listed_and_compared(folder: Path) -> None:
-    run(folder, "diagnose", "config.py", "--quick", "--save", *SELECT)
+def test_diagnoses_are_kept_listed_and_compared(folder: Path, typed: Command) -> None:
+    typed(folder, "diagnose", "config.py", "--quick", "--save", *SELECT)
     cured = CONFIG.replace(", nn.Softmax(dim=1)", "").replace("batch_size=32)", "batch_size=32, shuffle=True)")
     (folder / "config.py").write_text(cured)
-    run(folder, "diagnose", "config.py", "--quick", "--save", *SELECT)
-    listed = run(folder, "history")
+    typed(folder, "diagnose", "config.py", "--quick", "--save", *SELECT)
+    listed = typed(folder, "history")
     assert listed.stdout.count("config.py") == 2, listed.stderr
-    compared = run(folder, "compare", "1", "last")
-    assert compared.returncode == 0
+    compared = typed(folder, "compare", "1", "last")
+    assert compared.exit_code == 0
     assert "cured" in compared.stdout
     assert "loss.softmax_before_cross_entropy" in compared.stdout
-    assert run(folder, "compare", "2", "1").returncode == 1
+    assert typed(folder, "compare", "2", "1").exit_code == 1
 
 
 @pytest.mark.timeout(180)
-def test_what_the_fixes_gain_is_measured(folder: Path) -> None:
-    done = run(
+def test_what_the_fixes_gain_is_measured(folder: Path, typed: Command) -> None:
+    done = typed(
         folder,
         "verify",
         "config.py",
@@ -157,5 +148,5 @@ def test_what_the_fixes_gain_is_measured(folder: Path) -> None:
     found = json.loads((folder / "v.json").read_text())
     assert {o["variant"] for o in found["outcomes"]} >= {"before", "after"}
     assert "before" in done.stdout
-    assert done.returncode in (0, 1), done.stderr
-    assert run(folder, "history").stdout.count("verify") == 1
+    assert done.exit_code in (0, 1), done.stderr
+    assert typed(folder, "history").stdout.count("verify") == 1

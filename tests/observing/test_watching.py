@@ -3,8 +3,8 @@
 import json
 import os
 import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,38 +42,41 @@ for epoch in range(12):
 SELECT = ("loop", "optimizer.state_lost", "training", "schedule", "loss.softmax_before_cross_entropy")
 
 
-def watched(folder: Path, source: str, *options: str, name: str = "train.py") -> subprocess.CompletedProcess[str]:
-    (folder / name).write_text(source)
-    select = [word for code in SELECT for word in ("--select", code)]
-    command = [
-        sys.executable,
-        "-m",
-        "trainingdoctor",
-        "diagnose",
-        name,
-        "--format",
-        "json",
-        "--quick",
-        "--steps",
-        "12",
-        *select,
-    ]
-    return subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+Watch = Callable[..., Any]
 
 
-def report(folder: Path, source: str, *options: str, name: str = "train.py") -> dict[str, Any]:
-    result = watched(folder, source, *options, name=name)
-    assert result.stdout, result.stderr
-    return dict(json.loads(result.stdout))
+@pytest.fixture
+def watched(tmp_path: Path, typed: Callable[..., Any]) -> Watch:
+    """Diagnose a script; the script itself runs in a process of its own."""
+
+    def run(source: str, *options: str, name: str = "train.py") -> Any:
+        (tmp_path / name).write_text(source)
+        select = [word for code in SELECT for word in ("--select", code)]
+        command = ("diagnose", name, "--format", "json", "--quick", "--steps", "12", *select)
+        return typed(tmp_path, *command, *options)
+
+    return run
+
+
+@pytest.fixture
+def report(watched: Watch) -> Watch:
+    """What is said of a script."""
+
+    def run(source: str, *options: str, name: str = "train.py") -> dict[str, Any]:
+        result = watched(source, *options, name=name)
+        assert result.stdout, result.stderr
+        return dict(json.loads(result.stdout))
+
+    return run
 
 
 def codes(found: dict[str, Any]) -> list[str]:
     return [f["code"] for f in found["findings"] if f["severity"] != "info"]
 
 
-def test_a_healthy_script_is_silent_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_healthy_script_is_silent_and_leaves_nothing_behind(report: Watch, tmp_path: Path) -> None:
     # Compiled in both ways: the original module is watched.
-    found = report(tmp_path, HEAD + "net.compile()\nnet = torch.compile(net)\n" + LOOP)
+    found = report(HEAD + "net.compile()\nnet = torch.compile(net)\n" + LOOP)
     assert codes(found) == []
     assert [p.name for p in tmp_path.iterdir()] == ["train.py"]
     assert found["training"]["epochs"] == 12
@@ -98,18 +101,18 @@ NEW_OPTIMIZER = "    optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum
         ({"    net.train()\n": NEW_OPTIMIZER}, {"optimizer.state_lost"}),
     ],
 )
-def test_faults_of_the_loop_are_root_causes(tmp_path: Path, changes: dict[str, str], expected: set[str]) -> None:
+def test_faults_of_the_loop_are_root_causes(report: Watch, changes: dict[str, str], expected: set[str]) -> None:
     loop = LOOP
     for old, new in changes.items():
         assert old in loop
         loop = loop.replace(old, new)
-    found = report(tmp_path, HEAD + loop)
+    found = report(HEAD + loop)
     assert set(found["root_causes"]) == expected
     places = {f["code"]: f["where"][0] for f in found["findings"]}
     assert all(places[c].startswith("train.py:") for c in expected if c.startswith("loop."))
 
 
-def test_arguments_cuda_working_folder_and_a_class_of_ones_own(tmp_path: Path) -> None:
+def test_arguments_cuda_working_folder_and_a_class_of_ones_own(report: Watch) -> None:
     head = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', type=int)\nargs = p.parse_args()\n"
     body = (
         (HEAD + LOOP)
@@ -118,19 +121,19 @@ def test_arguments_cuda_working_folder_and_a_class_of_ones_own(tmp_path: Path) -
         .replace("optimizer, 12)", "optimizer, args.n)")
     )
     body = body.replace("criterion = nn", "net = net.cuda()\ncriterion = nn").replace("net(a)", "net(a.to(device))")
-    found = report(tmp_path, head + body.replace(", b)", ", b.cuda(non_blocking=True))"), "--", "--n", "7")
+    found = report(head + body.replace(", b)", ", b.cuda(non_blocking=True))"), "--", "--n", "7")
     assert codes(found) == []
     assert found["training"]["epochs"] == 7
 
 
-def test_a_checkpoint_chosen_on_the_test_split_is_worth_knowing(tmp_path: Path) -> None:
+def test_a_checkpoint_chosen_on_the_test_split_is_worth_knowing(report: Watch) -> None:
     head = HEAD.replace("y = (x.sum(1) > 0).long()", "y = (x.sum(1) > 0).long()\nbest_acc = 0").replace(
         "net = nn", "test_loader.dataset.train = False\nnet = nn"
     )
     loop = LOOP.replace(
         "    torch.save", "    if right / 200 > best_acc:\n        best_acc = right / 200\n        torch.save"
     )
-    found = report(tmp_path, head + loop)
+    found = report(head + loop)
     finding = next(f for f in found["findings"] if f["code"] == "loop.best_checkpoint_on_test")
     assert (finding["severity"], finding["where"]) == ("info", ["train.py:31"])
 
@@ -159,9 +162,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_scripts_end_in_a_report(tmp_path: Path, name: str) -> None:
+def test_hostile_scripts_end_in_a_report(report: Watch, tmp_path: Path, name: str) -> None:
     source, code = HOSTILE[name]
-    found = report(tmp_path, source, "--time-limit", "40")
+    found = report(source, "--time-limit", "40")
     assert [c for c in codes(found) if not c.startswith("schedule.")] == ([code] if code else [])
     assert [p.name for p in tmp_path.iterdir()] == ["train.py"]
 
@@ -175,33 +178,33 @@ def test_hostile_scripts_end_in_a_report(tmp_path: Path, name: str) -> None:
         ("import torch\nraise FileNotFoundError('data/train is not there')\n", "data/train is not there (train.py:2)"),
     ],
 )
-def test_a_script_that_trains_nothing_gives_one_sentence(tmp_path: Path, source: str, said: str) -> None:
-    result = watched(tmp_path, source, "--as", "script")
-    assert result.returncode == 2
+def test_a_script_that_trains_nothing_gives_one_sentence(watched: Watch, source: str, said: str) -> None:
+    result = watched(source, "--as", "script")
+    assert result.exit_code == 2
     assert said in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_a_script_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+def test_a_script_that_hangs_is_killed_with_all_that_it_started(watched: Watch) -> None:
     marker = f"sleeper-{os.getpid()}"
     source = f"import subprocess, time\nsubprocess.Popen(['bash', '-c', 'exec -a {marker} sleep 600'])\nwhile True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass\n"
     started = time.monotonic()
-    result = watched(tmp_path, source, "--as", "script", "--time-limit", "8")
-    assert result.returncode == 2
+    result = watched(source, "--as", "script", "--time-limit", "8")
+    assert result.exit_code == 2
     assert "could not be stopped within 8 s" in result.stderr
     assert time.monotonic() - started < 40
     assert subprocess.run(["pgrep", "-f", marker], capture_output=True, check=False).returncode == 1
 
 
-def test_a_notebook_runs_cell_by_cell_without_magics(tmp_path: Path) -> None:
+def test_a_notebook_runs_cell_by_cell_without_magics(report: Watch) -> None:
     cells = ["%matplotlib inline\n!pip list", "%%bash\necho no", HEAD, LOOP]
     notebook = {
         "cells": [{"cell_type": "code", "source": c} for c in cells] + [{"cell_type": "markdown", "source": "x"}]
     }
-    found = report(tmp_path, json.dumps(notebook), name="train.ipynb")
+    found = report(json.dumps(notebook), name="train.ipynb")
     assert codes(found) == []
 
 
-def test_a_config_is_still_a_config(tmp_path: Path) -> None:
-    found = report(tmp_path, (HEAD + "model = net\nepochs = 12\n"), name="config.py")
+def test_a_config_is_still_a_config(report: Watch) -> None:
+    found = report((HEAD + "model = net\nepochs = 12\n"), name="config.py")
     assert "loop.zero_grad_missing" in [c["code"] for c in found["checks"] if c["outcome"] == "skipped"]
