@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainingdoctor.errors import UserError
+from trainingdoctor.errors import UserCodeError, UserError
 
 if TYPE_CHECKING:
     from trainingdoctor.history.curves import LearningCurves
@@ -108,6 +108,7 @@ def answered(order: Order, started: float) -> Answer:
     from trainingdoctor.observing.recorder import Recorder
     from trainingdoctor.observing.scratch import redirected
     from trainingdoctor.observing.script import Ran, run_script
+    from trainingdoctor.observing.spawning import first_rank_alone
 
     limit = order.settings.time_limit
     under_way: list[Diagnosis] = []
@@ -151,6 +152,7 @@ def answered(order: Order, started: float) -> Answer:
         around.enter_context(redirected(order.scratch))
         around.enter_context(uncompiled())
         around.enter_context(on_cpu(order.cpu))
+        around.enter_context(first_rank_alone(recorder.ranks))
         source = order.source if order.source is not None else order.texts.get(order.script)
         return finished(run_script(order.script, order.arguments, recorder, source))
 
@@ -205,9 +207,17 @@ def _built(script: Path, ran: Ran) -> Training:
         training = training_from(public, script.name)
     except UserError:
         if ran.error is not None:
-            raise UserError(str(ran.error).replace("the script", script.name, 1)) from None
+            raise UserError(str(ran.error).replace("the script", script.name, 1) + _hint(ran.error, script)) from None
         raise UserError(
             f"{script.name} ran to its end and no model was called: give the arguments that make it train, after --, "
             "or a config that builds `model` and its training"
         ) from None
     return training
+
+
+def _hint(error: UserCodeError, script: Path) -> str:
+    """What to type where a script wants the environment that torchrun makes."""
+    wanted = any(name in str(error.error) for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"))
+    if not wanted or not isinstance(error.error, KeyError | ValueError | TypeError):
+        return ""
+    return f"; it wants torchrun: torchrun --nproc-per-node 1 -m trainingdoctor diagnose {script.name}"

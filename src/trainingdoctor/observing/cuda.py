@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
-from trainingdoctor.observing.replacing import replaced
+from trainingdoctor.observing.places import is_users
+from trainingdoctor.observing.replacing import replaced, wrap
 
 # Calls that only make sense on a GPU, and what they say without one.
 HARMLESS: dict[str, Callable[..., Any]] = {
@@ -36,9 +39,35 @@ def on_cpu(wanted: bool = True) -> Iterator[None]:
         stack.enter_context(_ToCpu())
         for name, value in HARMLESS.items():
             replaced(stack, torch.cuda, name, value)
+        replaced(stack, torch.cuda, "device_count", _device_count)
         replaced(stack, nn.Module, "cuda", lambda self, *_, **__: self)
+        if distributed.is_available():
+            _processes_on_cpu(stack)
         replaced(stack, torch, "load", _loading(torch.load))
         yield
+
+
+def _device_count() -> int:
+    """One for the user's code, which divides by it; none for torch's own, which would ask the device for its state."""
+    return int(is_users(sys._getframe(1).f_code.co_filename))
+
+
+def _processes_on_cpu(stack: ExitStack) -> None:
+    """NCCL and the numbers of GPUs are nothing for processes on a CPU."""
+
+    def grouped(original: Callable[..., Any], backend: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return original("gloo" if backend in ("nccl", None) else backend, *args, **kwargs)
+
+    def wrapped(original: Callable[..., Any], wrapper: Any, module: Any, *_: Any, **kwargs: Any) -> Any:
+        numbers = ("device_ids", "output_device")
+        return original(wrapper, module, **{k: v for k, v in kwargs.items() if k not in numbers})
+
+    def waited(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return original(*args, **{k: v for k, v in kwargs.items() if k != "device_ids"})
+
+    wrap(stack, distributed, "init_process_group", grouped)
+    wrap(stack, distributed, "barrier", waited)
+    wrap(stack, DistributedDataParallel, "__init__", wrapped)
 
 
 class _ToCpu(TorchFunctionMode):

@@ -30,10 +30,14 @@ def alone() -> None:
 
 
 class Ranks:
-    """What only several processes can do wrong. through, bypassed: training forwards through the wrapper, and past it."""
+    """What only several processes can do wrong. through, bypassed: training forwards through the wrapper, and past it.
+
+    spawned: processes that the script wanted to start; 0 where it started none.
+    """
 
     def __init__(self) -> None:
         self.wrappers: list[DistributedDataParallel] = []
+        self.spawned = 0
         self.through = self.bypassed = 0
         self.epochs: dict[int, list[int]] = {}
         self.shuffles: dict[int, bool] = {}
@@ -54,7 +58,7 @@ class Ranks:
 
     def seen(self, kinds: dict[int, str]) -> DistributedSeen | None:
         """The record; None where there is one process."""
-        _, world = rank_and_world()
+        world = max(rank_and_world()[1], self.spawned)
         if world < 2 and not self.wrappers:
             return None
         training = [n for n, kind in kinds.items() if kind == "training" and self.shuffles.get(n)]

@@ -1,0 +1,46 @@
+"""The processes that a script starts for its ranks: the first one's work is done here, where it is watched, alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from torch import distributed, multiprocessing
+
+from trainingdoctor.observing.ranks import Ranks
+from trainingdoctor.observing.replacing import replaced, wrap
+
+
+class _Joined:
+    """What `spawn(join=False)` gives: nobody is left to wait for."""
+
+    processes: tuple[Any, ...] = ()
+
+    def join(self, *_: Any, **__: Any) -> bool:
+        """All have ended."""
+        return True
+
+
+@contextmanager
+def first_rank_alone(ranks: Ranks) -> Iterator[None]:
+    """Inside the block `torch.multiprocessing.spawn(f, args, nprocs)` calls f(0, *args) here, in a process group of one."""
+    with ExitStack() as stack:
+
+        def spawn(function: Callable[..., Any], args: Any = (), nprocs: int = 1, *_: Any, **__: Any) -> _Joined:
+            ranks.spawned = max(int(nprocs), 1)
+            function(0, *args)
+            return _Joined()
+
+        def joined(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            if not ranks.spawned:
+                return original(*args, **kwargs)
+            backend = args[0] if args else kwargs.get("backend")
+            return original(backend, store=distributed.HashStore(), rank=0, world_size=1)  # type: ignore[attr-defined]
+
+        replaced(stack, multiprocessing, "spawn", spawn)
+        replaced(stack, sys.modules["torch.multiprocessing.spawn"], "spawn", spawn)
+        if distributed.is_available():
+            wrap(stack, distributed, "init_process_group", joined)
+        yield
