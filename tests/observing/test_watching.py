@@ -121,7 +121,7 @@ def test_arguments_cuda_working_folder_and_a_class_of_ones_own(report: Watch) ->
         .replace("optimizer, 12)", "optimizer, args.n)")
     )
     body = body.replace("criterion = nn", "net = net.cuda()\ncriterion = nn").replace("net(a)", "net(a.to(device))")
-    found = report(head + body.replace(", b)", ", b.cuda(non_blocking=True))"), "--", "--n", "7")
+    found = report(head + body.replace(", b)", ", b.cuda(async=True))"), "--", "--n", "7")
     assert codes(found) == []
     assert found["training"]["epochs"] == 7
 
@@ -175,6 +175,7 @@ def test_hostile_scripts_end_in_a_report(report: Watch, tmp_path: Path, name: st
         ("name = input('which? ')\n", "EOFError"),
         ("import not_there_at_all\n", "No module named 'not_there_at_all' (train.py:1)"),
         ("import torch\nprint('nothing to train')\n", "no model was called"),
+        ("import torch\nprint 'nothing'\n", "train.py is not Python 3."),
         ("import os\nos.environ['LOCAL_RANK']\n", "torchrun --nproc-per-node 1 -m trainingdoctor diagnose train.py"),
         ("import torch\nraise FileNotFoundError('data/train is not there')\n", "data/train is not there (train.py:2)"),
     ],

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,8 +24,10 @@ from trainingdoctor.reference import (
     train_resnet110,
 )
 from trainingdoctor.reference.augmentation import Draws, augmented, normalized
+from trainingdoctor.reference.memory import keep_to
 from trainingdoctor.reference.recipe import schedule
 from trainingdoctor.reference.resnet import RESNET110_PARAMETERS, parameters, resnet20, resnet110
+from trainingdoctor.reference.train import Run
 
 TINY = Settings(RECIPES["fast"], depth=8, epochs=3, batch_size=16, seed=1, device="cpu", precision="float32")
 IMAGES = generated_images(48, 32)
@@ -163,6 +166,33 @@ def test_evaluation_goes_on_in_smaller_pieces(monkeypatch: pytest.MonkeyPatch) -
 def test_bfloat16_trains_on_the_cpu() -> None:
     result = train_resnet110(IMAGES, replace(TINY, epochs=1, precision="bfloat16"))
     assert torch.isfinite(torch.tensor(result.metrics[0].loss))
+
+
+def test_float16_trains_with_a_scaled_loss_and_resumes_with_its_scale() -> None:
+    half = replace(TINY, epochs=2, precision="float16")
+    whole = train_resnet110(IMAGES, half)
+    plain = train_resnet110(IMAGES, replace(TINY, epochs=2))
+    assert whole.metrics[-1].loss == pytest.approx(plain.metrics[-1].loss, rel=0.05)
+    run = Run(half, IMAGES)
+    next(iter(run.epochs(lambda _: None)))
+    again = Run(half, IMAGES)
+    again.load_state(run.state())
+    assert run.scaler.is_enabled()
+    assert again.scaler.get_scale() == run.scaler.get_scale() > 1
+    assert [m.loss for m in again.epochs(lambda _: None)] == [whole.metrics[1].loss]
+
+
+def test_memory_is_kept_to_on_a_gpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[float, str]] = []
+    card = SimpleNamespace(total_memory=24 * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
+    monkeypatch.setattr(
+        torch.cuda, "set_per_process_memory_fraction", lambda share, where: given.append((share, where))
+    )
+    keep_to(6, "cuda:0")
+    assert given == [(0.25, "cuda:0")]
+    with pytest.raises(UserError, match=r"--vram 32: cuda:0 has 24\.0 GiB"):
+        keep_to(32, "cuda:0")
 
 
 def test_no_data_is_one_sentence(tmp_path: Path) -> None:

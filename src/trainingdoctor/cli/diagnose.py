@@ -159,7 +159,7 @@ def _observe(
 
     with progress_line() as (say, _):
         say(f"watching {script.name} train")
-        return observed_answer(
+        answer = observed_answer(
             script,
             watched.arguments,
             settings=settings,
@@ -168,7 +168,10 @@ def _observe(
             device=device,
             keep=watched.keep,
             history=curves,
-        ).report
+        )
+    for note in answer.notes:
+        typer.echo(f"trainingdoctor: {script.name}: {note}", err=True)
+    return answer.report
 
 
 def settings_for(

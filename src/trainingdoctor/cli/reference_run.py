@@ -38,7 +38,7 @@ def reference_run(
     seeds: Annotated[int, typer.Option(help="Number of runs, with consecutive seeds.")] = 1,
     target: Annotated[float, typer.Option(help="Test accuracy to certify, in percent.")] = 90.0,
     precision: Annotated[
-        str | None, typer.Option(help="bfloat16 or float32.  [default: what the device is fast in]")
+        str | None, typer.Option(help="bfloat16, float16 or float32.  [default: what the device is fast in]")
     ] = None,
     graph: Annotated[
         bool | None, typer.Option(help="Replay the training step as a CUDA graph.  [default: on a GPU]")
@@ -46,6 +46,10 @@ def reference_run(
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the residual blocks (torch.compile); its time is told apart.")
     ] = False,
+    vram: Annotated[
+        float | None,
+        typer.Option(help="Keep to so many GiB of the GPU's memory, in smaller steps whose gradients add up."),
+    ] = None,
     limit_train: Annotated[int | None, typer.Option(help="Train on N samples only; never certified.")] = None,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Generated data, a few steps: tries the machinery, never certified.")
@@ -82,7 +86,7 @@ def reference_run(
     if with_fixes:
         raise UserError("--with-fixes needs --config: there is nothing to fix in the reference")
     images, settings = _prepared(
-        recipe, gpu, device, data, download, model, epochs, batch_size, seed, precision, graph, compiled, limit_train, smoke
+        recipe, gpu, device, data, download, model, epochs, batch_size, seed, precision, graph, compiled, vram, limit_train, smoke
     )  # fmt: skip
     results = _trained(images, settings, seeds, target, output, resume)
     why_not = _why_not(results, images, target, smoke, limit_train)
@@ -144,6 +148,7 @@ def _prepared(
     precision: str | None,
     graph: bool | None,
     compiled: bool,
+    vram: float | None,
     limit_train: int | None,
     smoke: bool,
 ) -> tuple[Images, Settings]:
@@ -153,11 +158,14 @@ def _prepared(
 
     if model not in DEPTHS:
         raise UserError(f"--model {model}: use {' or '.join(DEPTHS)}")
-    if precision not in (None, "bfloat16", "float32"):
-        raise UserError(f"--precision {precision}: use bfloat16 or float32")
+    if precision not in (None, "bfloat16", "float16", "float32"):
+        raise UserError(f"--precision {precision}: use bfloat16, float16 or float32")
     chosen, where = recipe_named(recipe), device_named(_gpu(gpu, device), device)
     if graph and not where.startswith("cuda"):
         raise UserError(f"--graph: {where} has no CUDA graphs; leave it out, or use --gpu N")
+    if vram is not None and (vram <= 0 or not where.startswith("cuda")):
+        raise UserError(f"--vram {vram:g}: a number of GiB above 0, of a GPU; {where} is to be used")
+    kind = precision or precision_for(where)
     images = (generated_images(64, 32) if smoke else load_images(data, download)).limited(limit_train)
     size = min(batch_size or (32 if smoke else chosen.batch_size), len(images.train_x))
     as_published = not (epochs or batch_size or smoke)
@@ -169,10 +177,12 @@ def _prepared(
         size,
         seed,
         where,
-        precision or precision_for(where),
+        kind,
         iterations=chosen.iterations if as_published else None,
-        graph=where.startswith("cuda") if graph is None else graph,
+        # The scale of float16 is looked at on the host after each step.
+        graph=where.startswith("cuda") and kind != "float16" if graph is None else graph,
         compiled=compiled,
+        vram=vram,
     )
     return images, settings
 

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from trainingdoctor.loading.grammar import modernized
+
 # Methods that only a loop calls; a loop whose backward() was forgotten is a script all the same.
 LOOP = {"backward", "zero_grad"}
 # Libraries with a loop of their own, and what starts it.
@@ -22,7 +24,7 @@ def is_script(path: Path) -> bool:
     if path.suffix == ".ipynb":
         return True
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = ast.parse(modernized(path.read_bytes())[0])
     except (OSError, SyntaxError, ValueError):
         return False
     calls = {n.func.attr for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from trainingdoctor.loading.grammar import modernized
 from trainingdoctor.observing.places import is_users
 
 # Longer files are data, not training loops.
@@ -32,7 +33,7 @@ def _assignments(file: Path) -> Iterator[int]:
     try:
         if file.stat().st_size > LONGEST:
             return
-        tree = ast.parse(file.read_bytes())
+        tree = ast.parse(modernized(file.read_bytes())[0])
     except (OSError, SyntaxError, ValueError):
         return
     for node in ast.walk(tree):

@@ -72,6 +72,9 @@ def main() -> None:
         answer = answered(order, started)
     except UserError as error:
         answer = Answer(error=str(error))
+    except Exception as error:
+        answer = Answer(error=f"a bug of trainingdoctor while {order.script.name} was watched: {error!r}")
+        raise
     finally:
         if os.getpid() == own:
             give(answer, order)
@@ -138,7 +141,7 @@ def answered(order: Order, started: float) -> Answer:
             else:
                 training = _built(order.script, ran)
             report = _diagnosed(training, known, ran, order, started, under_way)
-            return Answer(report, proposals=_proposed(report, order, building, under_way))
+            return Answer(report, notes=ran.notes, proposals=_proposed(report, order, building, under_way))
 
         def from_within() -> None:
             """The script catches whatever is raised: diagnose where it stands, and leave it behind."""

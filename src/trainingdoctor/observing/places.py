@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 from types import FrameType
 
+from trainingdoctor.loading.grammar import modernized
+
 _FOREIGN = tuple(
     {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     | {str(Path(__file__).resolve().parent.parent)}
@@ -41,7 +43,7 @@ def users_place(depth: int = 3) -> str:
 def syntax(file: str) -> ast.Module | None:
     """The syntax tree of a source file; None where it cannot be read."""
     try:
-        return ast.parse("".join(linecache.getlines(file)))
+        return ast.parse(modernized("".join(linecache.getlines(file)).encode())[0])
     except (SyntaxError, ValueError):
         return None
 

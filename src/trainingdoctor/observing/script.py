@@ -6,11 +6,12 @@ import os
 import sys
 import types
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainingdoctor.errors import UserCodeError
+from trainingdoctor.errors import UserCodeError, UserError
+from trainingdoctor.loading.grammar import modernized
 from trainingdoctor.measure.calling import user_line
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.limits import Enough
@@ -19,29 +20,48 @@ from trainingdoctor.observing.recorder import Recorder
 
 @dataclass(frozen=True)
 class Ran:
-    """How a script ended. error: what it raised, None where it ended by itself or had been seen enough."""
+    """How a script ended. error: what it raised, None where it ended by itself or had been seen enough.  notes: how it was run."""
 
     names: dict[str, object]
     error: UserCodeError | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, source: str | None = None) -> Ran:
     """Execute it as `__main__` with these arguments, in the current folder, until it ends or has been seen enough.
 
-    source: code to execute instead of the file's, such as a notebook's cells.
+    source: code to execute instead of the file's, such as a notebook's cells. Raises UserError where it is not Python's grammar.
     """
+    code, notes = _compiled(script, script.read_bytes() if source is None else source.encode())
     module = types.ModuleType("__main__")
     module.__file__ = str(script)
     sys.modules["__main__"] = module
     sys.argv = [str(script), *arguments]
     sys.path.insert(0, str(script.resolve().parent))
     sys.dont_write_bytecode = True
-    text = script.read_bytes() if source is None else source.encode()
-    code = compile(text, str(script), "exec", dont_inherit=True)
     with ExitStack() as stack:
         stack.enter_context(observed(recorder))
         recorder.leave = stack.close
-        return Ran(vars(module), _ended(code, module, recorder))
+        return Ran(vars(module), _ended(code, module, recorder), notes)
+
+
+def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...]]:
+    """The code, and what had to be read otherwise: scripts from before Python 3.7 write cuda(async=True)."""
+    try:
+        return compile(text, str(script), "exec", dont_inherit=True), ()
+    except (SyntaxError, ValueError) as error:
+        modern, count = modernized(text)
+        if count:
+            with suppress(SyntaxError, ValueError):
+                note = f"async= was read as non_blocking= ({count} times): since Python 3.7 it is a keyword"
+                return compile(modern, str(script), "exec", dont_inherit=True), (note,)
+        line = getattr(error, "lineno", None)
+        said = str(getattr(error, "msg", error)).rstrip(".")
+        written = (getattr(error, "text", None) or "").strip()
+        raise UserError(
+            f"{script.name} is not Python {sys.version_info.major}.{sys.version_info.minor}: {said}"
+            + (f" ({script.name}:{line}" + (f": {written[:80]}" if written else "") + ")" if line else "")
+        ) from None
 
 
 def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -> UserCodeError | None:

@@ -14,3 +14,14 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 def no_memory(device: torch.device | str, what: str) -> UserError:
     """The sentence for a device that is too small, or full."""
     return UserError(f"{device} has no memory for {what}: `trainingdoctor env` tells who holds it; or use --device cpu")
+
+
+def keep_to(gib: float, device: str) -> None:
+    """Give this process no more than so much of a GPU's memory: beyond it the allocator says that it is out of memory.
+
+    Raises UserError where the GPU has less.
+    """
+    total = torch.cuda.get_device_properties(device).total_memory / 2**30
+    if gib > total:
+        raise UserError(f"--vram {gib:g}: {device} has {total:.1f} GiB; leave it out, or give less")
+    torch.cuda.set_per_process_memory_fraction(gib / total, device)

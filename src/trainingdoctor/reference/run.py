@@ -15,7 +15,7 @@ from trainingdoctor.errors import UserError
 from trainingdoctor.reference import records
 from trainingdoctor.reference.checkpoint import load_checkpoint, save_checkpoint
 from trainingdoctor.reference.data import Images
-from trainingdoctor.reference.memory import is_out_of_memory, no_memory
+from trainingdoctor.reference.memory import is_out_of_memory, keep_to, no_memory
 from trainingdoctor.reference.parts import Parts
 from trainingdoctor.reference.processes import Processes
 from trainingdoctor.reference.records import source_hash
@@ -105,6 +105,8 @@ def result_of(metrics: list[EpochMetrics], seed: int, model: torch.nn.Module, da
 
 def _placed(settings: Settings, images: Images, parts: Parts | None, processes: Processes | None) -> Run:
     try:
+        if settings.vram is not None:
+            keep_to(settings.vram, settings.device)
         return Run(settings, images, parts, processes)
     except RuntimeError as error:
         if not is_out_of_memory(error):
@@ -169,8 +171,11 @@ def device_named(gpu: int | None, device: str | None) -> str:
 
 
 def precision_for(device: str) -> str:
-    """bfloat16 where the device computes in it, float32 elsewhere (autocast would only convert back and forth)."""
+    """bfloat16 where the device computes in it; else float16 on a GPU that has matrix units for it (from compute capability 7.0 on);
+    else float32 (autocast would only convert back and forth)."""
     if device.startswith("cuda"):
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return "bfloat16"
+        return "float16" if torch.cuda.get_device_capability(device) >= (7, 0) else "float32"
     capable = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return "bfloat16" if device.startswith("cpu") and capable() else "float32"

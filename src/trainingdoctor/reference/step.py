@@ -19,7 +19,8 @@ WARM_UP_STEPS = 3
 class Step:
     """Forward and backward. Leaves the gradients in the parameters; gives the loss and the number of right answers, still on the device.
 
-    micro_batch: samples that go through the model at once; the gradients of several add up.
+    micro_batch: samples that go through the model at once; the gradients of several add up.  scale: of the loss before
+    backward(), for float16.
     """
 
     model: nn.Module
@@ -28,6 +29,7 @@ class Step:
     augment: Augment
     autocast: Callable[[], torch.autocast]
     micro_batch: int
+    scale: Callable[[Tensor], Tensor]
 
     def __call__(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """Gradients of the mean loss over `draws`, accumulated over micro-batches."""
@@ -40,7 +42,7 @@ class Step:
             with self.autocast():
                 logits = self.model(x)
                 loss = self.criterion(logits, y) * (len(part) / len(draws))
-            loss.backward()
+            self.scale(loss).backward()
             total, right = total + loss.detach(), right + (logits.detach().argmax(1) == y).sum()
         return total, right
 

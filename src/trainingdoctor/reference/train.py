@@ -43,7 +43,10 @@ class EpochMetrics:
 
 @dataclass(frozen=True)
 class Settings:
-    """What one run is: recipe, model depth, seed, device, precision ("bfloat16" or "float32").
+    """What one run is: recipe, model depth, seed, device, precision ("bfloat16", "float16" or "float32").
+
+    float16 goes with a loss scale (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2).  vram: GiB of the GPU's memory to
+    keep to, None for all of it.
 
     iterations: where the run ends, if that is before the last epoch's end.  graph: whether the step is replayed as a CUDA
     graph.  compiled: whether the residual blocks go through torch.compile, a kernel for each of their five shapes.
@@ -60,6 +63,7 @@ class Settings:
     iterations: int | None = None
     graph: bool = False
     compiled: bool = False
+    vram: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings."""
@@ -78,6 +82,7 @@ class Run:
         self.images = images.to(self.device)
         self.model = _model(settings, images.classes, self.parts).to(self.device)
         self.optimizer = self.parts.optimizer(self.model, settings.recipe)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "float16")
         # Shuffling and augmentation have a generator of their own, on the CPU: the same numbers on every device.
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.steps_per_epoch = max(1, len(images.train_x) // settings.batch_size)
@@ -86,7 +91,7 @@ class Run:
         self.rate = self.parts.rate(settings.recipe, self.steps)
         criterion = self.parts.criterion(settings.recipe)
         stepped, micro = self.processes.model(self.model, self.device), settings.batch_size // self.processes.world
-        self.step = Step(stepped, self.images, criterion, self.parts.augment, self._autocast, micro)
+        self.step = Step(stepped, self.images, criterion, self.parts.augment, self._autocast, micro, self.scaler.scale)
         self.graphed: GraphedStep | None = None
         # What a graph reads the rate from.
         self.rate_on_device = torch.zeros((), device=self.device)
@@ -167,8 +172,10 @@ class Run:
     def _update(self, draws: Draws) -> tuple[Tensor, Tensor]:
         outcome = self.step(draws)
         if self.parts.clip is not None:
+            self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.parts.clip)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         return outcome
 
     def _set_rate(self, rate: float | Tensor) -> None:
@@ -198,14 +205,16 @@ class Run:
 
     def _autocast(self) -> torch.autocast:
         # No cache of the converted weights: each is used once a step, and a CUDA graph must not hold on to one.
-        half = self.settings.precision == "bfloat16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half, cache_enabled=False)
+        kind = getattr(torch, self.settings.precision)
+        half = kind is not torch.float32
+        return torch.autocast(self.device.type, dtype=kind if half else None, enabled=half, cache_enabled=False)
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on with the same figures."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "generator": self.generator.get_state(),
             "epochs_done": self.epochs_done,
             "micro_batch": self.step.micro_batch,
@@ -216,6 +225,7 @@ class Run:
         """Take over a `state()`."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
         self.generator.set_state(state["generator"])
         self.epochs_done, self.step.micro_batch = state["epochs_done"], state["micro_batch"]
         self.metrics = [EpochMetrics(**m) for m in state["metrics"]]
