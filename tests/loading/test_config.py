@@ -106,6 +106,13 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
         load_config(tmp_path / "notes.txt")
 
 
+def test_a_transform_is_no_model(tmp_path: Path) -> None:
+    text = "from torchvision import transforms\nnormalize = transforms.Normalize((0.5,), (0.5,))\n"
+    with pytest.raises(UserError, match="has no `model`"):
+        load_config(write(tmp_path, HEAD + text))
+    assert type(load_config(write(tmp_path, HEAD + text + "resnet = nn.Linear(2, 2)\n")).model).__name__ == "Linear"
+
+
 def test_names_that_only_look_like_fields_are_passed_over(tmp_path: Path) -> None:
     text = (
         HEAD + "class Model(nn.Module):\n    pass\nMODEL = 'resnet'\nLOSS = 'ce'\nnet = nn.Linear(2, 2)\nEPOCHS = 3\n"

@@ -145,6 +145,10 @@ HOSTILE = {
         .replace("        optimizer.zero_grad()", "        assert i < 3, 'third'\n        optimizer.zero_grad()"),
         "training.raises",
     ),
+    "crashes in its first batch, before backward()": (
+        HEAD + LOOP.replace("        loss.backward()\n", "        loss.data[0]\n        loss.backward()\n"),
+        "training.raises",
+    ),
     "catches everything": (
         HEAD + "while True:\n    try:\n" + "".join(f"        {line}\n" for line in LOOP.splitlines())
         + "    except BaseException:\n        continue\n",

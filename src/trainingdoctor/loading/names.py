@@ -41,13 +41,18 @@ EVALUATION = re.compile(r"val|test|eval|dev|hold", re.IGNORECASE)
 
 # By which an object under an unknown name is recognised, when it is the only one.
 KINDS: Mapping[str, Callable[[str, Any], bool]] = {
-    "model": lambda _, v: is_model(v),
+    "model": lambda _, v: _is_net(v),
     "train_loader": lambda name, v: isinstance(v, DataLoader) and not EVALUATION.search(name),
     "val_loader": lambda name, v: isinstance(v, DataLoader) and bool(EVALUATION.search(name)),
     "criterion": lambda _, v: is_loss(v),
     "optimizer": lambda _, v: isinstance(v, Optimizer),
     "scheduler": lambda _, v: isinstance(v, LRScheduler | ReduceLROnPlateau),
 }
+
+
+def _is_net(value: Any) -> bool:
+    """A module with weights: torchvision's transforms are modules, too."""
+    return is_model(value) and next(value.parameters(), None) is not None
 
 
 def training_from(names: Mapping[str, Any], source: str) -> Training:
@@ -104,7 +109,7 @@ def _only_one(names: Mapping[str, Any], field: str, found: Mapping[str, Any]) ->
 def _require_model(found: Mapping[str, Any], names: Mapping[str, Any], source: str) -> None:
     if "model" in found:
         return
-    models = [k for k, v in names.items() if is_model(v)]
+    models = [k for k, v in names.items() if _is_net(v)]
     if models:
         raise UserError(
             f"{source} holds several modules ({', '.join(models)}) and none is called `model`: name the one to examine"

@@ -108,6 +108,12 @@ class Recorder:
         self.schedulers.poll(within=False)
         self.kinds.setdefault(ending.number, ending.kind)
 
+    def break_off(self) -> None:
+        """The script raised: a first pass in train mode, whose first backward() was still to come, was to train."""
+        now = self.current
+        if now is not None and not self.epoch and self.built_count and now.train_mode and now.with_gradient:
+            self.kinds[now.number] = now.known = "training"
+
     def _number(self, loader: Any) -> int:
         for i, known in enumerate(self.loaders):
             if known is loader:

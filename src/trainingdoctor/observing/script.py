@@ -83,5 +83,6 @@ def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -
         # An epoch without a batch is our doing, and so is what follows from it: 0 / 0, no last loss.
         if recorder.emptied:
             return None
+        recorder.break_off()
         return UserCodeError("the script", error, user_line(error))
     return None
