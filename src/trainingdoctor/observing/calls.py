@@ -11,20 +11,22 @@ from torch import Tensor, nn
 
 from trainingdoctor.measure.batches import TARGET_KEYS, Batch, mapped, tensors
 
-# What scripts do to an output before the loss, tried in this order. Those in FORMS are the criterion's matter, the others the model's.
+# What scripts do to an output before the loss, tried in this order. Those in FORMS are the criterion's matter, the others the
+# model's. Rows are what is made of (N, ..., C): these are examined as torch has them, (N, C, ...).
+ROWS = "rows"
 BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("", lambda t: t),
     ("squeeze", lambda t: t.squeeze()),
     ("flatten", lambda t: t.flatten()),
     ("float", lambda t: t.float()),
-    ("rows", lambda t: t.reshape(-1, t.shape[-1])),
+    (ROWS, lambda t: t.reshape(-1, t.shape[-1])),
     ("softmax", lambda t: t.softmax(-1 if t.ndim < 2 else 1)),
     ("log_softmax", lambda t: t.log_softmax(-1 if t.ndim < 2 else 1)),
     ("sigmoid", lambda t: t.sigmoid()),
     ("tanh", lambda t: t.tanh()),
     ("relu", lambda t: t.relu()),
 )
-FORMS = ("", "float", "rows")
+FORMS = ("", "float")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class CriterionCall:
             between = _between(output, argument)
             if between is not None:
                 target = given[1 - position] if len(given) > 1 else None
+                target = _by_sample(target, output) if between == ROWS else target
                 return cls(function, between, position, target, rest, extra)
         return None
 
@@ -66,6 +69,8 @@ class CriterionCall:
 
         def criterion(output: Any, target: Any) -> Any:
             first = form(next(tensors(output)))
+            if self.between == ROWS:
+                first, target = first.movedim(1, -1).reshape(-1, first.shape[1]), target.flatten()
             pair = (first, target) if self.position == 0 else (target, first)
             return self.function(*pair, *self.extra, **self.arguments)
 
@@ -78,6 +83,13 @@ def _of_batch(value: Any, first: Any) -> bool:
     if not isinstance(value, Tensor) or not isinstance(first, Tensor):
         return False
     return value.requires_grad or (value.ndim > 0 and value.shape[:1] == first.shape[:1])
+
+
+def _by_sample(target: Any, output: Any) -> Any:
+    """Targets of rows, as many for each sample as it has rows."""
+    rows = next(tensors(output)).shape[:-1]
+    fits = isinstance(target, Tensor) and target.ndim == 1 and target.numel() == rows.numel()
+    return target.reshape(rows) if fits else target
 
 
 def _same(value: Tensor) -> Tensor:
@@ -112,10 +124,13 @@ class Followed(nn.Module):
     def __init__(self, model: nn.Module, between: str) -> None:
         super().__init__()
         self.model, self.between = model, between
+        # Reports name the model by its class.
+        self.__class__ = type(type(model).__name__, (Followed,), {})
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        """The output as the loss got it."""
-        return dict(BETWEEN)[self.between](next(tensors(self.model(*args, **kwargs))))
+        """The output as the loss got it; rows with the classes second."""
+        output = next(tensors(self.model(*args, **kwargs)))
+        return output.movedim(-1, 1) if self.between == ROWS else dict(BETWEEN)[self.between](output)
 
 
 class Samples:

@@ -177,10 +177,13 @@ class Recorder:
         self.inner = (function, args, kwargs, result)
 
     def _own_loss(self, output: Any) -> None:
-        """Models of Hugging Face compute their loss themselves."""
+        """Models of Hugging Face give their loss under its name, those of others as (logits, loss)."""
         inner, self.inner = self.inner, None
-        own = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
-        if inner is not None and isinstance(own, Tensor) and own.requires_grad and torch.equal(own, inner[-1]):
+        if inner is None:
+            return
+        named = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
+        given = [named] if isinstance(named, Tensor) else tensors(output) if isinstance(output, tuple) else ()
+        if any(own.requires_grad and torch.equal(own, inner[-1]) for own in given):
             self.on_criterion(*inner)
 
     def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:

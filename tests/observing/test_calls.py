@@ -1,0 +1,61 @@
+"""What a criterion was called with, from the output to its value."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainingdoctor.observing.calls import CriterionCall, Followed
+from trainingdoctor.observing.hooks import observed
+from trainingdoctor.observing.recorder import Recorder
+
+TOKENS = torch.arange(24).reshape(4, 6) % 5
+
+
+class Language(nn.Module):
+    """Logits of the next token, (N, T, 5); with targets also its own loss, as nanoGPT has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(5, 5)
+
+    def forward(self, tokens: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        logits = self.table(tokens)
+        if targets is None:
+            return logits, None
+        return logits, functional.cross_entropy(logits.view(-1, 5), targets.view(-1), ignore_index=-1)
+
+
+def test_rows_are_examined_sample_by_sample() -> None:
+    model = Language()
+    logits, loss = model(TOKENS, TOKENS)
+    call = CriterionCall.of(functional.cross_entropy, (logits.view(-1, 5), TOKENS.view(-1)), {}, (logits, loss))
+    assert call is not None
+    assert (call.between, call.target.shape) == ("rows", (4, 6))
+    followed = Followed(model, call.between)
+    assert type(followed).__name__ == "Language"
+    output = followed(TOKENS, TOKENS)
+    assert output.shape == (4, 5, 6)
+    assert torch.allclose(call.criterion()(output, call.target), loss)
+
+
+def test_a_loss_among_a_models_results_is_its_criterion() -> None:
+    model = Language()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    recorder = Recorder()
+    with observed(recorder):
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(TOKENS, TOKENS)[1].backward()
+            optimizer.step()
+    assert recorder.criterion is not None
+    assert recorder.criterion.arguments == {"ignore_index": -1}
+    batches = recorder.samples.of("training", id(model))
+    assert [b.targets.shape for b in batches] == [(4, 6)] * 3
+
+
+def test_what_was_done_before_the_loss_belongs_to_the_model() -> None:
+    net, x = nn.Linear(3, 4), torch.ones(2, 3)
+    output = net(x)
+    call = CriterionCall.of(functional.cross_entropy, (output.softmax(1), torch.tensor([0, 1])), {}, output)
+    assert call is not None
+    assert torch.allclose(Followed(net, call.between)(x), output.softmax(1))
