@@ -17,10 +17,16 @@ from trainingdoctor.measure.precision import HALVES, single_batch
 from trainingdoctor.measure.steps import backward, compute_loss
 from trainingdoctor.measure.trials import chance_loss, faster
 
+NORMALIZING = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
+
 
 @dataclass(frozen=True)
 class Overfit:
-    """Losses of training on one batch with Adam. accuracy: share of it predicted right at the end, in train mode."""
+    """Losses of training on one batch with Adam. accuracy: share of it predicted right at the end, in train mode.
+
+    normalized: the model has layers that normalize, with which this takes some dozens of steps; without, a hundred and more.
+    whole: all steps that were planned were made, or the batch was learned before.
+    """
 
     losses: tuple[float, ...]
     accuracy: float | None
@@ -28,6 +34,8 @@ class Overfit:
     rate: float
     chance: float | None
     learned: bool
+    normalized: bool = True
+    whole: bool = True
 
     @property
     def best(self) -> float:
@@ -79,7 +87,10 @@ def overfit(
             losses.append(loss)
             if not math.isfinite(loss) or _learned(losses, accuracy, chance):
                 break
-    return Overfit(tuple(losses), accuracy, batch.size, rate, chance, _learned(losses, accuracy, chance))
+    learned = _learned(losses, accuracy, chance)
+    whole = learned or len(losses) == most_steps or not math.isfinite(losses[-1])
+    normalized = any(isinstance(m, NORMALIZING) for m in model.modules())
+    return Overfit(tuple(losses), accuracy, batch.size, rate, chance, learned, normalized, whole)
 
 
 def _step(
