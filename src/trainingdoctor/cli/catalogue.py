@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from trainingdoctor.check import Check
+from trainingdoctor.cli.completing import codes
 from trainingdoctor.errors import UserError
 
 
@@ -64,7 +65,11 @@ def _manual(check: Check) -> str:
     return "\n".join((text, *(f"On the fault bench, {told}." for told in distributions().get(check.code, ()))))
 
 
-def explain(code: Annotated[str, typer.Argument(help="A code such as lr.too_high, or an area such as lr.")]) -> None:
+def explain(
+    code: Annotated[
+        str, typer.Argument(autocompletion=codes, help="A code such as lr.too_high, or an area such as lr.")
+    ],
+) -> None:
     """Print the manual of a check."""
     from rich.console import Console
     from rich.text import Text
