@@ -44,6 +44,7 @@ def _values(page: str, registry: Registry) -> Mapping[str, Callable[..., object]
     return {
         "codes": lambda: len(registry.checks),
         "figure": _figure,
+        "percent": lambda name, key: f"{100 * float(_figure(name, key)):g} %",
         "rows": _rows,
         "cell": _cell,
         "readme": lambda heading: files.linked(files.section("README.md", heading), page),
