@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from contextlib import nullcontext
 from pathlib import Path
 from posixpath import dirname, join, normpath
@@ -21,8 +22,8 @@ from trainingdoctor.cli import app
 from trainingdoctor.costs import measured_costs
 from trainingdoctor.manual import manual
 from trainingdoctor.registry import Registry, load_registry
-from trainingdoctor.remedy.fix import load_fixes
-from trainingdoctor.settings import KEYS
+from trainingdoctor.remedy.fix import Fix, load_fixes
+from trainingdoctor.settings import KEYS, parse_settings
 
 DOCS = files.ROOT / "docs"
 WRITTEN = sorted(p.name for p in DOCS.glob("*.md"))
@@ -98,6 +99,23 @@ def test_every_key_of_the_report_is_told(pages: dict[str, str]) -> None:
     schema = json.loads(files.read("src/trainingdoctor/report.schema.json"))
     finding = schema["properties"]["findings"]["items"]
     assert all(f"| `{key}` |" in pages["json.md"] for key in (*schema["properties"], *finding["properties"]))
+
+
+@pytest.mark.parametrize("page", ["write-a-fix.md", "json.md"])
+def test_examples_of_written_pages_run(page: str) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        names: dict[str, object] = {"__name__": page}
+        exec(compile(block, page, "exec"), names)
+        assert all(isinstance(fix, Fix) for fix in names.get("FIXES", ()))  # type: ignore[attr-defined]
+
+
+def test_settings_of_written_pages_are_valid(registry: Registry) -> None:
+    (block,) = re.findall(r"^```toml\n(.*?)^```$", (DOCS / "settings.md").read_text(encoding="utf-8"), re.M | re.S)
+    table = tomllib.loads(block)["tool"]["trainingdoctor"]
+    assert set(table) <= set(KEYS)
+    assert parse_settings(table, registry, "settings.md").time_limit == 120
 
 
 def test_a_value_that_is_gone_is_an_error(registry: Registry) -> None:
