@@ -45,6 +45,7 @@ def _values(page: str, registry: Registry) -> Mapping[str, Callable[..., object]
         "codes": lambda: len(registry.checks),
         "figure": _figure,
         "percent": lambda name, key: f"{100 * float(_figure(name, key)):g} %",
+        "sentence": _sentence,
         "rows": _rows,
         "cell": _cell,
         "readme": lambda heading: files.linked(files.section("README.md", heading), page),
@@ -66,6 +67,12 @@ def _figure(name: str, key: str) -> str:
         if rows[0] == ["figure", "value"]:
             return dict(row[:2] for row in rows)[key]
     raise KeyError(name)
+
+
+def _sentence(name: str, word: str) -> str:
+    """The line of benchmarks/results/NAME.md that begins with a number and holds the word."""
+    lines = files.read(f"benchmarks/results/{name}.md").splitlines()
+    return next(line for line in lines if line[:1].isdigit() and word in line)
 
 
 def _cell(name: str, row: str, head: str) -> str:
