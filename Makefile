@@ -4,11 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test plugin regression lint bench clean
+.PHONY: demo test plugin regression lint site bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[test,gpu,bench,adapters,history,ray]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,gpu,bench,adapters,history,ray,docs]'
 	touch $(READY)
 
 # Exit code 1 is the expected answer: the example is sick.
@@ -30,6 +30,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The documentation, into site/. A broken link fails, and so does a page that would load something of the network.
+site: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 # Some 40 trainings of the fault bench again: fails when more than 1 in 10 are judged worse than in the committed table.
 regression: $(READY)
 	$(BIN)/python benchmarks/faults --regression
@@ -39,4 +43,4 @@ bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache

@@ -22,9 +22,14 @@ class MeasuredCost:
     noise: float
     conditions: str
 
+    @property
+    def is_noise(self) -> bool:
+        """Whether it is less than twice the twin's deviation."""
+        return self.points < 2 * self.noise
+
     def __str__(self) -> str:
         seeds = "one seed" if self.n == 1 else f"{self.n} seeds"
-        lost = "nothing beyond noise" if self.points < 2 * self.noise else f"{self.points:.1f} points of test accuracy"
+        lost = "nothing beyond noise" if self.is_noise else f"{self.points:.1f} points of test accuracy"
         return (
             f"{lost} on the reference ({self.strength}; {self.conditions}; {seeds}, twin's deviation {self.noise:.2g})"
         )

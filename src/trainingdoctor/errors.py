@@ -1,7 +1,12 @@
 """The errors that are not bugs: each is one sentence that says what is wrong, where, and what to do."""
 
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainingdoctor.report import Report
 
 
 class UserError(Exception):
@@ -11,7 +16,7 @@ class UserError(Exception):
 class TrainingUnwell(Exception):
     """Raised into an observed loop that is to be stopped on findings. report: the whole diagnosis."""
 
-    def __init__(self, told: str, report: Any) -> None:
+    def __init__(self, told: str, report: Report) -> None:
         super().__init__(told)
         self.report = report
 

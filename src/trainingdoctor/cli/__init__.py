@@ -17,7 +17,6 @@ app = typer.Typer(
     name="trainingdoctor",
     help="Finds out why a neural network trains badly, and what cures it.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -46,4 +45,4 @@ for command in (diagnose, fix, verify, history, compare, lr_range, schedule, env
 
 def main() -> None:
     """Entry point of the `trainingdoctor` command."""
-    app()
+    app(prog_name="trainingdoctor")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from trainingdoctor.check import Check
+from trainingdoctor.cli.completing import codes
 from trainingdoctor.errors import UserError
 
 
@@ -53,22 +54,16 @@ def _markdown(known: list[Check]) -> str:
     )
 
 
-def _manual(check: Check) -> str:
-    """The docstring, with the cost and the bench's values of its thresholds where they were measured."""
-    from trainingdoctor.costs import measured_costs
-    from trainingdoctor.distributions import distributions
-
-    text, cost, nothing = check.manual, measured_costs().get(check.code), "Measured: no measurement yet."
-    if cost is not None:
-        text = text.replace(nothing, f"Measured: {cost}.") if nothing in text else f"{text}\nMeasured cost: {cost}."
-    return "\n".join((text, *(f"On the fault bench, {told}." for told in distributions().get(check.code, ()))))
-
-
-def explain(code: Annotated[str, typer.Argument(help="A code such as lr.too_high, or an area such as lr.")]) -> None:
+def explain(
+    code: Annotated[
+        str, typer.Argument(autocompletion=codes, help="A code such as lr.too_high, or an area such as lr.")
+    ],
+) -> None:
     """Print the manual of a check."""
     from rich.console import Console
     from rich.text import Text
 
+    from trainingdoctor.manual import manual
     from trainingdoctor.registry import did_you_mean, load_registry
 
     registry = load_registry()
@@ -80,7 +75,7 @@ def explain(code: Annotated[str, typer.Argument(help="A code such as lr.too_high
     console = Console()
     for check in found:
         console.print(Text(f"{check.code}  ({check.cost.value})", "bold"))
-        console.print(Text(_manual(check)))
+        console.print(Text(manual(check)))
         settings = [f"{name} = {t.default!r}" for name, t in check.thresholds.items()]
         if settings:
             console.print(Text(f'\n[tool.trainingdoctor.checks."{check.code}"]\n' + "\n".join(settings), "green"))

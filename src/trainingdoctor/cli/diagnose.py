@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainingdoctor.cli.completing import codes
 from trainingdoctor.cli.deliver import FORMATS, Delivery, check_writable, deliver, form_of
 from trainingdoctor.errors import UserError
 
@@ -42,10 +43,12 @@ def diagnose(
         typer.Option(help="Metrics of a finished run: CSV, trainer_state.json, TensorBoard. Enough by itself, too."),
     ] = None,
     select: Annotated[
-        list[str] | None, typer.Option(help="Run only these checks: a code or a prefix (lr, lr.too_high).")
+        list[str] | None,
+        typer.Option(autocompletion=codes, help="Run only these checks: a code or a prefix (lr, lr.too_high)."),
     ] = None,
     ignore: Annotated[
-        list[str] | None, typer.Option(help="Leave out a code or prefix, with a reason: lr.too_high='tuned'.")
+        list[str] | None,
+        typer.Option(autocompletion=codes, help="Leave out a code or prefix, with a reason: lr.too_high='tuned'."),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Inspect, and a few forward and backward passes; no trial training.")

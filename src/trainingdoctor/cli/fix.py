@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from trainingdoctor.cli.completing import codes
 from trainingdoctor.cli.exits import FINDINGS, HEALTHY
 
 
@@ -26,10 +27,12 @@ def fix(
     ] = False,
     interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Ask about each change.")] = False,
     select: Annotated[
-        list[str] | None, typer.Option(help="Fix only these: a code or a prefix (lr, lr.too_high); infos, too.")
+        list[str] | None,
+        typer.Option(autocompletion=codes, help="Fix only these: a code or a prefix (lr, lr.too_high); infos, too."),
     ] = None,
     ignore: Annotated[
-        list[str] | None, typer.Option(help="Leave out a code or prefix, with a reason: lr.too_high='tuned'.")
+        list[str] | None,
+        typer.Option(autocompletion=codes, help="Leave out a code or prefix, with a reason: lr.too_high='tuned'."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Diagnose without trial trainings.")] = False,
     time_limit: Annotated[float | None, typer.Option(help="Seconds for each diagnosis.  [default: 600]")] = None,

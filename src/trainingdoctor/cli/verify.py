@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainingdoctor.cli.completing import codes
 from trainingdoctor.cli.exits import FINDINGS, HEALTHY
 from trainingdoctor.errors import UserError
 
@@ -38,8 +39,12 @@ def verify(
     executor: Annotated[str, typer.Option(help="Where the trainings run: local or ray.")] = "local",
     jobs: Annotated[int, typer.Option(min=1, help="Trainings at a time, with local.")] = 1,
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster.  [default: one on this machine]")] = None,
-    select: Annotated[list[str] | None, typer.Option(help="Fix only these: a code or a prefix.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="Leave out a code or prefix, with a reason.")] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(autocompletion=codes, help="Fix only these: a code or a prefix.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(autocompletion=codes, help="Leave out a code or prefix, with a reason.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Diagnose without trial trainings.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Write the fixes if they improve the accuracy.")] = False,
     device: Annotated[str | None, typer.Option(help="Train on this device.  [default: where the model is]")] = None,
