@@ -58,6 +58,9 @@ FAULTS: tuple[Variant, ...] = (
     sick("optimizer made anew in each epoch", "optimizer.state_lost", ("schedule.*",), epoch_start="optimizer = make_optimizer(net)"),
     sick("clipped before unscaling", "clip.before_unscale", ("clip.too_small",), **{**SCALED, "clip": "nn.utils.clip_grad_norm_(net.parameters(), 1.0)"}),
     sick("softmax before the loss", "loss.softmax_before_cross_entropy", loss="loss = criterion(F.softmax(output, dim=1), y)"),
+    sick("largest outputs in place of their numbers", "metric.wrong", count="correct += (output.max(1)[0] == y.to(output.device)).sum().item()"),
+    sick("predictions against targets of another shape", "metric.wrong", count="correct += (output.argmax(1, keepdim=True) == y.to(output.device)).sum().item()"),
+    sick("shares of batches summed as counts", "metric.wrong", count="correct += (output.argmax(1) == y.to(output.device)).float().mean().item()"),
 )  # fmt: skip
 
 HEALTHY: tuple[Variant, ...] = (
@@ -69,6 +72,7 @@ HEALTHY: tuple[Variant, ...] = (
     Variant("rate by hand", (), {"scheduler": "None", "epoch_end": "for group in optimizer.param_groups:\n    group['lr'] = args.lr * 0.5 ** (1 + globals().get('done', 0) // 10)\nglobals()['done'] = globals().get('done', 0) + 1"}),
     Variant("clipped", (), {"clip": "nn.utils.clip_grad_norm_(net.parameters(), 5.0)"}),
     Variant("scaler, clipped after unscaling", (), {**SCALED, "clip": "scaler.unscale_(optimizer)\nnn.utils.clip_grad_norm_(net.parameters(), 5.0)"}),
+    Variant("predictions as NumPy arrays", (), {"count": "correct += int((output.cpu().numpy().argmax(1) == y.numpy()).sum())"}),
     Variant("functional loss, smoothed", (), {"loss": "loss = F.cross_entropy(output, y, label_smoothing=0.1)"}),
     Variant("mixup", (), {"loss": "mix = torch.randperm(len(x))\noutput = net(0.7 * x + 0.3 * x[mix])\nloss = 0.7 * criterion(output, y) + 0.3 * criterion(output, y[mix])"}),
     Variant("weight average evaluated", (), {"before_epoch": "global average\naverage = globals().get('average') or torch.optim.swa_utils.AveragedModel(net)" , "after_step": "average.update_parameters(net)"}, styles=("functions", "trainer")),

@@ -149,7 +149,7 @@ class Trainer:
         for x, y in {test_on}:
             output = net(x.cuda())
             {count}
-        print(self.epoch, float(correct) / len(loader.dataset))
+        print(f"[{self.epoch}] test acc: {100.0 * correct / len(loader.dataset):.2f}%")
 
 
 if __name__ == "__main__":
@@ -185,7 +185,7 @@ for epoch in range(args.epochs):
             output = net(x.to(device))
             {count}
     {epoch_end}
-    print(epoch, float(correct) / len(test_set))
+    print("epoch", epoch, "Accuracy:", float(correct) / len(test_set))
     with open("runs/log.txt", "a") as log:
         log.write(f"{epoch}\\n")
 """

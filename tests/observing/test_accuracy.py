@@ -66,6 +66,12 @@ def test_a_pass_that_was_ended_early_may_be_divided_by_its_planned_length() -> N
         assert (seen.off < 0.01) == fits
 
 
+def test_a_difference_is_as_large_as_it_would_be_over_the_whole_pass() -> None:
+    short = evaluation("accuracy 0.00\n", batches=1)
+    assert (seen := accuracy_seen([short])) is not None
+    assert seen.off > 60
+
+
 @pytest.mark.parametrize(
     "texts",
     [

@@ -16,6 +16,8 @@ from trainingdoctor.observing.trace import AccuracySeen
 
 # Batches to count and texts to keep of a pass, and lines with an accuracy from which on they are one per class or the like.
 MOST_BATCHES, MOST_TEXTS, MOST_LINES = 2000, 400, 3
+# A share of right predictions, and by what it was made smaller: the samples that it is divided by, over those that were seen.
+Share = tuple[float, float]
 _WORD = re.compile(r"\bacc(?:uracy|uracies)?\b|[a-z_]*_acc(?:uracy)?\b|\bacc(?:uracy)?[@_]?1\b|\bprec@1\b")
 _OTHER = re.compile(r"loss|time|\blr\b|rate|epoch|step|iter|err|recall|\bf1\b|\beta\b|auc|it/s|batch|best|@5|top")
 _NOT_PLAIN = re.compile(r"class|balanced|mean|per-|iou|mixup|train|trn|\btr\b|tr_acc")
@@ -58,18 +60,19 @@ class Count:
         """The counts as numbers."""
         return [int(r) for r in self.right]
 
-    def shares(self, loader: Any) -> list[float]:
+    def shares(self, loader: Any) -> list[Share]:
         """What the accuracy of the whole pass may be said to be: passes are ended early, and divided by their planned length."""
         if not self.of:
             return []
         right, planned, length = sum(self.rights), steps_per_epoch(loader), _length(loader)
         by_batch = sum(r / n for r, n in zip(self.rights, self.of, strict=True))
-        whole = [right / n for n in length]
+        whole = [(right / n, n / sum(self.of)) for n in length]
         if planned:
-            whole += [by_batch / planned, right / (planned * self.of[0])]
-        return [right / sum(self.of), by_batch / len(self.of), *whole]
+            part = planned / len(self.of)
+            whole += [(by_batch / planned, part), (right / (planned * self.of[0]), part)]
+        return [(right / sum(self.of), 1.0), (by_batch / len(self.of), 1.0), *whole]
 
-    def at(self, batches: int) -> list[float]:
+    def at(self, batches: int) -> list[Share]:
         """What it may be said to be while the pass goes on: so far, and of the last batch."""
         found = []
         for i in {batches, max(batches - 1, 1), min(batches + 1, len(self.of))}:
@@ -77,7 +80,7 @@ class Count:
             if of:
                 found += [sum(right) / sum(of), sum(r / n for r, n in zip(right, of, strict=True)) / i]
                 found.append(right[-1] / of[-1])
-        return found
+        return [(share, 1.0) for share in found]
 
 
 def _countable(logits: Tensor, targets: Any) -> bool:
@@ -126,10 +129,10 @@ class _Printed:
     count: float | None = None
 
 
-def _off(number: _Printed, shares: Sequence[float], rights: Set[float]) -> float:
+def _off(number: _Printed, shares: Sequence[Share], rights: Set[float]) -> float:
     if number.count in rights:
         return 0.0
-    return min(max(abs(r - s) - number.rounding, 0.0) for r in number.readings for s in shares)
+    return min(scale * max(abs(r - s) - number.rounding, 0.0) for r in number.readings for s, scale in shares)
 
 
 def _lines(said: Sequence[tuple[int, str]]) -> list[tuple[int, str, list[_Printed]]]:
