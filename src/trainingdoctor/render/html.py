@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from trainingdoctor.costs import measured_costs
 from trainingdoctor.finding import Finding, Severity
 from trainingdoctor.render.pictures import Picture
-from trainingdoctor.render.unexamined import unexamined
+from trainingdoctor.render.unexamined import gone_from, unexamined
 from trainingdoctor.report import Outcome, Report, causes
 
 MARKS = {Severity.CRITICAL: "✗", Severity.WARNING: "!", Severity.INFO: "i"}
@@ -27,6 +27,7 @@ def render_html(report: Report, drawn: Sequence[Picture] = ()) -> str:
         facts=list(_facts(report.training)),
         pictures=[(p, base64.b64encode(p.png).decode()) for p in drawn],
         unexamined=unexamined(report),
+        gone=gone_from(report),
         crashed=[r for r in report.results if r.outcome is Outcome.CRASHED],
         checks=[(r, "; ".join(n.message for n in r.notes) or r.reason) for r in report.results],
     )
