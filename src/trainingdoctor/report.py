@@ -15,7 +15,7 @@ from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Note, Severity
 
 if TYPE_CHECKING:
-    from trainingdoctor.render.pictures import Picture
+    from trainingdoctor.render.pictures import Exhibit
 
 SCHEMA_VERSION = 2
 
@@ -79,7 +79,7 @@ class Report:
     environment: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     broken: tuple[str, ...] = ()
-    pictures: tuple[Picture, ...] = field(default=(), repr=False, compare=False)
+    pictures: tuple[Exhibit, ...] = field(default=(), repr=False, compare=False)
     baseline: BaselineUse | None = None
 
     @property

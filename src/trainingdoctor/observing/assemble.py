@@ -133,6 +133,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         saves_best=recorder.saves_best,
         epoch_loop=recorder.epoch_loop,
         distributed=recorder.ranks.seen(recorder.kinds),
+        moments=recorder.timeline.seen(recorder.passes),
     )
 
 

@@ -44,6 +44,8 @@ def observed(recorder: Recorder) -> Iterator[Recorder]:
             wrap(stack, functional, name, functools.partial(_lost, calls))
         wrap(stack, torch, "save", functools.partial(_saved, recorder))
         wrap(stack, DistributedDataParallel, "__init__", functools.partial(_wrapped, recorder))
+        for owner in (Optimizer, nn.Module):
+            wrap(stack, owner, "zero_grad", functools.partial(_cleared, recorder))
         _watch_clipping(stack, recorder)
         yield recorder
 
@@ -129,6 +131,11 @@ def _lost(calls: _Calls, original: Callable[..., Any], *args: Any, **kwargs: Any
     told = calls.recorder.on_criterion if calls.depth == 0 else calls.recorder.on_inner_loss
     told(original, args, kwargs, result)
     return result
+
+
+def _cleared(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    recorder.on_zero_grad()
+    return original(*args, **kwargs)
 
 
 def _watch_clipping(stack: ExitStack, recorder: Recorder) -> None:

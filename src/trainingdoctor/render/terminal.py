@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from trainingdoctor.costs import measured_costs
@@ -51,7 +50,9 @@ def print_report(report: Report, console: Console, *, verbose: bool = False) -> 
 
 
 def _indented(console: Console, text: Text, by: int = 2) -> None:
-    console.print(Padding(text, (0, 0, 0, by), expand=False))
+    for line in text.wrap(console, max(console.width - by, 20)):
+        line.rstrip()
+        console.print(Text(" " * by) + line, soft_wrap=True)
 
 
 def item(console: Console, mark: str, text: str, style: str, indent: int = 2) -> None:
