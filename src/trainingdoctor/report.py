@@ -107,6 +107,12 @@ class Report:
         """The environment can be examined without any training, and says nothing about one."""
         return [r for r in self.results if not r.code.startswith("env.")] or list(self.results)
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from trainingdoctor.render.notebook import report_html
+
+        return report_html(self)
+
     def at_or_above(self, severity: Severity) -> tuple[Finding, ...]:
         """Findings of that severity or a worse one."""
         return tuple(f for f in self.findings if f.severity.rank <= severity.rank)

@@ -25,14 +25,14 @@ ENDINGS = {".json": "json", ".html": "html", ".md": "markdown", ".sarif": "sarif
 
 @dataclass(frozen=True)
 class Delivery:
-    """How the user wants a report. Without a format, the ending of the output file tells it.
+    """How the user wants a report. Without a format, the ending of each output file tells its own.
 
     saved: the config beside which the report is kept for `history` and `compare`; None where it is not.  source: the file
     that was examined.  accepted: what a baseline lists.
     """
 
     format: str
-    output: Path | None
+    outputs: tuple[Path, ...]
     verbose: bool
     saved: Path | None = None
     source: Path | None = None
@@ -40,7 +40,7 @@ class Delivery:
 
 
 def deliver(report: Report, delivery: Delivery, stdout: TextIO) -> Report:
-    """Render a report to the file or to standard output; a file for machines comes with the text on standard output.
+    """Render a report to the files or to standard output; files for machines come with the text on standard output.
 
     Returns it as delivered: compared with the baseline, where there is one.
     """
@@ -48,22 +48,27 @@ def deliver(report: Report, delivery: Delivery, stdout: TextIO) -> Report:
         report = delivery.accepted.marked(report)
     if delivery.saved is not None:
         _save(report, delivery.saved)
-    kind = form_of(delivery)
-    if delivery.output is not None:
-        rendered = _text(report, delivery.verbose) if kind == "text" else _rendered(report, kind, delivery.source)
-        write(delivery.output, rendered)
-    elif kind != "text":
-        send(_rendered(report, kind, delivery.source), stdout)
-    if delivery.format == "text" and (kind != "text" or delivery.output is None):
+    kinds = [form_of(output, delivery.format) for output in delivery.outputs]
+    for kind, output in zip(kinds, delivery.outputs, strict=True):
+        text = _text(report, delivery.verbose) if kind == "text" else _rendered(report, kind, delivery.source)
+        write(output, text)
+    if delivery.format == "text" and "text" not in kinds:
         _print(report, stdout, delivery.verbose)
+    elif not kinds:
+        send(_rendered(report, delivery.format, delivery.source), stdout)
     return report
 
 
-def form_of(delivery: Delivery) -> str:
+def form_of(output: Path | None, format: str) -> str:
     """What is made: as --format says, else as the output file's ending says."""
-    if delivery.format != "text" or delivery.output is None:
-        return delivery.format
-    return ENDINGS.get(delivery.output.suffix.lower(), "text")
+    if format != "text" or output is None:
+        return format
+    return ENDINGS.get(output.suffix.lower(), "text")
+
+
+def draws_pictures(delivery: Delivery) -> bool:
+    """Whether a page with pictures is among what is made."""
+    return "html" in [form_of(output, delivery.format) for output in delivery.outputs or (None,)]
 
 
 def _rendered(report: Report, kind: str, source: Path | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainingdoctor.cli.deliver import FORMATS, Delivery, check_writable, deliver, form_of
+from trainingdoctor.cli.deliver import FORMATS, Delivery, check_writable, deliver, draws_pictures
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def diagnose(
     format: Annotated[
         str, typer.Option("--format", help="text, json, html, markdown, sarif or junit; else as --output ends.")
     ] = "text",
-    output: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
+    output: Annotated[
+        list[Path] | None, typer.Option(help="Write the report to this file; several may be given.", show_default=False)
+    ] = None,
     save: Annotated[
         bool, typer.Option("--save", help="Keep the report in .trainingdoctor/, for `history` and `compare`.")
     ] = False,
@@ -90,8 +92,11 @@ def diagnose(
         raise UserError(f"--format {format}: use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     if not 0 <= seed < 1 << 63:
         raise UserError(f"--seed {seed}: give a number from 0 to 2**63 - 1")
-    if output is not None:
-        check_writable(output)
+    outputs = tuple(path.resolve() for path in output or ())
+    for path in output or ():
+        check_writable(path)
+    if format != "text" and len(outputs) > 1:
+        raise UserError(f"--format {format} goes with one --output: the endings of several files tell their formats")
     if config is None and history is None:
         raise UserError("give a config or a script to diagnose, or --history FILE with the metrics of a finished run")
     examined = (config or history or Path()).resolve()
@@ -100,8 +105,8 @@ def diagnose(
     registry = load_registry()
     settings = settings_for(config or Path("pyproject.toml"), registry, select, ignore, quick, time_limit, fail_on)
     saved = (config or Path("history")).resolve() if save else None
-    delivery = Delivery(format, None if output is None else output.resolve(), verbose, saved, examined, accepted)
-    settings = replace(settings, pictures=form_of(delivery) == "html")
+    delivery = Delivery(format, outputs, verbose, saved, examined, accepted)
+    settings = replace(settings, pictures=draws_pictures(delivery))
     watched = (
         Watched(tuple(arguments or ()), steps, keep)
         if config is not None and is_script_wanted(config, kind, arguments)

@@ -62,6 +62,13 @@ class AugmentationPairs:
 
         return draw(self, target)
 
+    def _repr_html_(self) -> str | None:
+        """For notebooks."""
+        from trainingdoctor.render.notebook import picture_html
+        from trainingdoctor.render.words import of_pairs
+
+        return picture_html(self.plot, of_pairs(self))
+
 
 @evidence(cost="probe", optional=("augment_on_device", "dataset_facts"))
 def augmentation_pairs(

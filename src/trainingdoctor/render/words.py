@@ -17,6 +17,19 @@ def of_draws(known: Known) -> str:
     return f"{said}." if draws.evaluation is None else f"{said}; those of one evaluation image {told[1]}."
 
 
+def of_pairs(pairs: Any) -> str:
+    """Of samples drawn several times."""
+    kinds = ", ".join(f"{name} in {share:.0%}" for name, share in pairs.kinds.items())
+    return f"{pairs.samples} samples drawn {pairs.draws} times each: {kinds or 'all draws of a sample are the same'}."
+
+
+def of_step(step: Any) -> str:
+    """Of one training step."""
+    first = step.first_nonfinite
+    broken = f"; the first output that is not finite is that of {first}" if first else ""
+    return f"A step on {step.batch_size} samples: loss {step.loss:.3g}, gradient norm {step.gradient_norm:.3g}{broken}."
+
+
 def of_loop(known: Known) -> str:
     """Of the observed loop."""
     trace = known["loop_trace"]
