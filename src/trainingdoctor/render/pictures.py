@@ -52,13 +52,14 @@ def pictures(known: Mapping[str, Any]) -> tuple[Exhibit, ...]:
         if name not in measured:
             continue
         try:
-            found.append(Picture(title, say(measured), _png(draw(measured)), photo=name == "example_draws"))
+            found.append(Picture(title, say(measured), png(draw(measured)), photo=name == "example_draws"))
         except Unavailable:
             continue
     return (*found, *_tables(measured))
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The file of a figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS)
     return buffer.getvalue()
