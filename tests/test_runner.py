@@ -196,3 +196,10 @@ def test_too_little_examined_is_undecided(training: Any) -> None:
     fields = {f: getattr(training(), f) for f in Training.field_names()}
     report = diagnose(Training(**{**fields, "optimizer": None, "scheduler": None}), settings=Settings(quick=True))
     assert report.verdict is Verdict.UNDECIDED
+
+
+def test_checks_that_train_come_last(training: Callable[..., Training]) -> None:
+    results = diagnose(training(), settings=Settings(quick=True, select=("schedule",))).results
+    ranks = [r.cost.rank for r in results if r.code != "training.raises"]
+    assert ranks == sorted(ranks)
+    assert set(ranks) == {0, 1, 2}

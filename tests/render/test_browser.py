@@ -14,12 +14,14 @@ import pytest
 from tests.render.test_formats import NASTY
 from tests.render.test_pictures import TRIALS, moments
 from tests.render.test_terminal import REPORT
+from tests.render.test_verification_html import verification
 
 from trainingdoctor.baseline import Baseline, Entry
 from trainingdoctor.measure.recipe_gap import Difference, RecipeGap
 from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.render.html import render_html
 from trainingdoctor.render.pictures import pictures
+from trainingdoctor.render.verification_html import render_verification
 from trainingdoctor.report import Report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'")
@@ -60,9 +62,9 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-def opened(browser: Any, folder: Path, report: Report, width: int = 1100, scheme: str = "light") -> Opened:
+def opened(browser: Any, folder: Path, report: Report | str, width: int = 1100, scheme: str = "light") -> Opened:
     file = folder / "report.html"
-    file.write_text(render_html(report, SHOWN), encoding="utf-8")
+    file.write_text(report if isinstance(report, str) else render_html(report, SHOWN), encoding="utf-8")
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     found = Opened(page, [], [])
     page.on("console", lambda message: found.said.append(message.text))
@@ -86,8 +88,22 @@ def test_the_page_is_whole_quiet_and_accessible(
     assert seen == [True, True]
     assert found.page.locator("figure table").count() == 1
     assert found.page.evaluate("document.documentElement.scrollWidth") <= width
-    violations = axe.Axe().run(found.page).response["violations"]
-    assert [(v["id"], v["nodes"][0]["html"]) for v in violations if v["impact"] in ("serious", "critical")] == []
+    assert grave(found.page) == []
+    found.page.close()
+
+
+def grave(page: Any) -> list[tuple[str, str]]:
+    """Serious and critical violations, with the first element that shows each."""
+    violations = axe.Axe().run(page).response["violations"]
+    return [(v["id"], v["nodes"][0]["html"]) for v in violations if v["impact"] in ("serious", "critical")]
+
+
+def test_trainings_before_and_after_are_a_page_as_good(browser: Any, tmp_path: Path) -> None:
+    found = opened(browser, tmp_path, render_verification(verification(), None, "my_config.py"), 360, "dark")
+    assert found.said == []
+    assert set(found.asked) <= {"file", "data"}
+    assert grave(found.page) == []
+    assert found.page.evaluate("document.documentElement.scrollWidth") <= 360
     found.page.close()
 
 

@@ -18,7 +18,9 @@ from trainingdoctor.measure.rate_search import Trial
 from trainingdoctor.measure.trials import RateTrials
 from trainingdoctor.observing.trace import LoopTrace, Moment, PassSeen
 from trainingdoctor.plots import timeline, trials
+from trainingdoctor.render.html import render_html
 from trainingdoctor.render.pictures import Exhibit, Picture, Table, pictures
+from trainingdoctor.report import Report
 from trainingdoctor.runner import diagnose
 from trainingdoctor.settings import Settings
 
@@ -53,6 +55,7 @@ def test_a_quick_diagnosis_shows_what_it_measured(exhibits: dict[str, Exhibit]) 
     ]
     assert all(isinstance(shown, Picture) and shown.png.startswith(b"\x89PNG") for shown in exhibits.values())
     assert exhibits["How often each class occurs"].words == "4 classes of 24 samples in the whole training set."
+    assert len(render_html(Report("x.py", ()), list(exhibits.values()))) < 3_000_000 / 2
     assert "are all the same" in exhibits["One image, drawn again and again"].words
 
 
