@@ -166,9 +166,9 @@ def _print_unexamined(console: Console, report: Report, verbose: bool) -> None:
 
 
 def _print_all_checks(console: Console, report: Report) -> None:
-    """As they ran: cheap ones first, those that train last."""
+    """As they run: cheap ones first, those that train last."""
     console.print(Text("\nchecks:", "bold"))
-    for result in report.results:
+    for result in sorted(report.results, key=lambda r: r.cost.rank):
         saw = "; ".join(n.message for n in result.notes) or result.reason
         saw = saw or "; ".join(f.message for f in result.findings)
         item(console, result.outcome.value.ljust(8), f"{result.seconds:6.2f} s  {result.code}  {saw}", "")
