@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test plugin regression lint site bench clean
+.PHONY: demo test browser plugin regression lint site bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -18,6 +18,11 @@ demo: $(READY)
 # One thread for each of the processes that run beside one another.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+# The HTML report in Chromium, which must be installed.
+browser: $(READY)
+	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	$(BIN)/python -m pytest tests/render/test_browser.py
 
 # The third-party plug-in, installed into a folder of its own that is thrown away: $(VENV) stays as it is.
 plugin: $(READY)

@@ -196,3 +196,16 @@ def test_too_little_examined_is_undecided(training: Any) -> None:
     fields = {f: getattr(training(), f) for f in Training.field_names()}
     report = diagnose(Training(**{**fields, "optimizer": None, "scheduler": None}), settings=Settings(quick=True))
     assert report.verdict is Verdict.UNDECIDED
+
+
+def test_checks_that_train_come_last(training: Any) -> None:
+    ran: list[str] = []
+    results = diagnose(
+        training(),
+        settings=Settings(quick=True, select=("schedule",)),
+        progress=lambda _done, _of, code: ran.append(code),
+    ).results
+    ranks = {r.code: r.cost.rank for r in results if r.code != "training.raises"}
+    order = [ranks[code] for code in ran if code in ranks]
+    assert order == sorted(order)
+    assert set(order) == {0, 1, 2}

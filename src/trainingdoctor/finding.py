@@ -25,7 +25,8 @@ class Finding:
 
     message: what is, with this run's numbers.  remedy: what to do, as concrete as code or a value to set.
     where: modules, parameter groups, config keys or file:line.  evidence: JSON-able numbers behind the message.
-    confidence: 0..1.  `code`, `explains` and `references` are stamped by the runner from the check.
+    confidence: 0..1.  `code`, `explains` and `references` are stamped by the runner from the check, and `known` where a
+    baseline lists it.
     """
 
     severity: Severity
@@ -38,6 +39,7 @@ class Finding:
     explains: tuple[str, ...] = ()
     explained_by: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    known: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Note, Severity
 
 if TYPE_CHECKING:
-    from trainingdoctor.render.pictures import Picture
+    from trainingdoctor.render.pictures import Exhibit
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Outcome(StrEnum):
@@ -51,12 +51,26 @@ class Result:
     notes: tuple[Note, ...] = ()
     traceback: str = ""
 
+    @property
+    def left_out(self) -> bool:
+        """Whether the user left it out, by selecting others or by ignoring it."""
+        return self.outcome is Outcome.SKIPPED and self.reason.startswith(("ignored", "not selected"))
+
+
+@dataclass(frozen=True)
+class BaselineUse:
+    """A baseline that a report was compared with. file: its name.  gone: code and places that it lists and that are no longer found."""
+
+    file: str
+    gone: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
 
 @dataclass(frozen=True)
 class Report:
     """What a diagnosis found. training, environment: what was examined, and where, as plain numbers and strings.
 
-    pictures: of the evidence, where they were asked for; they are no part of the JSON.
+    pictures: of the evidence, where they were asked for; they are no part of the JSON.  baseline: where it was compared
+    with one; findings that it lists are `known`.
     """
 
     target: str
@@ -65,7 +79,8 @@ class Report:
     environment: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     broken: tuple[str, ...] = ()
-    pictures: tuple[Picture, ...] = field(default=(), repr=False, compare=False)
+    pictures: tuple[Exhibit, ...] = field(default=(), repr=False, compare=False)
+    baseline: BaselineUse | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -92,6 +107,12 @@ class Report:
         """The environment can be examined without any training, and says nothing about one."""
         return [r for r in self.results if not r.code.startswith("env.")] or list(self.results)
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from trainingdoctor.render.notebook import report_html
+
+        return report_html(self)
+
     def at_or_above(self, severity: Severity) -> tuple[Finding, ...]:
         """Findings of that severity or a worse one."""
         return tuple(f for f in self.findings if f.severity.rank <= severity.rank)
@@ -109,6 +130,7 @@ class Report:
             "environment": plain(self.environment),
             "seconds": round(self.seconds, 3),
             "plugins_not_loaded": list(self.broken),
+            "baseline": None if self.baseline is None else _baseline_dict(self.baseline),
         }
 
 
@@ -162,6 +184,7 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _finding_dict(finding: Finding) -> dict[str, Any]:
     return {
         "code": finding.code,
+        "known": finding.known,
         "severity": finding.severity.value,
         "confidence": round(finding.confidence, 3),
         "where": list(finding.where),
@@ -172,6 +195,10 @@ def _finding_dict(finding: Finding) -> dict[str, Any]:
         "references": list(finding.references),
         "measured_cost": asdict(cost) if (cost := measured_costs().get(finding.code)) is not None else None,
     }
+
+
+def _baseline_dict(baseline: BaselineUse) -> dict[str, Any]:
+    return {"file": baseline.file, "gone": [{"code": code, "where": list(where)} for code, where in baseline.gone]}
 
 
 def _result_dict(result: Result) -> dict[str, Any]:

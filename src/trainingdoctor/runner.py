@@ -24,7 +24,7 @@ from trainingdoctor.training import Training
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.restore import Snapshot
-    from trainingdoctor.render.pictures import Picture
+    from trainingdoctor.render.pictures import Exhibit
 
 Progress = Callable[[int, int, str], None]
 
@@ -91,6 +91,7 @@ def diagnose(
     with quiet(), _eager(), _placed(training, device):
         diagnosis.about()
         diagnosis.run(progress or (lambda *_: None))
+        diagnosis.look()
     return diagnosis.report(finished=True)
 
 
@@ -127,7 +128,7 @@ class Diagnosis:
             pictures=self._pictures() if finished and self.settings.pictures else (),
         )
 
-    def _pictures(self) -> tuple[Picture, ...]:
+    def _pictures(self) -> tuple[Exhibit, ...]:
         from trainingdoctor.render.pictures import pictures
 
         return pictures(self.known)
@@ -139,6 +140,15 @@ class Diagnosis:
             progress(i, len(checks), check.code)
             self.results.append(self.result(check))
         progress(len(checks), len(checks), "")
+
+    def look(self) -> None:
+        """Measure what only pictures show, if they are wanted."""
+        if self.settings.pictures:
+            from trainingdoctor.render.pictures import ASKED
+
+            for name in ASKED:
+                with suppress(Exception, SystemExit):  # a report with fewer pictures is better than none
+                    self.value(name)
 
     def result(self, check: Check) -> Result:
         """One check's outcome, whatever happens in it."""

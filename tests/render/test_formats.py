@@ -2,6 +2,7 @@
 
 import json
 from html.parser import HTMLParser
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from tests.render.test_terminal import REPORT, unwell
@@ -98,7 +99,7 @@ def test_sarif_is_at_the_line_where_one_is_known() -> None:
     place = by_rule["lr.too_high"]["locations"][0]["physicalLocation"]
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("train.py", 34)
     elsewhere = by_rule["a.b"]["locations"][0]["physicalLocation"]
-    assert elsewhere["artifactLocation"]["uri"] == NASTY.target
+    assert unquote(elsewhere["artifactLocation"]["uri"]) == NASTY.target
     assert {r["ruleId"]: r["level"] for r in run["results"]} == {"lr.too_high": "warning", "a.b": "error"}
     assert all(run["tool"]["driver"]["rules"][r["ruleIndex"]]["id"] == r["ruleId"] for r in run["results"])
 

@@ -1,5 +1,7 @@
 """The command line: parse, load, diagnose, render, exit code. torch is imported inside the commands only."""
 
+import sys
+
 import typer
 
 from trainingdoctor.cli.catalogue import checks, explain
@@ -11,6 +13,7 @@ from trainingdoctor.cli.history import compare, history
 from trainingdoctor.cli.lr_range import lr_range
 from trainingdoctor.cli.reference_run import reference_run
 from trainingdoctor.cli.schedule import schedule
+from trainingdoctor.cli.streams import make_readable
 from trainingdoctor.cli.verify import verify
 
 app = typer.Typer(
@@ -45,4 +48,5 @@ for command in (diagnose, fix, verify, history, compare, lr_range, schedule, env
 
 def main() -> None:
     """Entry point of the `trainingdoctor` command."""
+    make_readable(sys.stdout, sys.stderr)
     app(prog_name="trainingdoctor")

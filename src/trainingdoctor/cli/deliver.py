@@ -15,6 +15,7 @@ from trainingdoctor.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from trainingdoctor.cli.accepted import Accepted
     from trainingdoctor.report import Report
 
 
@@ -24,42 +25,53 @@ ENDINGS = {".json": "json", ".html": "html", ".md": "markdown", ".sarif": "sarif
 
 @dataclass(frozen=True)
 class Delivery:
-    """How the user wants a report. Without a format, the ending of the output file tells it.
+    """How the user wants a report. Without a format, the ending of each output file tells its own.
 
-    saved: the config beside which the report is kept for `history` and `compare`; None where it is not.
+    saved: the config beside which the report is kept for `history` and `compare`; None where it is not.  source: the file
+    that was examined.  accepted: what a baseline lists.
     """
 
     format: str
-    output: Path | None
+    outputs: tuple[Path, ...]
     verbose: bool
     saved: Path | None = None
+    source: Path | None = None
+    accepted: Accepted | None = None
 
 
-def deliver(report: Report, delivery: Delivery, stdout: TextIO) -> None:
-    """Render a report to the file or to standard output; a file for machines comes with the text on standard output."""
+def deliver(report: Report, delivery: Delivery, stdout: TextIO) -> Report:
+    """Render a report to the files or to standard output; files for machines come with the text on standard output.
+
+    Returns it as delivered: compared with the baseline, where there is one.
+    """
+    if delivery.accepted is not None:
+        report = delivery.accepted.marked(report)
     if delivery.saved is not None:
         _save(report, delivery.saved)
-    kind = form_of(delivery)
-    if kind == "text" and delivery.output is None:
+    kinds = [form_of(output, delivery.format) for output in delivery.outputs]
+    for kind, output in zip(kinds, delivery.outputs, strict=True):
+        text = _text(report, delivery.verbose) if kind == "text" else _rendered(report, kind, delivery.source)
+        write(output, text)
+    if delivery.format == "text" and "text" not in kinds:
         _print(report, stdout, delivery.verbose)
-        return
-    rendered = _text(report, delivery.verbose) if kind == "text" else _rendered(report, kind)
-    if delivery.output is None:
-        send(rendered, stdout)
-        return
-    write(delivery.output, rendered)
-    if kind != "text" and delivery.format == "text":
-        _print(report, stdout, delivery.verbose)
+    elif not kinds:
+        send(_rendered(report, delivery.format, delivery.source), stdout)
+    return report
 
 
-def form_of(delivery: Delivery) -> str:
+def form_of(output: Path | None, format: str) -> str:
     """What is made: as --format says, else as the output file's ending says."""
-    if delivery.format != "text" or delivery.output is None:
-        return delivery.format
-    return ENDINGS.get(delivery.output.suffix.lower(), "text")
+    if format != "text" or output is None:
+        return format
+    return ENDINGS.get(output.suffix.lower(), "text")
 
 
-def _rendered(report: Report, kind: str) -> str:
+def draws_pictures(delivery: Delivery) -> bool:
+    """Whether a page with pictures is among what is made."""
+    return "html" in [form_of(output, delivery.format) for output in delivery.outputs or (None,)]
+
+
+def _rendered(report: Report, kind: str, source: Path | None) -> str:
     if kind == "html":
         from trainingdoctor.render.html import render_html
 
@@ -71,7 +83,7 @@ def _rendered(report: Report, kind: str) -> str:
     if kind == "sarif":
         from trainingdoctor.render.sarif import render_sarif
 
-        return render_sarif(report)
+        return render_sarif(report, source)
     if kind == "junit":
         from trainingdoctor.render.junit import render_junit
 
@@ -129,14 +141,14 @@ def _text(report: Report, verbose: bool) -> str:
     return buffer.getvalue()
 
 
-def check_writable(path: Path) -> None:
-    """Raise UserError before the work is done where its report could not be written."""
+def check_writable(path: Path, option: str = "--output") -> None:
+    """Raise UserError before the work is done where its result could not be written."""
     folder = path.resolve().parent
     if path.is_dir():
-        raise UserError(f"--output {path} is a folder: give the name of a file")
+        raise UserError(f"{option} {path} is a folder: give the name of a file")
     if not os.access(path if path.exists() else folder, os.W_OK):
         reason = "its folder is not there" if not folder.is_dir() else "no permission"
-        raise UserError(f"--output {path} cannot be written: {reason}")
+        raise UserError(f"{option} {path} cannot be written: {reason}")
 
 
 def write(path: Path, text: str) -> None:

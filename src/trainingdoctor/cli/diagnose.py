@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trainingdoctor.cli.completing import codes
-from trainingdoctor.cli.deliver import FORMATS, Delivery, check_writable, deliver, form_of
+from trainingdoctor.cli.deliver import FORMATS, Delivery, check_writable, deliver, draws_pictures
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,10 +59,18 @@ def diagnose(
     fail_on: Annotated[
         str | None, typer.Option(help="Exit with 1 from this severity on: critical, warning or info.")
     ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Findings that this file lists are known: only others make the exit code 1.")
+    ] = None,
+    update_baseline: Annotated[
+        bool, typer.Option("--update-baseline", help="Write what is found into the file of --baseline.")
+    ] = False,
     format: Annotated[
         str, typer.Option("--format", help="text, json, html, markdown, sarif or junit; else as --output ends.")
     ] = "text",
-    output: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
+    output: Annotated[
+        list[Path] | None, typer.Option(help="Write the report to this file; several may be given.", show_default=False)
+    ] = None,
     save: Annotated[
         bool, typer.Option("--save", help="Keep the report in .trainingdoctor/, for `history` and `compare`.")
     ] = False,
@@ -73,9 +81,10 @@ def diagnose(
     """Examine a training: findings, root cause first, each with this run's numbers and a remedy.
 
     A config is executed. A script is run unchanged in a process of its own, watched for some dozens of steps, and
-    stopped: trainingdoctor diagnose train.py -- --arch resnet110. Exit codes: 0 healthy, 1 findings at or above --fail-on, 2 wrong usage or a config that
-    cannot be loaded, 3 a check crashed and nothing else was found.
+    stopped: trainingdoctor diagnose train.py -- --arch resnet110. Exit codes: 0 healthy, 1 findings at or above --fail-on
+    that no --baseline lists, 2 wrong usage or a config that cannot be loaded, 3 a check crashed and nothing else was found.
     """
+    from trainingdoctor.cli.accepted import accepted_by
     from trainingdoctor.cli.examine import examine
     from trainingdoctor.cli.exits import exit_code
     from trainingdoctor.cli.streams import reserved_stdout
@@ -86,16 +95,21 @@ def diagnose(
         raise UserError(f"--format {format}: use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     if not 0 <= seed < 1 << 63:
         raise UserError(f"--seed {seed}: give a number from 0 to 2**63 - 1")
-    if output is not None:
-        check_writable(output)
+    outputs = tuple(path.resolve() for path in output or ())
+    for path in output or ():
+        check_writable(path)
+    if format != "text" and len(outputs) > 1:
+        raise UserError(f"--format {format} goes with one --output: the endings of several files tell their formats")
     if config is None and history is None:
         raise UserError("give a config or a script to diagnose, or --history FILE with the metrics of a finished run")
+    examined = (config or history or Path()).resolve()
+    accepted = accepted_by(baseline, update_baseline, examined)
     curves = _curves(history)
     registry = load_registry()
     settings = settings_for(config or Path("pyproject.toml"), registry, select, ignore, quick, time_limit, fail_on)
     saved = (config or Path("history")).resolve() if save else None
-    delivery = Delivery(format, None if output is None else output.resolve(), verbose, saved)
-    settings = replace(settings, pictures=form_of(delivery) == "html")
+    delivery = Delivery(format, outputs, verbose, saved, examined, accepted)
+    settings = replace(settings, pictures=draws_pictures(delivery))
     watched = (
         Watched(tuple(arguments or ()), steps, keep)
         if config is not None and is_script_wanted(config, kind, arguments)
@@ -112,7 +126,7 @@ def diagnose(
         if report is None:
             # Not the first of several processes: that one reports.
             raise typer.Exit
-        deliver(report, delivery, stdout)
+        report = deliver(report, delivery, stdout)
     raise typer.Exit(exit_code(report, settings.fail_on))
 
 

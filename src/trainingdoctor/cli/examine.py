@@ -44,8 +44,7 @@ def examine(
         if not under_way:
             print(f"trainingdoctor: {config.name} did not end within {settings.time_limit:g} s", file=sys.stderr)  # noqa: T201
             return USAGE
-        report = under_way[0].report()
-        deliver(report, delivery, stdout)
+        report = deliver(under_way[0].report(), delivery, stdout)
         return exit_code(report, settings.fail_on)
 
     with enforced(settings.time_limit + GRACE, last_words), progress_line() as (say, progress):

@@ -1,11 +1,34 @@
 """Standard output for the report alone."""
 
+import codecs
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import UnsupportedOperation
 from typing import TextIO
+
+# For encodings without our marks, such as cp1252 on older Windows consoles: as wide, so that what is aligned stays so.
+PLAIN = {"✗": "x", "✓": "+", "†": "#", "↳": ">", "→": ">", "·": "-", "…": "~", "≥": ">", "—": "-", "–": "-", "’": "'"}
+READABLE = "trainingdoctor_readable"
+
+
+def readable(error: UnicodeError) -> tuple[str, int]:
+    """What to write in place of characters that an encoding lacks: a mark of ASCII, else the character's escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    return "".join(PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lost), error.end
+
+
+codecs.register_error(READABLE, readable)
+
+
+def make_readable(*streams: object) -> None:
+    """Let streams write whatever there is, whatever their encoding."""
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=READABLE)
 
 
 @contextmanager
@@ -23,7 +46,7 @@ def reserved_stdout() -> Iterator[TextIO]:
             sys.stdout = real
         return
     real.flush()
-    stream = os.fdopen(os.dup(1), "w", encoding=real.encoding, errors="backslashreplace")
+    stream = os.fdopen(os.dup(1), "w", encoding=real.encoding, errors=READABLE)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     try:

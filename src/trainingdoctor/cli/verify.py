@@ -49,7 +49,9 @@ def verify(
     write: Annotated[bool, typer.Option("--write", help="Write the fixes if they improve the accuracy.")] = False,
     device: Annotated[str | None, typer.Option(help="Train on this device.  [default: where the model is]")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Seconds for each diagnosis.  [default: 600]")] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the figures to this JSON file, or a page to this HTML file.")
+    ] = None,
 ) -> None:
     """Train before and after under equal budgets, and say what the change gains, with its interval.
 
@@ -84,7 +86,7 @@ def verify(
         print_verification(verification, cure, config.name, stdout)
         figures = json.dumps(as_dict(verification, config), indent=1)
         if output is not None:
-            write_text(output, figures)
+            write_text(output, _page(verification, cure, config) if output.suffix.lower() == ".html" else figures)
         improved = verification.whole is not None and verification.whole.judgement is Judgement.IMPROVED
         after = verification.samples.get(AFTER)
         _keep(runs, config, cure, figures, after.mean if after else None)
@@ -92,6 +94,12 @@ def verify(
             cure.patch.write()
             print("written", file=sys.stderr)  # noqa: T201
     raise typer.Exit(HEALTHY if improved or verification.whole is None else FINDINGS)
+
+
+def _page(verification: Verification, cure: Cure | None, config: Path) -> str:
+    from trainingdoctor.render.verification_html import render_verification
+
+    return render_verification(verification, cure, config.name)
 
 
 def _seconds(budget: str) -> float:

@@ -62,6 +62,13 @@ class AugmentationPairs:
 
         return draw(self, target)
 
+    def _repr_html_(self) -> str | None:
+        """For notebooks."""
+        from trainingdoctor.render.notebook import picture_html
+        from trainingdoctor.render.words import of_pairs
+
+        return picture_html(self.plot, of_pairs(self))
+
 
 @evidence(cost="probe", optional=("augment_on_device", "dataset_facts"))
 def augmentation_pairs(
@@ -100,11 +107,11 @@ def measure_pairs(
     indices = [int(i) for i in np.linspace(0, (size or samples) - 1, min(samples, size or samples))]
     with noticing_randomness() as used:
         batches = [augmented(draw(indices), augment) for _ in range(draws)]
-    stack = torch.stack([_input(b) for b in batches])
+    stack = torch.stack([image_or_first(b) for b in batches])
     image = stack.ndim == 5 and stack.shape[2] in (1, 3, 4)
     difference = float((stack[1:] - stack[:1]).abs().mean() / (stack.std() + 1e-12))
     varies = bool((stack[1:] != stack[:1]).any())
-    kinds = kinds_of_change(_small(stack)) if image and varies else {"other": 1.0} if varies else {}
+    kinds = kinds_of_change(shrunk(stack)) if image and varies else {"other": 1.0} if varies else {}
     differ = varies and _targets_differ(batches)
     if differ:
         kinds["mixed"] = 1.0
@@ -128,10 +135,11 @@ def measure_pairs(
 def pictures(stack: Tensor) -> Tensor:
     """The draws of a few samples spread over all, at most `PICTURE` pixels a side."""
     chosen = torch.linspace(0, stack.shape[1] - 1, min(PICTURES, stack.shape[1])).long()
-    return _small(stack[:, chosen], PICTURE).clone()
+    return shrunk(stack[:, chosen], PICTURE).clone()
 
 
-def _input(batch: Batch) -> Tensor:
+def image_or_first(batch: Batch) -> Tensor:
+    """The input tensor of a batch: its images, else its first tensor. Raises Unavailable where there is none."""
     found = [t for t in tensors(batch.inputs) if t.ndim >= 2]
     image = next((t for t in found if t.ndim == 4), found[0] if found else None)
     if image is None:
@@ -139,7 +147,8 @@ def _input(batch: Batch) -> Tensor:
     return image.detach().float().cpu()
 
 
-def _small(stack: Tensor, side: int = SIDE) -> Tensor:
+def shrunk(stack: Tensor, side: int = SIDE) -> Tensor:
+    """Draws (draws, samples, channels, height, width), at most `side` pixels a side."""
     draws, samples = stack.shape[:2]
     if max(stack.shape[3:]) <= side:
         return stack

@@ -109,9 +109,9 @@ def running_statistics(
     judged = _joined(val_batches or train_batches, samples)
     model.eval()
     loss, accuracy = _evaluated(model, judged, criterion)
-    before = _statistics(model)
+    before = running(model)
     recalibrate(model, _joined(train_batches, samples))
-    drift, worst = _drift(before, _statistics(model))
+    drift, worst = _drift(before, running(model))
     fresh_loss, fresh_accuracy = _evaluated(model, judged, criterion)
     return RunningStatistics(loss, fresh_loss, accuracy, fresh_accuracy, drift, worst)
 
@@ -138,7 +138,8 @@ def recalibrate(model: nn.Module, batches: tuple[Batch, ...]) -> None:
     model.eval()
 
 
-def _statistics(model: nn.Module) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+def running(model: nn.Module) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Copies of the running means and variances, by layer."""
     return {
         n: (m.running_mean.clone(), m.running_var.clone())
         for n, m in model.named_modules()

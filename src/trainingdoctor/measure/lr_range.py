@@ -156,6 +156,13 @@ class LrCurve:
 
         return draw(self, target)
 
+    def _repr_html_(self) -> str | None:
+        """For notebooks."""
+        from trainingdoctor.render.notebook import picture_html
+        from trainingdoctor.render.words import of_curve
+
+        return picture_html(self.plot, of_curve({"lr_curve": self}))
+
 
 def ramp_rates(low: float, high: float, steps: int) -> tuple[float, ...]:
     """`steps` rates from low to high, each the same multiple of the one before."""

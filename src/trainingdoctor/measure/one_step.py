@@ -104,6 +104,13 @@ class OneStep:
 
         return draw(self, target)
 
+    def _repr_html_(self) -> str | None:
+        """For notebooks."""
+        from trainingdoctor.render.notebook import picture_html
+        from trainingdoctor.render.words import of_step
+
+        return picture_html(self.plot, of_step(self))
+
 
 @evidence(cost="probe", optional=("optimizers", "amp", "grad_clip"))
 def one_step(

@@ -93,6 +93,13 @@ class ScheduleTrace:
 
         return draw(self, target)
 
+    def _repr_html_(self) -> str | None:
+        """For notebooks."""
+        from trainingdoctor.render.notebook import picture_html
+        from trainingdoctor.render.words import of_schedule
+
+        return picture_html(self.plot, of_schedule({"schedule_trace": self}))
+
 
 @evidence(optional=("scheduler", "train_loader"))
 def schedule_trace(

@@ -14,7 +14,7 @@ from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.calling import user_code
-from trainingdoctor.measure.rate_search import LEARNS_WELL, Trial, end_of, explored, prolonged
+from trainingdoctor.measure.rate_search import LEARNS_WELL, LITTLE, Trial, end_of, explored, prolonged
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.measure.steps import training_step
@@ -57,6 +57,24 @@ class RateTrials:
     def own(self) -> Trial:
         """The trial at the user's rate."""
         return next(t for t in self.trials if math.isclose(t.factor, 1.0))
+
+    @property
+    def stable(self) -> tuple[float, float] | None:
+        """Lowest and highest of the neighbouring tried rates, in the user's batches, that learned and never shot up.
+
+        Learned: a loss a twentieth lower at the end than at the start; shot up: above twice the start. None without any.
+        """
+        ordered = sorted(self.trials, key=lambda t: t.factor)
+        fine = [self._is_fine(t) for t in ordered]
+        first = next((i for i, good in enumerate(fine) if good), None)
+        if first is None:
+            return None
+        last = next((i for i in range(first, len(fine)) if not fine[i]), len(fine)) - 1
+        return self.peak * ordered[first].factor, self.peak * ordered[last].factor
+
+    def _is_fine(self, trial: Trial) -> bool:
+        start = abs(self.initial)
+        return not trial.diverged and trial.worst <= 2 * start and self.initial - trial.end >= LITTLE * start
 
 
 @evidence(cost="train", optional=("schedule_trace", "amp", "grad_clip"))

@@ -135,6 +135,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         epoch_loop=recorder.epoch_loop,
         distributed=recorder.ranks.seen(recorder.kinds),
         accuracy=None if recorder.relabelled else accuracy_seen(recorder.passes),
+        moments=recorder.timeline.seen(recorder.passes),
     )
 
 

@@ -45,6 +45,8 @@ def observed(recorder: Recorder) -> Iterator[Recorder]:
             wrap(stack, functional, name, functools.partial(_lost, calls))
         wrap(stack, torch, "save", functools.partial(_saved, recorder))
         wrap(stack, DistributedDataParallel, "__init__", functools.partial(_wrapped, recorder))
+        for owner in (Optimizer, nn.Module):
+            wrap(stack, owner, "zero_grad", functools.partial(_cleared, recorder))
         _watch_clipping(stack, recorder)
         _watch_streams(stack, recorder)
         yield recorder
@@ -145,6 +147,11 @@ def _watch_streams(stack: ExitStack, recorder: Recorder) -> None:
         with suppress(AttributeError):  # a stream that takes no attributes is not heard
             stream.write = functools.partial(write, stream.write)  # type: ignore[method-assign]
             stack.callback(delattr, stream, "write")
+
+
+def _cleared(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    recorder.on_zero_grad()
+    return original(*args, **kwargs)
 
 
 def _watch_clipping(stack: ExitStack, recorder: Recorder) -> None:

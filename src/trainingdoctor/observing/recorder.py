@@ -23,6 +23,7 @@ from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.ranks import Ranks
 from trainingdoctor.observing.ticks import Schedulers
+from trainingdoctor.observing.timeline import Timeline
 from trainingdoctor.observing.watch import OptimizerWatch
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
@@ -63,7 +64,7 @@ class Recorder:
         self.criterion: CriterionCall | None = None
         self.last_call: tuple[nn.Module, Any, Any] | None = None
         self.inner: tuple[Callable[..., Any], Any, Any, Any] | None = None
-        self.clipping, self.graphs = Clipping(), Graphs()
+        self.clipping, self.graphs, self.timeline = Clipping(), Graphs(), Timeline()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
@@ -79,6 +80,7 @@ class Recorder:
 
     def begin_pass(self, loader: Any, iterator: Any) -> Watched:
         """A DataLoader is iterated anew. Raises Enough where everything has been seen."""
+        self._poll(within=False)
         number = self._number(loader)
         known = self.kinds.get(number)
         if known == "training" and self.epoch >= 2 and self._evaluated():
@@ -105,7 +107,7 @@ class Recorder:
 
     def end_pass(self, ending: Pass) -> None:
         """A pass is over, by itself or cut short."""
-        self.schedulers.poll(within=False)
+        self._poll(within=False)
         self.kinds.setdefault(ending.number, ending.kind)
 
     def break_off(self) -> None:
@@ -149,6 +151,8 @@ class Recorder:
             now.train_mode += model.training
             now.eval_mode += not model.training
             now.with_gradient += torch.is_grad_enabled()
+        if self._is_trained(model):
+            self.timeline.add("forward_train" if model.training else "forward_eval", now)
 
     def _is_trained(self, model: nn.Module) -> bool:
         """Whether an optimizer that was seen holds some of it; every model until one was seen. No teacher, no average."""
@@ -233,6 +237,9 @@ class Recorder:
         for watch in self.optimizers:
             watch.compare()
             watch.before_backward()
+        if any(watch.cleared for watch in self.optimizers):
+            self.timeline.found_cleared(self.current)
+        self.timeline.add("backward", self.current)
 
     def after_backward(self) -> None:
         """It has run."""
@@ -265,7 +272,7 @@ class Recorder:
             watch = OptimizerWatch(optimizer, self.built.get(optimizer, ""), max(self.epoch, 1), self.models.values())
             self.optimizers.append(watch)
             self.schedulers.look(optimizer)
-        self.schedulers.poll(within=self.current is not None and self.current.steps > 0)
+        self._poll(within=self.current is not None and self.current.steps > 0)
         self.closing = closure
         if not closure:
             watch.before_step(self, users_place(4))
@@ -277,12 +284,21 @@ class Recorder:
                 if self.closing:
                     watch.before_step(self, users_place(4))
                 watch.after_step()
+        self.timeline.add("step", self.current)
         if self.current is not None:
             self.current.steps += 1
         self.idle += 1
         late = self.stops and self.idle >= LEAST_IDLE and self.clock.seconds > self.limits.total
         if late or (self.idle if self.stops else self.steps) >= 3 * self.limits.steps:
             self._enough()
+
+    def on_zero_grad(self) -> None:
+        """An optimizer or a module clears its gradients."""
+        self.timeline.add("zero_grad", self.current)
+
+    def _poll(self, within: bool) -> None:
+        if self.schedulers.poll(within):
+            self.timeline.add("scheduler", self.current if within else None)
 
     @property
     def steps(self) -> int:

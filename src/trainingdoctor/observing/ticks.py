@@ -61,9 +61,11 @@ class Schedulers:
             if driven(scheduler) is optimizer and id(scheduler) not in inner | known:
                 self.watched.append(SchedulerWatch(scheduler, fresh=not optimizer.state))
 
-    def poll(self, within: bool) -> None:
-        """Look at all of them."""
-        self.ticks += max((w.poll(within) for w in self.watched), default=0)
+    def poll(self, within: bool) -> int:
+        """Look at all of them; 1 when one was stepped since the last look."""
+        ticks = max((w.poll(within) for w in self.watched), default=0)
+        self.ticks += ticks
+        return ticks
 
 
 def rate_of(optimizer: Any) -> float:

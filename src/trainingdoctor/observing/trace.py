@@ -133,6 +133,20 @@ class DistributedSeen:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """Something that happened, in its order. kind: one of MOMENTS.  within: training, evaluation, other, or "" outside of all
+    passes.  number: of that pass."""
+
+    kind: str
+    within: str
+    number: int
+
+
+# forward passes in train and in eval mode, backward(), cleared gradients, steps of optimizers and of schedulers.
+MOMENTS = ("forward_train", "forward_eval", "backward", "zero_grad", "step", "scheduler")
+
+
+@dataclass(frozen=True)
 class LoopTrace:
     """A training loop, observed for some dozens of steps.
 
@@ -140,6 +154,7 @@ class LoopTrace:
     many there were.  forwards: of the model in training passes.  built: optimizers that were made.  epochs: as
     planned.  ended: the script ended by itself.  backward_at: file:line of the last call.  saves_best: place of a checkpoint that is saved where a
     comparison with the best evaluation result comes out well, "" where none.  epoch_loop: file:line of the loop over epochs.
+    moments: what happened, in its order, up to some thousands.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -157,6 +172,7 @@ class LoopTrace:
     epoch_loop: str = ""
     distributed: DistributedSeen | None = None
     accuracy: AccuracySeen | None = None
+    moments: tuple[Moment, ...] = ()
 
     def of(self, kind: str) -> tuple[PassSeen, ...]:
         """The passes of one kind."""

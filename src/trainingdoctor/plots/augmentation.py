@@ -35,10 +35,13 @@ def draw(pairs: "AugmentationPairs", target: Path | None) -> Figure:
     return delivered(figure, target)
 
 
-def brightness(pictures: Tensor) -> Tensor:
-    """Values between 0 and 1, whatever the normalization: the 1st to 99th percentile of each channel over all."""
+def brightness(pictures: Tensor, like: Tensor | None = None) -> Tensor:
+    """Values between 0 and 1, whatever the normalization: the 1st to 99th percentile of each channel over all.
+
+    like: pictures whose scale is taken instead.
+    """
     colours = pictures[:, :, :3].float().nan_to_num()
-    flat = colours.transpose(0, 2).flatten(1)
+    flat = (colours if like is None else like[:, :, :3].float().nan_to_num()).transpose(0, 2).flatten(1)
     # Every k-th value is enough for a percentile, and torch.quantile takes 16 million at most.
     flat = flat[:, :: max(1, flat.shape[1] // 100_000)]
     low, high = torch.quantile(flat, 0.01, dim=1), torch.quantile(flat, 0.99, dim=1)

@@ -1,11 +1,14 @@
 """Where a picture goes: a file, the caller's axes, or nowhere but into the figure that is returned."""
 
+import math
 from os import PathLike
 from pathlib import Path as FilePath
 
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from trainingdoctor.errors import UserError
 
@@ -55,6 +58,27 @@ def require_writable(target: Path) -> None:
         raise UserError(f"the picture {path} cannot be written: there is no folder {path.parent}")
     if path.is_dir():
         raise UserError(f"the picture {path} cannot be written: it is a folder")
+
+
+def count_along(axes: Axes) -> None:
+    """Whole numbers along the horizontal axis: layers are counted."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def logarithmic(axis: XAxis | YAxis) -> None:
+    """A logarithmic axis whose labels are plain numbers, also where it spans less than a decade."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low) if 0 < low < high else 1.0
+    steps = (1.0,) if decades > 4 else (1.0, 2.0, 5.0) if decades > 0.8 else tuple(1 + i / 2 for i in range(18))
+    axis.set_major_locator(LogLocator(subs=steps, numticks=9))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def legend_above(axes: Axes) -> None:
+    """A legend that covers nothing."""
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, fontsize=9, columnspacing=1.2)
 
 
 def tidy(axes: Axes) -> None:

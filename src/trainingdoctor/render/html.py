@@ -11,25 +11,48 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from trainingdoctor.costs import measured_costs
 from trainingdoctor.finding import Finding, Severity
-from trainingdoctor.render.pictures import Picture
-from trainingdoctor.render.unexamined import unexamined
+from trainingdoctor.render.pictures import Exhibit, Picture
+from trainingdoctor.render.unexamined import gone_from, unexamined
 from trainingdoctor.report import Outcome, Report, causes
 
+SECTIONS = {
+    "causes": "Root causes",
+    "pictures": "What was measured",
+    "infos": "Worth knowing",
+    "gone": "No longer found",
+    "training": "The training",
+    "crashed": "Could not run",
+    "unexamined": "Not examined",
+    "checks": "All checks",
+}
 MARKS = {Severity.CRITICAL: "✗", Severity.WARNING: "!", Severity.INFO: "i"}
 
 
-def render_html(report: Report, drawn: Sequence[Picture] = ()) -> str:
+def render_html(report: Report, drawn: Sequence[Exhibit] = ()) -> str:
     """Verdict and root causes first, pictures, then what was not examined and every check."""
-    return _template().render(
+    content = {
+        "causes": [(_told(root), [_told(s) for s in symptoms]) for root, symptoms in causes(report.findings)],
+        "pictures": encoded(drawn),
+        "infos": [_told(f) for f in report.findings if f.severity is Severity.INFO],
+        "gone": gone_from(report),
+        "training": True,
+        "crashed": [r for r in report.results if r.outcome is Outcome.CRASHED] or report.broken,
+        "unexamined": unexamined(report),
+        "checks": [(r, "; ".join(n.message for n in r.notes) or r.reason) for r in report.results],
+    }
+    return template("report.html.j2").render(
+        **content | {"crashed": [r for r in report.results if r.outcome is Outcome.CRASHED]},
         report=report,
-        causes=[(_told(root), [_told(s) for s in symptoms]) for root, symptoms in causes(report.findings)],
-        infos=[_told(f) for f in report.findings if f.severity is Severity.INFO],
+        sections=[(name, title) for name, title in SECTIONS.items() if content[name]],
+        known=sum(f.known for f in report.findings),
         facts=list(_facts(report.training)),
-        pictures=[(p, base64.b64encode(p.png).decode()) for p in drawn],
-        unexamined=unexamined(report),
-        crashed=[r for r in report.results if r.outcome is Outcome.CRASHED],
-        checks=[(r, "; ".join(n.message for n in r.notes) or r.reason) for r in report.results],
+        version=_version(),
     )
+
+
+def encoded(drawn: Sequence[Exhibit]) -> list[tuple[Exhibit, str | None]]:
+    """Pictures with their files in base64; tables as they are."""
+    return [(shown, base64.b64encode(shown.png).decode() if isinstance(shown, Picture) else None) for shown in drawn]
 
 
 def _told(finding: Finding) -> dict[str, Any]:
@@ -52,12 +75,19 @@ def _plain(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+def _version() -> str:
+    from trainingdoctor import __version__
+
+    return __version__
+
+
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A page. What is put into it is escaped, and what it asks for and does not get is an error."""
     environment = Environment(
         loader=PackageLoader("trainingdoctor.render", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)

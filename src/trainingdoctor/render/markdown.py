@@ -5,40 +5,49 @@ from __future__ import annotations
 import re
 
 from trainingdoctor.finding import Finding, Severity
-from trainingdoctor.render.unexamined import unexamined
-from trainingdoctor.report import Report, causes
+from trainingdoctor.render.unexamined import gone_from, unexamined
+from trainingdoctor.report import Outcome, Report, causes
 
 # What Markdown would read as markup.
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def render_markdown(report: Report) -> str:
-    """Root causes with their remedies, the infos folded, and what was not examined."""
+    """Root causes with their remedies, crashed checks, the infos folded, and what was not examined."""
     told = causes(report.findings)
     infos = [f for f in report.findings if f.severity is Severity.INFO]
     lines = [f"## {report.verdict.value}: {escaped(report.target)}", ""]
     for root, symptoms in told:
         lines += _finding(root)
-        lines += [f"- explains `{s.code}`: {escaped(s.message)}" for s in symptoms]
+        lines += [f"- explains `{s.code}`{_known(s)}: {escaped(s.message)}" for s in symptoms]
         lines.append("")
     if not told:
-        lines += ["Nothing found.", ""]
-    if infos:
-        known = [f"- `{f.code}`: {escaped(f.message)}" for f in infos]
-        lines += ["<details><summary>worth knowing</summary>", "", *known, "", "</details>", ""]
-    missing = [
-        f"- {escaped(reason)}: {', '.join(f'`{c}`' for c in codes)}" for reason, codes in unexamined(report).items()
-    ]
-    if missing:
-        lines += ["<details><summary>not examined</summary>", "", *missing, "", "</details>", ""]
+        lines += [f"Nothing found{', as far as it was examined' if unexamined(report) else ''}.", ""]
+    if gone := gone_from(report):
+        lines += [*(f"- {escaped(sentence)}" for sentence in gone), ""]
+    crashed = [f"{r.code} crashed: {r.reason}" for r in report.results if r.outcome is Outcome.CRASHED]
+    lines += [*(f"- {escaped(sentence)}" for sentence in (*crashed, *report.broken)), ""]
+    lines += _folded("worth knowing", [f"- `{f.code}`{_known(f)}: {escaped(f.message)}" for f in infos])
+    groups = unexamined(report).items()
+    lines += _folded(
+        "not examined", [f"- {escaped(why)}: {', '.join(f'`{c}`' for c in codes)}" for why, codes in groups]
+    )
     return "\n".join(lines)
+
+
+def _folded(title: str, lines: list[str]) -> list[str]:
+    return [f"<details><summary>{title}</summary>", "", *lines, "", "</details>", ""] if lines else []
+
+
+def _known(finding: Finding) -> str:
+    return " (known)" if finding.known else ""
 
 
 def _finding(finding: Finding) -> list[str]:
     where = f" (at {', '.join(f'`{w}`' for w in finding.where[:4])})" if finding.where else ""
     fence = "`" * (3 + max((len(run) for run in re.findall("`+", finding.remedy)), default=0))
     return [
-        f"### `{finding.code}` ({finding.severity.value})",
+        f"### `{finding.code}` ({finding.severity.value}{', known' if finding.known else ''})",
         "",
         f"{escaped(finding.message)}{where}",
         "",

@@ -1,4 +1,4 @@
-"""Pictures of what was measured, for the HTML report: drawn where the evidence is, kept as PNG."""
+"""What was measured, to be looked at, for the HTML report: drawn where the evidence is, kept as PNG."""
 
 from __future__ import annotations
 
@@ -8,82 +8,144 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trainingdoctor.errors import Unavailable
+from trainingdoctor.render import words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Measured for the pictures alone, where no check has asked for it.
+ASKED = ("example_draws", "batchnorm_statistics", "targets", "recipe_gap")
+# Dots per inch: twice a screen's, so that letters stay sharp on a phone.
+DOTS = 120
+
 
 @dataclass(frozen=True)
 class Picture:
-    """title: its heading.  words: what it shows, for who cannot see it.  png: the file."""
+    """title: its heading.  words: what it shows, for who cannot see it.  png: the file.  photo: shows images, whose colours matter."""
 
     title: str
     words: str
     png: bytes
+    photo: bool = False
 
 
-def pictures(known: Mapping[str, Any]) -> tuple[Picture, ...]:
-    """One of each evidence that was measured and can be drawn. known: evidence by name; errors among them are left out."""
-    found = []
-    for name, title, draw, words in _DRAWN:
-        value = known.get(name)
-        if value is None or isinstance(value, BaseException):
+@dataclass(frozen=True)
+class Table:
+    """title: its heading.  words: what it shows.  head: of the columns; the first one names the rows."""
+
+    title: str
+    words: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Exhibit = Picture | Table
+
+
+def pictures(known: Mapping[str, Any]) -> tuple[Exhibit, ...]:
+    """One of each evidence that was measured and can be shown. known: evidence by name; errors among them are left out."""
+    measured = {
+        name: value for name, value in known.items() if value is not None and not isinstance(value, BaseException)
+    }
+    found: list[Exhibit] = []
+    for name, title, say, draw in _DRAWN:
+        if name not in measured:
             continue
         try:
-            found.append(Picture(title, words(value), _png(draw(value))))
+            found.append(Picture(title, say(measured), png(draw(measured)), photo=name == "example_draws"))
         except Unavailable:
             continue
-    return tuple(found)
+    return (*found, *_tables(measured))
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The file of a figure."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=96)
+    figure.savefig(buffer, format="png", dpi=DOTS)
     return buffer.getvalue()
 
 
-def _rates(trials: Any) -> Figure:
-    from trainingdoctor.plots.trials import draw
-
-    return draw(trials)
+Known = Mapping[str, Any]
 
 
-def _by_depth(reference: Any) -> Figure:
-    from trainingdoctor.plots.depth import draw
+def _draws(known: Known) -> Figure:
+    from trainingdoctor.plots.example_draws import draw
 
-    return draw(reference)
+    return draw(known["example_draws"])
 
 
-def _plot(value: Any) -> Figure:
-    figure: Figure = value.plot()
+def _timeline(known: Known) -> Figure:
+    from trainingdoctor.plots.timeline import draw
+
+    if not known["loop_trace"].moments:
+        raise Unavailable("nothing happened")
+    return draw(known["loop_trace"])
+
+
+def _curve(known: Known) -> Figure:
+    from trainingdoctor.plots.canvas import axes_for
+
+    figure, axes = axes_for(None, 5.6, 3.8)
+    known["lr_curve"].plot(axes)
+    axes.set_ylabel("training loss")
+    axes.set_xlabel("learning rate (log scale)")
     return figure
 
 
-def _said_of_pairs(pairs: Any) -> str:
-    kinds = ", ".join(f"{name} in {share:.0%}" for name, share in pairs.kinds.items())
-    return f"{pairs.samples} samples drawn {pairs.draws} times each: {kinds or 'all draws of a sample are the same'}."
+def _trials(known: Known) -> Figure:
+    from trainingdoctor.plots.trials import draw
+
+    return draw(known["rate_trials"], known.get("schedule_trace"))
 
 
-def _said_of_schedule(trace: Any) -> str:
-    return f"The learning rate over {trace.epochs} epochs: it begins at {trace.initial:.3g}, peaks at {trace.peak:.3g}, ends at {trace.final:.3g}."
+def _schedule(known: Known) -> Figure:
+    from trainingdoctor.plots.canvas import axes_for
+
+    figure, axes = axes_for(None, 5.6, 3.2)
+    known["schedule_trace"].plot(axes)
+    axes.set_ylabel("learning rate")
+    return figure
 
 
-def _said_of_trials(trials: Any) -> str:
-    ends = ", ".join(f"{trials.peak * t.factor:.2g} ends at {t.end:.2f}" for t in trials.trials)
-    return f"Losses of {trials.steps} steps of training at several rates, the run's own peak being {trials.peak:.3g}: {ends}."
+def _depth(known: Known) -> Figure:
+    from trainingdoctor.plots.depth import draw
+
+    return draw(known["reference_init"])
 
 
-def _said_of_depth(reference: Any) -> str:
-    ratios = reference.scale_ratios()
-    worst = max(ratios, key=lambda name: max(ratios[name], 1 / ratios[name]), default=None)
-    beyond = f"; {worst} is {ratios[worst]:.2g} times what it should be" if worst and ratios[worst] != 1 else ""
-    return f"Size of the outputs of {len(ratios) + 1} convolutions and linear layers, beside the same net freshly initialized{beyond}."
+def _batchnorm(known: Known) -> Figure:
+    from trainingdoctor.plots.batchnorm import draw
+
+    return draw(known["batchnorm_statistics"])
 
 
-_DRAWN: tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any], str]], ...] = (
-    ("augmentation_pairs", "What the net sees in training", _plot, _said_of_pairs),
-    ("evaluation_pairs", "What it sees in evaluation", _plot, _said_of_pairs),
-    ("schedule_trace", "The learning rate of the whole run, simulated", _plot, _said_of_schedule),
-    ("rate_trials", "Trial trainings at several rates", _rates, _said_of_trials),
-    ("reference_init", "The signal by depth, before training", _by_depth, _said_of_depth),
+def _classes(known: Known) -> Figure:
+    from trainingdoctor.plots.classes import draw
+
+    if len(known["targets"].counts) < 2:
+        raise Unavailable("there are no classes to count")
+    return draw(known["targets"], getattr(known.get("dataset_facts"), "classes", ()))
+
+
+# Evidence, heading, what it shows in words, and how it is drawn.
+_DRAWN: tuple[tuple[str, str, Callable[[Known], str], Callable[[Known], Figure]], ...] = (
+    ("example_draws", "One image, drawn again and again", words.of_draws, _draws),
+    ("loop_trace", "The loop as it ran", words.of_loop, _timeline),
+    ("lr_curve", "Range test of the learning rate", words.of_curve, _curve),
+    ("rate_trials", "Trial trainings at several rates", words.of_trials, _trials),
+    ("schedule_trace", "The learning rate of the whole run, simulated", words.of_schedule, _schedule),
+    ("reference_init", "Signal and gradient by depth, before training", words.of_depth, _depth),
+    ("batchnorm_statistics", "BatchNorm: running against batch statistics", words.of_batchnorm, _batchnorm),
+    ("targets", "How often each class occurs", words.of_classes, _classes),
 )
+
+
+def _tables(known: Known) -> tuple[Table, ...]:
+    gap = known.get("recipe_gap")
+    if gap is None or not gap.differences:
+        return ()
+    rows = tuple(
+        (d.item, d.here, d.there, "not measured" if d.points is None else f"{d.points:g} points ({d.source})")
+        for d in gap.differences
+    )
+    return (Table("Against the known recipe", words.of_gap(gap), ("what", "here", "there", "what it costs"), rows),)

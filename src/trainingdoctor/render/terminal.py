@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from trainingdoctor.costs import measured_costs
 from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Severity
-from trainingdoctor.render.unexamined import unexamined
+from trainingdoctor.render.unexamined import gone_from, unexamined
 from trainingdoctor.report import Outcome, Report, Verdict, causes
 
 MARKS = {Severity.CRITICAL: ("✗", "bold red"), Severity.WARNING: ("!", "bold yellow"), Severity.INFO: ("i", "cyan")}
@@ -41,7 +40,9 @@ def print_report(report: Report, console: Console, *, verbose: bool = False) -> 
     if infos and not verbose:
         console.print(Text("\nworth knowing (no fault by itself; --verbose has the remedies):", "cyan"))
         for finding in infos:
-            item(console, MARKS[Severity.INFO][0], f"{finding.code}: {finding.message}", "")
+            item(console, MARKS[Severity.INFO][0], f"{finding.code}{_known(finding)}: {finding.message}", "")
+    for sentence in gone_from(report):
+        item(console, "+", sentence, "green")
     _print_unexamined(console, report, verbose)
     if verbose:
         _print_all_checks(console, report)
@@ -49,14 +50,17 @@ def print_report(report: Report, console: Console, *, verbose: bool = False) -> 
 
 
 def _indented(console: Console, text: Text, by: int = 2) -> None:
-    console.print(Padding(text, (0, 0, 0, by)))
+    for line in text.wrap(console, max(console.width - by, 20)):
+        line.rstrip()
+        console.print(Text(" " * by) + line, soft_wrap=True)
 
 
 def item(console: Console, mark: str, text: str, style: str, indent: int = 2) -> None:
     """A line of a list: what is wrapped stands under its first line's text."""
-    lines = Text(text, style).wrap(console, max(console.width - 4, 20))
+    lines = Text(text, style).wrap(console, max(console.width - indent - len(mark) - 1, 20))
     for i, line in enumerate(lines):
-        console.print(Text(f"{' ' * indent}{mark if i == 0 else ' '} ", style) + line, soft_wrap=True)
+        line.rstrip()
+        console.print(Text(f"{' ' * indent}{mark if i == 0 else ' ' * len(mark)} ", style) + line, soft_wrap=True)
 
 
 def _headline(report: Report) -> Text:
@@ -71,9 +75,23 @@ def _headline(report: Report) -> Text:
     causes = len(report.root_causes)
     led = f"{causes} root cause{'s' if causes != 1 else ''}: " if causes else ""
     said = led + (", ".join(numbers) or "nothing found")
+    if known := sum(f.known for f in report.findings):
+        said += f" ({known} known)"
     if report.verdict is Verdict.UNDECIDED:
         said += "; too much could not be examined to say more"
+    elif not report.findings and (silent := _silent(report)):
+        said += f" where it was examined; {silent} check{'s' if silent > 1 else ''} could not look, see below"
     return Text.assemble((word, style), "  ", (report.target, "bold"), f"  {said}")
+
+
+def _silent(report: Report) -> int:
+    """How many checks could have found something and were not able to look."""
+    crashed = sum(r.outcome is Outcome.CRASHED for r in report.results)
+    return crashed + sum(map(len, unexamined(report).values()))
+
+
+def _known(finding: Finding) -> str:
+    return " (known)" if finding.known else ""
 
 
 def _examined(report: Report) -> Text:
@@ -100,7 +118,7 @@ def _optimizer(optimizer: dict[str, Any]) -> str:
 
 def _print_finding(console: Console, finding: Finding, symptoms: Sequence[Finding]) -> None:
     mark, style = MARKS[finding.severity]
-    said = f"{finding.severity.value}, {finding.confidence:.0%} sure"
+    said = f"{finding.severity.value}{', known' if finding.known else ''}, {finding.confidence:.0%} sure"
     console.print(Text.assemble("\n", (mark, style), " ", (finding.code, style), "  ", (said, "dim")))
     _indented(console, Text(finding.message))
     if finding.where:
@@ -109,7 +127,7 @@ def _print_finding(console: Console, finding: Finding, symptoms: Sequence[Findin
     if (cost := measured_costs().get(finding.code)) is not None and finding.severity is not Severity.INFO:
         _indented(console, Text(f"measured elsewhere: {cost}", "dim"))
     for symptom in symptoms:
-        item(console, "↳", f"explains {symptom.code}: {symptom.message}", "")
+        item(console, "↳", f"explains {symptom.code}{_known(symptom)}: {symptom.message}", "")
 
 
 def _print_remedy(console: Console, remedy: str) -> None:
@@ -137,7 +155,7 @@ def _print_unexamined(console: Console, report: Report, verbose: bool) -> None:
     """Crashes and skips, grouped by reason: what was not examined must be said, because silence reads as approval."""
     crashes = [f"{r.code} crashed: {r.reason}" for r in report.results if r.outcome is Outcome.CRASHED]
     if crashes or report.broken:
-        console.print()
+        console.print(Text("\ncould not run, which says nothing about the training:", "magenta"))
     for sentence in (*crashes, *report.broken):
         item(console, "†", sentence, "magenta")
     groups = unexamined(report, everything=verbose)
@@ -148,12 +166,12 @@ def _print_unexamined(console: Console, report: Report, verbose: bool) -> None:
 
 
 def _print_all_checks(console: Console, report: Report) -> None:
+    """As they run: cheap ones first, those that train last."""
     console.print(Text("\nchecks:", "bold"))
-    for result in report.results:
+    for result in sorted(report.results, key=lambda r: r.cost.rank):
         saw = "; ".join(n.message for n in result.notes) or result.reason
         saw = saw or "; ".join(f.message for f in result.findings)
-        line = f"  {result.outcome.value:8} {result.seconds:6.2f} s  {result.code:34} {saw}"
-        console.print(Text(line), soft_wrap=True)
+        item(console, result.outcome.value.ljust(8), f"{result.seconds:6.2f} s  {result.code}  {saw}", "")
 
 
 def _footer(report: Report) -> Text:

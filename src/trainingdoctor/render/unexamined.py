@@ -1,4 +1,4 @@
-"""What was not examined, grouped by the reason: it must be said, because silence reads as approval."""
+"""What is not there to be seen: what was not examined, because silence reads as approval, and what is gone."""
 
 from __future__ import annotations
 
@@ -17,3 +17,18 @@ def unexamined(report: Report, everything: bool = False) -> dict[str, list[str]]
 
 def _worth_saying(result: Result) -> bool:
     return result.skipped_for is not Reason.NOT_APPLICABLE or result.reason.startswith("ignored")
+
+
+def gone_from(report: Report) -> list[str]:
+    """A sentence for each entry of the baseline that is no longer found."""
+    if report.baseline is None:
+        return []
+    file = report.baseline.file
+    return [
+        f"no longer found, and still in {file}: {code}{f' at {_places(where)}' if where else ''}"
+        for code, where in report.baseline.gone
+    ]
+
+
+def _places(where: tuple[str, ...]) -> str:
+    return ", ".join(where[:4]) + (f" and {len(where) - 4} more" if len(where) > 4 else "")

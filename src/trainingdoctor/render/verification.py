@@ -36,11 +36,11 @@ def _draw(verification: Verification, cure: Cure | None, name: str, console: Con
     )
     for variant in (BEFORE, AFTER):
         if variant in samples:
-            console.print(Text(f"  {variant:8}{_accuracy(samples[variant], verification)}"))
+            console.print(Text(f"  {variant:8}{accuracy(samples[variant], verification)}"))
     if verification.whole is not None:
         whole = verification.whole
         console.print(
-            Text.assemble("  ", (whole.judgement.value, STYLES.get(whole.judgement, "bold")), f"  {_said(whole)}")
+            Text.assemble("  ", (whole.judgement.value, STYLES.get(whole.judgement, "bold")), f"  {gained(whole)}")
         )
     steps = min((o.steps for o in verification.outcomes if o.accuracy is not None), default=FEW)
     if steps < FEW:
@@ -53,7 +53,8 @@ def _draw(verification: Verification, cure: Cure | None, name: str, console: Con
         console.print(Text(f"not trained, for want of budget: {left_out}", "dim"))
 
 
-def _accuracy(sample: Sample, verification: Verification) -> str:
+def accuracy(sample: Sample, verification: Verification) -> str:
+    """Mean and interval of a variant, or why there is none."""
     if sample.mean is None:
         return next(o.error for o in verification.outcomes if o.variant == sample.variant)
     spread = interval(sample.values)
@@ -62,7 +63,8 @@ def _accuracy(sample: Sample, verification: Verification) -> str:
     return f"{sample.mean:.2f} %  ({spread[0]:.2f} to {spread[1]:.2f}, {len(sample.values)} seeds)"
 
 
-def _said(difference: Difference) -> str:
+def gained(difference: Difference) -> str:
+    """A difference in points with its interval."""
     if difference.points is None:
         return "one of them does not train to its end"
     if difference.low is None or difference.high is None:
@@ -80,4 +82,4 @@ def _table(verification: Verification) -> Table:
 def _cell(difference: Difference | None) -> Text:
     if difference is None:
         return Text("not trained", "dim")
-    return Text(f"{difference.judgement.value}: {_said(difference)}", STYLES.get(difference.judgement, ""))
+    return Text(f"{difference.judgement.value}: {gained(difference)}", STYLES.get(difference.judgement, ""))
