@@ -129,9 +129,11 @@ class Diagnosis:
         )
 
     def _pictures(self) -> tuple[Exhibit, ...]:
-        from trainingdoctor.render.pictures import pictures
+        with suppress(Exception):  # a report without pictures is better than none
+            from trainingdoctor.render.pictures import pictures
 
-        return pictures(self.known)
+            return pictures(self.known)
+        return ()
 
     def run(self, progress: Progress) -> None:
         """All checks: cheap ones first, and last the one that reports what the user's code raised on the way."""

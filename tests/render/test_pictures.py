@@ -154,3 +154,26 @@ def test_the_recipe_gap_is_a_table() -> None:
 
 def test_pictures_are_not_part_of_what_is_kept(tmp_path: Path) -> None:
     assert "pictures" not in diagnose(build(), settings=Settings(quick=True, select=("schedule",))).to_dict()
+
+
+def broken(**weights: float) -> nn.Module:
+    model = build().model
+    assert model is not None
+    for name, value in weights.items():
+        nn.init.constant_(next(p for n, p in model.named_parameters() if n.startswith(name[1:])), value)
+    return model
+
+
+@pytest.mark.parametrize("weights", [{"_0": float("nan")}, {"_0": 0.0}, {"_5": float("inf")}, {"_0": 1e30}])
+def test_trainings_beyond_help_have_pictures_or_none_and_never_raise(weights: dict[str, float]) -> None:
+    settings = Settings(quick=True, select=("init", "schedule", "data"), pictures=True)
+    report = diagnose(build(model=broken(**weights)), settings=settings)
+    assert "The learning rate of the whole run, simulated" in [shown.title for shown in report.pictures]
+
+
+def test_trials_that_all_diverge_are_drawn() -> None:
+    nan, inf = float("nan"), float("inf")
+    for losses in ((nan,), (2.3, inf), (1e300,)):
+        gone = tuple(Trial(factor, factor, losses, True) for factor in (1.0, 0.1))
+        (shown,) = pictures({"rate_trials": replace(TRIALS, trials=gone, initial=losses[0])})
+        assert "without shooting up" in shown.words

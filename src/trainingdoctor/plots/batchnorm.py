@@ -8,6 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from trainingdoctor.errors import Unavailable
 from trainingdoctor.plots.canvas import BLUE, GREY, count_along, legend_above, logarithmic, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ def _deviations(axes: Axes, statistics: BatchNormStatistics) -> None:
     tidy(axes)
     batch = torch.cat([layer.std for layer in statistics.layers]).clamp_min(LEAST)
     running = torch.cat([layer.running_std for layer in statistics.layers]).clamp_min(LEAST)
+    whole = batch.isfinite() & running.isfinite()
+    batch, running = batch[whole], running[whole]
+    if not len(batch):
+        raise Unavailable("no channel has finite statistics")
     low, high = float(torch.minimum(batch, running).min()), float(torch.maximum(batch, running).max())
     axes.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1.0, label="equal")
     axes.plot(batch, running, ".", color=BLUE, markersize=3, alpha=0.6, label="a channel")

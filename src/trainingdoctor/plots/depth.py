@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -45,10 +46,12 @@ def _band(axes: Axes, sizes: Sequence[Mapping[str, float]], label: str) -> None:
 
 
 def _sizes(step: OneStep) -> dict[str, float]:
-    return {a.name: a.std for a in step.activations if a.std > 0 and a.kind in WEIGHTED}
+    return {a.name: a.std for a in step.activations if 0 < a.std < math.inf and a.kind in WEIGHTED}
 
 
 def _gradients(step: OneStep) -> dict[str, float]:
     """Of the weights, in the order in which their layers run."""
-    norms = {p.name.removesuffix(".weight"): p.gradient for p in step.weights if p.gradient}
+    norms = {
+        p.name.removesuffix(".weight"): p.gradient for p in step.weights if p.gradient and math.isfinite(p.gradient)
+    }
     return {a.name: norm for a in step.activations if (norm := norms.get(a.name)) is not None}

@@ -25,7 +25,7 @@ def draw(trials: RateTrials, schedule: ScheduleTrace | None = None) -> Figure:
     several = len(trials.trials) > 1
     figure = new_figure(5.6, 5.4 if several else 3.2)
     panels = figure.subplots(2 if several else 1, 1, squeeze=False)[:, 0]
-    top = 3 * max(trials.initial, trials.chance or 0.0)
+    top = 3 * _height(trials)
     _losses(panels[0], trials, top)
     if several:
         _ends(panels[1], trials, schedule, top)
@@ -65,11 +65,17 @@ def _ends(axes: Axes, trials: RateTrials, schedule: ScheduleTrace | None, top: f
             span, [0.04, 0.04], color=ORANGE, linewidth=5, transform=axes.get_xaxis_transform(), label="its schedule"
         )
     finite = [t.end for t in tried if math.isfinite(t.end)]
-    axes.set_ylim(0, min(top, 1.2 * max(*finite, trials.initial, trials.chance or 0.0)))
+    axes.set_ylim(0, min(top, 1.2 * max([*finite, _height(trials)])))
     logarithmic(axes.xaxis)
     axes.set_xlabel("learning rate (log scale)")
     axes.set_ylabel("loss at the end")
     legend_above(axes)
+
+
+def _height(trials: RateTrials) -> float:
+    """The larger of the losses before training and of guessing."""
+    known = (abs(loss) for loss in (trials.initial, trials.chance) if loss is not None and math.isfinite(loss))
+    return max(known, default=1.0) or 1.0
 
 
 def _shown(loss: float, top: float) -> float:

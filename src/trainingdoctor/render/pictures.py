@@ -53,7 +53,8 @@ def pictures(known: Mapping[str, Any]) -> tuple[Exhibit, ...]:
             continue
         try:
             found.append(Picture(title, say(measured), png(draw(measured)), photo=name == "example_draws"))
-        except Unavailable:
+        except (Unavailable, ArithmeticError, ValueError):
+            # matplotlib's ValueError: numbers that no axis holds, as of a training that is beyond help.
             continue
     return (*found, *_tables(measured))
 
