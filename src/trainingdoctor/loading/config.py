@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from trainingdoctor.deadline import TimeUp, limited
-from trainingdoctor.errors import UserError
+from trainingdoctor.errors import Terminated, UserError, words_of
 from trainingdoctor.loading.fields import require_types
 from trainingdoctor.loading.names import training_from
 from trainingdoctor.measure.calling import user_line
@@ -140,12 +140,14 @@ def _one_sentence(what: str, time_limit: float) -> Iterator[None]:
         line = f":{error.lineno}" if error.lineno else ""
         place = f" ({Path(error.filename).name}{line})" if error.filename else ""
         raise UserError(f"{what} is not valid Python: {error.msg}{place}") from error
-    except Exception as error:
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException as error:
         raise UserError(f"{what} raised {_sentence(error)}{_at(error)}") from error
 
 
 def _sentence(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    lines = words_of(error).strip().splitlines()
     missing = (
         " (install it, or run trainingdoctor in the environment of your training)"
         if isinstance(error, ModuleNotFoundError)

@@ -1,8 +1,8 @@
 """From module-level names to a `Training`: the documented names, their common synonyms, then types."""
 
-import inspect
 import re
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 from torch.optim import Optimizer
@@ -39,14 +39,20 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 # An unknown name that says that a loader is for evaluation.
 EVALUATION = re.compile(r"val|test|eval|dev|hold", re.IGNORECASE)
 
+
+def _is(value: Any, kind: Any) -> bool:
+    """isinstance without asking the object, which may not tell."""
+    return issubclass(type(value), kind)
+
+
 # By which an object under an unknown name is recognised, when it is the only one.
 KINDS: Mapping[str, Callable[[str, Any], bool]] = {
     "model": lambda _, v: is_model(v),
-    "train_loader": lambda name, v: isinstance(v, DataLoader) and not EVALUATION.search(name),
-    "val_loader": lambda name, v: isinstance(v, DataLoader) and bool(EVALUATION.search(name)),
+    "train_loader": lambda name, v: _is(v, DataLoader) and not EVALUATION.search(name),
+    "val_loader": lambda name, v: _is(v, DataLoader) and bool(EVALUATION.search(name)),
     "criterion": lambda _, v: is_loss(v),
-    "optimizer": lambda _, v: isinstance(v, Optimizer),
-    "scheduler": lambda _, v: isinstance(v, LRScheduler | ReduceLROnPlateau),
+    "optimizer": lambda _, v: _is(v, Optimizer),
+    "scheduler": lambda _, v: _is(v, LRScheduler | ReduceLROnPlateau),
 }
 
 
@@ -56,7 +62,7 @@ def training_from(names: Mapping[str, Any], source: str) -> Training:
     An object under an unknown name counts when it is the only one of its type. Raises UserError when there is no model
     or a name holds something of the wrong type.
     """
-    public = {k: v for k, v in names.items() if not k.startswith("_") and not inspect.ismodule(v)}
+    public = {k: v for k, v in names.items() if not k.startswith("_") and not issubclass(type(v), ModuleType)}
     public = {**_opened(public), **public}
     found: dict[str, Any] = {}
     for field, synonyms in SYNONYMS.items():
@@ -75,7 +81,7 @@ def training_from(names: Mapping[str, Any], source: str) -> Training:
 def _opened(names: Mapping[str, Any]) -> dict[str, Any]:
     """`dataloaders = {"train": ..., "val": ...}`, as tutorials have it, as `train_loader` and `val_loader`."""
     for value in names.values():
-        if isinstance(value, Mapping) and value and all(isinstance(v, DataLoader) for v in value.values()):
+        if _is(value, Mapping) and value and all(_is(v, DataLoader) for v in value.values()):
             return {f"{key}_loader": loader for key, loader in value.items()}
     return {}
 

@@ -1,0 +1,115 @@
+"""Data sets that raise, lie, change, hang, or give what no model takes."""
+
+from tests.gallery.row import HEAD, Row
+
+DATA = (
+    HEAD
+    + """
+class Data(Dataset):
+    def __init__(self, length=24):
+        self.length = length
+    def __len__(self):
+        return self.length
+    def __getitem__(self, i):
+        return item(i)
+def item(i):
+    return x[i % 24], int(y[i % 24])
+def loader(data, **options):
+    global train_loader
+    train_loader = DataLoader(data, **{"batch_size": 8, **options})
+"""
+)
+OURS = "loader(Data())"
+
+
+def odd(name: str, config: str, said: str = "", **more: object) -> Row:
+    """A data set: the report comes all the same."""
+    return Row(name, config, said, **{"head": DATA, "judged": 25, **more})  # type: ignore[arg-type]
+
+
+def items(name: str, body: str, said: str = "", **more: object) -> Row:
+    """A data set by what its item is."""
+    return odd(name, f"def item(i):\n    {body}\n{OURS}", said, **more)
+
+
+ROWS = (
+    odd("raises at len", "Data.__len__ = lambda self: 1 / 0\nloader(Data())", "raised ZeroDivisionError"),
+    odd("len is negative", "loader(Data(-1))", "raised ValueError"),
+    odd("len is a fraction", "loader(Data(2.5))", "raised TypeError"),
+    odd("len is enormous", "loader(Data(10**15))"),
+    odd("len is more than there is", "def item(i): return pairs[i]\nloader(Data(100))", "raised IndexError"),
+    odd("changes its size", "Data.__len__ = lambda self: random.randint(10, 40)\nloader(Data())"),
+    odd("shrinks while it is read", "class Shrinks(Data):\n    def __getitem__(self, i):\n        self.length -= 1\n        return item(i)\nloader(Shrinks())"),
+    odd("is empty", "loader(Data(0))", "train_loader is empty"),
+    odd("has one sample", "loader(Data(1))"),
+    items("raises at item 0", "return x[1 // i], 0", "raised ZeroDivisionError"),
+    odd("raises at item 7000", "def item(i):\n    if i == 7000: raise OSError('item 7000 is gone')\n    return x[i % 24], i % 2\nloader(Data(8000), batch_size=500)"),
+    items("raises StopIteration", "raise StopIteration"),
+    items("raises KeyError", "raise KeyError(i)", "raised KeyError"),
+    items("raises an error without a text", "raise Odd", "raised Odd").__class__(
+        "raises an error without a text", "class Odd(Exception):\n    def __str__(self): raise RuntimeError\ndef item(i): raise Odd\nloader(Data())", "raised Odd", head=DATA, judged=25
+    ),
+    items("raises a BaseException", "raise BaseException('base')", "raised BaseException: base"),
+    items("raises MemoryError", "raise MemoryError", "raised MemoryError"),
+    items("ends the process", "sys.exit(5)", "raised SystemExit: 5"),
+    items("is interrupted", "raise KeyboardInterrupt", "interrupted", exit=130, judged=0),
+    items("recurses", "return item(i)", "raised RecursionError"),
+    items("returns None", "return None", "raised TypeError: default_collate"),
+    items("returns a pair of None", "return None, None", "raised TypeError: default_collate"),
+    items("returns a word", "return 'cat'"),
+    items("returns words as targets", "return x[i], 'cat'"),
+    items("returns no tuple", "return x[i]"),
+    items("returns four things", "return x[i], x[i], x[i], i % 2"),
+    items("returns an empty tuple", "return ()"),
+    items("returns a set", "return {i}", "raised TypeError: default_collate"),
+    items("returns an object", "return object(), 1", "raised TypeError: default_collate"),
+    items("returns ragged inputs", "return torch.ones(i + 1), 0", "raised RuntimeError: stack expects each tensor"),
+    items("returns another shape in a later batch", "return torch.ones(4 if i < 8 else 5), i % 2"),
+    items("returns empty tensors", "return torch.ones(0), i % 2"),
+    items("returns numbers", "return float(i), i % 2"),
+    items("returns NumPy objects", "return np.array([object()]), 1", "raised TypeError: default_collate"),
+    items("returns a dictionary of its own keys", "return {'a': x[i], 'b': i}"),
+    items("returns dictionaries that differ", "return {str(i): x[i]}", "raised KeyError"),
+    items("returns complex numbers", "return x[i].to(torch.complex64), i % 2"),
+    items("returns integers", "return x[i].long(), i % 2"),
+    items("returns Booleans", "return x[i] > 0, i % 2"),
+    items("returns double precision", "return x[i].double(), i % 2"),
+    items("returns sparse tensors", "return x[i].to_sparse(), i % 2"),
+    items("returns tensors on meta", "return x[i].to('meta'), i % 2"),
+    items("returns what requires gradients", "return x[i].clone().requires_grad_(), i % 2"),
+    items("returns NaN", "return x[i] * torch.nan, i % 2"),
+    items("returns infinity", "return x[i] / 0, i % 2"),
+    items("returns huge numbers", "return x[i] * 1e38, i % 2"),
+    items("returns zeros", "return torch.zeros(4), i % 2"),
+    items("targets out of range", "return x[i], 9"),
+    items("negative targets", "return x[i], -7"),
+    items("targets of fractions", "return x[i], 0.5"),
+    items("targets of NaN", "return x[i], float('nan')"),
+    items("targets of two dimensions", "return x[i], torch.ones(3, 3)"),
+    items("targets that are enormous", "return x[i], 2**62"),
+    items("seeds the world", "torch.manual_seed(i); random.seed(i); np.random.seed(i)\n    return x[i], i % 2"),
+    items("changes the folder", "os.chdir('/')\n    return x[i], i % 2"),
+    items("changes itself in place", "x[i] += 1\n    return x[i], i % 2"),
+    items("prints", "print('item', i); os.write(1, b'item')\n    return x[i], i % 2"),
+    items("turns gradients off", "torch.set_grad_enabled(False)\n    return x[i], i % 2"),
+    odd("is infinite", "class Endless(IterableDataset):\n    def __iter__(self):\n        while True: yield x[0], 0\nloader(Endless())"),
+    odd("is a stream of nothing", "class Nothing(IterableDataset):\n    def __iter__(self): return iter(())\nloader(Nothing())", "train_loader is empty"),
+    odd("is a stream that raises", "class Raises(IterableDataset):\n    def __iter__(self):\n        yield x[0], 0\n        raise OSError('stream broke')\nloader(Raises())", "raised OSError: stream broke"),
+    odd("is a stream without an iterator", "class Bad(IterableDataset):\n    def __iter__(self): return 7\nloader(Bad())", "raised TypeError"),
+    odd("raises at every unknown attribute", "class Trap(Data):\n    def __getattr__(self, name): raise RuntimeError('trap ' + name)\nloader(Trap())"),
+    odd("has every attribute", "class Yes(Data):\n    def __getattr__(self, name): return lambda *a, **k: self\nloader(Yes())"),
+    odd("targets of another length", "class More(Data): targets = list(range(1000))\nloader(More())"),
+    odd("targets are a number", "class Number(Data): targets = 7\nloader(Number())"),
+    odd("targets raise", "class Bad(Data): targets = property(lambda self: 1 / 0)\nloader(Bad())"),
+    odd("classes are a number", "class Number(Data): classes = 7\nloader(Number())"),
+    odd("transform is a word", "class Word(Data): transform = 'crop'\nloader(Word())"),
+    odd("transform raises at repr", "class Shy:\n    def __repr__(self): raise RuntimeError('shy')\nclass Has(Data): transform = Shy()\nloader(Has())"),
+    odd("samples are Mock objects", "from unittest.mock import MagicMock\nloader(MagicMock())"),
+    odd("compares as neither", "class Odd(Data):\n    def __eq__(self, other): raise RuntimeError('incomparable')\n    __hash__ = None\nloader(Odd())"),
+    odd("is neither true nor false", "class Odd(Data):\n    def __bool__(self): raise RuntimeError('neither')\nloader(Odd())"),
+    odd("hangs at item 3", "def item(i):\n    if i == 3: time.sleep(1e6)\n    return pairs[i]\nloader(Data())", "time: ", slow=True, options=("--time-limit", "6"), judged=10),
+    odd("spins at item 3", "def item(i):\n    while i == 3: pass\n    return pairs[i]\nloader(Data())", "time: ", slow=True, options=("--time-limit", "6"), judged=10),
+    odd("hangs at len", "class Hangs(Data):\n    def __len__(self): time.sleep(1e6)\nloader(Hangs())", "time: ", slow=True, options=("--time-limit", "6"), judged=10),
+    odd("swallows the alarm at item 3", "def item(i):\n    while i == 3:\n        try: time.sleep(1e6)\n        except BaseException: pass\n    return pairs[i]\nloader(Data())", "time: ", slow=True, options=("--time-limit", "6"), judged=1),
+    odd("each item takes a second", "def item(i):\n    time.sleep(1)\n    return pairs[i]\nloader(Data())", "time: ", slow=True, options=("--time-limit", "8"), judged=10),
+)  # fmt: skip
