@@ -64,6 +64,12 @@ def words_of(error: BaseException | None) -> str:
         return ""
 
 
+def one_line(error: BaseException) -> str:
+    """The error's class and the first line of its text."""
+    lines = words_of(error).strip().splitlines()
+    return f"{type(error).__name__}{': ' + lines[0][:300] if lines else ''}"
+
+
 def _told(error: BaseException | None) -> str:
     """The error's class and first line; for one that a worker process passed on, those of the original."""
     lines = words_of(error).strip().splitlines()

@@ -8,15 +8,16 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import torch
+import torchvision  # noqa: F401 - else each diagnosis tries in a process of its own whether it can be imported
 from tests.gallery.row import Row
 from torch import nn
 from typer.testing import CliRunner
@@ -26,7 +27,7 @@ from trainingdoctor.cli import app
 from trainingdoctor.measure import environment, environment_packages
 
 # Reading the metadata of all installed packages takes longer than all else, and they do not change.
-PACKAGES = cache(environment_packages.read_packages)
+packages = cache(partial(environment_packages.read_packages, {}))
 
 
 @dataclass
@@ -66,11 +67,12 @@ def write(row: Row, folder: Path) -> Path:
     return config
 
 
-def play(row: Row, folder: Path) -> Played:
-    """Diagnose the row's config in this process."""
+def play(row: Row, folder: Path, around: Callable[[Path], Any] = lambda _: nullcontext()) -> Played:
+    """Diagnose the row's config in this process. around: what is the matter meanwhile, a context for the config's folder."""
     config, output = write(row, folder), folder.parent / f"{folder.name}.json"
+    within = around(folder)
     before, files = process(), contents(folder)
-    with kept_process(), watched() as changes:
+    with kept_process(), watched() as changes, within:
         result = CliRunner().invoke(app, ["diagnose", str(config), *row.options, "--output", str(output)])
         after = process()
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -78,7 +80,7 @@ def play(row: Row, folder: Path) -> Played:
     report = json.loads(output.read_text()) if output.exists() else {}
     changes += [f"{k}: {before[k]} -> {after[k]}" for k in before if before[k] != after[k]]
     left = contents(folder)
-    changes += [f"file {k}" for k in files.keys() | left.keys() if files.get(k) != left.get(k)]
+    changes += [f"file {k}" for k in files.keys() | left.keys() if files.get(k) != left.get(k) and k not in row.touches]
     return Played(result.exit_code, result.stdout, result.stderr, report, changes)
 
 
@@ -96,7 +98,7 @@ def watched() -> Iterator[list[str]]:
             after = state(training)
             changes.extend(f"{k}: {before[k]} -> {after.get(k)}" for k in before if before[k] != after.get(k))
 
-    with patch.object(runner, "diagnose", compared), patch.object(environment, "read_packages", PACKAGES):
+    with patch.object(runner, "diagnose", compared), patch.object(environment, "read_packages", lambda _: packages()):
         yield changes
 
 
@@ -115,7 +117,11 @@ def state(training: Any) -> dict[str, Any]:
         found[f"{name} mode"] = module.training
         for kind in (module._parameters, module._buffers):
             for own, tensor in kind.items():
-                found[f"{name}.{own}"] = (hashed(tensor), tensor is not None and tensor.requires_grad, hashed(grad(tensor)))
+                found[f"{name}.{own}"] = (
+                    hashed(tensor),
+                    tensor is not None and tensor.requires_grad,
+                    hashed(grad(tensor)),
+                )
     optimizers = training.optimizer if isinstance(training.optimizer, list) else [training.optimizer]
     found["groups"] = [[group(g) for g in o.param_groups] for o in optimizers if o is not None]
     return found

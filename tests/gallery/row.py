@@ -1,8 +1,8 @@
 """A hostile input as a row of a table: the config, and what must be said of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Mapping
 
 HEAD = """\
 import os, random, signal, sys, time
@@ -30,7 +30,7 @@ class Row:
     name: what it is, for people.  config: what is added to `head`.  said: a part of the sentence that must be said; a
     report's finding, a reason why something was not examined, or on standard error.  exit: the exit code.  judged: checks
     that must have judged all the same, at least.  options: of `diagnose`.  files: texts beside the config.
-    slow: takes seconds, or a process of its own; left to the benchmark.
+    touches: files that the config changes by itself.  slow: takes seconds, or a process of its own; left to the benchmark.
     """
 
     name: str
@@ -41,4 +41,5 @@ class Row:
     options: tuple[str, ...] = ("--quick",)
     files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     head: str = HEAD
+    touches: tuple[str, ...] = ()
     slow: bool = False

@@ -11,6 +11,7 @@ import typer
 
 from trainingdoctor.errors import Terminated, UserError
 from trainingdoctor.finding import Severity
+from trainingdoctor.render.printable import visible
 from trainingdoctor.report import Outcome, Report
 
 HEALTHY, FINDINGS, USAGE, CRASHED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
@@ -42,7 +43,7 @@ def exits(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except UserError as error:
-            print(f"trainingdoctor: {error}", file=sys.stderr)  # noqa: T201
+            print(f"trainingdoctor: {visible(str(error))}", file=sys.stderr)  # noqa: T201
             raise typer.Exit(USAGE) from None
         except KeyboardInterrupt:
             print("trainingdoctor: interrupted", file=sys.stderr)  # noqa: T201

@@ -5,11 +5,13 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from trainingdoctor.finding import Severity
+from trainingdoctor.render.printable import printable
 from trainingdoctor.report import Outcome, Report, Result
 
 
 def render_junit(report: Report) -> str:
     """A test for each check: failed by warnings and criticals, an error where it crashed, skipped with the reason."""
+    report = printable(report)
     failed = [r for r in report.results if _failures(r)]
     suite = ElementTree.Element(
         "testsuite",
