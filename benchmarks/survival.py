@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from trainingdoctor.errors import UserError
 from trainingdoctor.reference import RECIPES, Settings, generated_images, train_resnet110
 from trainingdoctor.reference.checkpoint import load_checkpoint
 from trainingdoctor.runs import Runs
@@ -90,7 +91,7 @@ def broken_files(folder: Path) -> int:
     for file in folder.rglob("checkpoint.pt"):
         try:
             load_checkpoint(file, "another run's")
-        except Exception as error:
+        except UserError as error:
             bad += "other settings" not in str(error)
     for file in folder.rglob("*.json"):
         try:

@@ -9,6 +9,7 @@ from inspect import cleandoc
 from typing import Any
 
 from trainingdoctor.ask import asks
+from trainingdoctor.errors import Terminated, UserError, one_line
 from trainingdoctor.finding import Finding
 from trainingdoctor.remedy.arguments import Edit
 
