@@ -79,7 +79,10 @@ def by_command(row: Row, folder: Path) -> Played:
     config, output = write(row, folder), folder.parent / f"{folder.name}.json"
     command = [sys.executable, "-m", "trainingdoctor", "diagnose", str(config), *row.options, "--output", str(output)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    except subprocess.TimeoutExpired:
+        return Played(124, "", "did not end within 120 s")
     report = json.loads(output.read_text()) if output.exists() else {}
     return Played(done.returncode, done.stdout, done.stderr, report)
 
@@ -95,7 +98,13 @@ def one(kind: str, row: Row, around: Any = None) -> Shown:
         else:
             with contextlib.redirect_stdout(sys.stderr):
                 played = play(row, folder, around) if around else play(row, folder)
-        return shown(kind, row, played, time.perf_counter() - began)
+        line = shown(kind, row, played, time.perf_counter() - began)
+        if not line.as_expected:
+            print(
+                f"{kind}: {row.name}: lacks {line.lacks}; exit {line.exit}, {line.seconds} s: {line.sentence}",
+                flush=True,
+            )
+        return line
 
 
 def rows() -> Iterator[tuple[str, Row, Any]]:
@@ -140,9 +149,6 @@ def main() -> int:
         waiting = {(k, r.name): pool.submit(one, k, replace(r)) for k, r, _ in wanted if r.slow}
         slow = {key: future.result() for key, future in waiting.items()}
     found = [slow[k, r.name] if r.slow else one(k, r, around) for k, r, around in wanted]
-    for s in found:
-        if not s.as_expected:
-            print(f"{s.kind}: {s.name}: lacks {s.lacks}; exit {s.exit}, {s.seconds} s: {s.sentence}")
     if not slow_only:
         (RESULTS / "gallery.json").write_text(json.dumps([asdict(s) for s in found], indent=2) + "\n")
         (RESULTS / "gallery.md").write_text(table(found))
