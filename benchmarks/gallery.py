@@ -1,6 +1,6 @@
 """The hostile gallery as a table: what was said of each input, the exit code, the seconds.
 
-python benchmarks/gallery.py [--slow-only]: writes benchmarks/results/gallery.json and .md. The inputs are those of tests/gallery. What hangs, kills or
+python benchmarks/gallery.py [--here]: writes benchmarks/results/gallery.json and .md. The inputs are those of tests/gallery. What hangs, kills or
 ends its process is diagnosed by the command line in a process of its own; all else in this one, one after the other.
 """
 
@@ -99,6 +99,7 @@ def one(kind: str, row: Row, around: Any = None) -> Shown:
             with contextlib.redirect_stdout(sys.stderr):
                 played = play(row, folder, around) if around else play(row, folder)
         line = shown(kind, row, played, time.perf_counter() - began)
+        line = replace(line, sentence=line.sentence.replace(f"{place}/", ""))
         if not line.as_expected:
             print(
                 f"{kind}: {row.name}: lacks {line.lacks}; exit {line.exit}, {line.seconds} s: {line.sentence}",
@@ -114,6 +115,18 @@ def rows() -> Iterator[tuple[str, Row, Any]]:
     yield from (("surroundings", s.row, s.around) for s in surroundings.ROWS)
 
 
+HOW = (
+    "Inputs that hang or end their process were diagnosed by the command line, and their seconds include the start of "
+    "Python and torch; the others in one process."
+)
+LEFT_OUT = "Inputs that hang or end their process were left out (`--here`)."
+
+
+def is_slow(line: Shown) -> bool:
+    """Whether it was diagnosed in a process of its own."""
+    return any(row.slow and (kind, row.name) == (line.kind, line.name) for kind, row, _ in rows())
+
+
 def table(found: Sequence[Shown]) -> str:
     """As Markdown."""
     good = sum(s.as_expected for s in found)
@@ -121,8 +134,7 @@ def table(found: Sequence[Shown]) -> str:
         "# The hostile gallery",
         "",
         f"Made by `python benchmarks/gallery.py`: {len(found)} inputs, {good} as expected: the sentence, the exit code, the other checks' judgements, "
-        "no traceback, and the training, the process and the folder as they were before. Inputs that hang or end their process were diagnosed by the "
-        "command line, their seconds include the start of Python and torch; the others in one process.",
+        f"no traceback, and the training, the process and the folder as they were before. {HOW if any(map(is_slow, found)) else LEFT_OUT}",
         "",
         "| kind | input | said | exit | checks judged | seconds | as expected |",
         "|---|---|---|---|---|---|---|",
@@ -139,19 +151,16 @@ def table(found: Sequence[Shown]) -> str:
 def main() -> int:
     """All inputs; 1 where one was not as expected."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--slow-only", action="store_true", help="Only those in processes of their own; nothing is written."
-    )
-    slow_only = parser.parse_args().slow_only
-    wanted = [r for r in rows() if r[1].slow or not slow_only]
+    parser.add_argument("--here", action="store_true", help="Without those that need a process of their own.")
+    here = parser.parse_args().here
+    wanted = [r for r in rows() if not (r[1].slow and here)]
     # Those that wait do so beside one another.
     with ThreadPoolExecutor(2) as pool:
         waiting = {(k, r.name): pool.submit(one, k, replace(r)) for k, r, _ in wanted if r.slow}
         slow = {key: future.result() for key, future in waiting.items()}
     found = [slow[k, r.name] if r.slow else one(k, r, around) for k, r, around in wanted]
-    if not slow_only:
-        (RESULTS / "gallery.json").write_text(json.dumps([asdict(s) for s in found], indent=2) + "\n")
-        (RESULTS / "gallery.md").write_text(table(found))
+    (RESULTS / "gallery.json").write_text(json.dumps([asdict(s) for s in found], indent=2) + "\n")
+    (RESULTS / "gallery.md").write_text(table(found))
     print(f"{sum(s.as_expected for s in found)} of {len(found)} as expected")
     return 0 if all(s.as_expected for s in found) else 1
 
