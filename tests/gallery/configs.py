@@ -97,7 +97,7 @@ ROWS = (
     Row("a little recursion allowed", "sys.setrecursionlimit(400)", exit=0),
     refused("ends the process at once", "os._exit(0)", "ends the process (sys.exit(0))"),
     Row("kills itself", "os.kill(os.getpid(), signal.SIGKILL)", "", exit=-9, judged=0, slow=True),
-    Row("hangs at import", "time.sleep(1e6)", "did not end within", exit=2, judged=0, slow=True, options=("--time-limit", "3")),
-    Row("spins at import", "while True: pass", "did not end within", exit=2, judged=0, slow=True, options=("--time-limit", "3")),
-    Row("hangs in training()", "def training(): time.sleep(1e6)", "did not end within", exit=2, judged=0, slow=True, options=("--time-limit", "3")),
+    Row("hangs at import", "time.sleep(1e6)", "did not end within", exit=2, judged=0, slow=True, options=("--time-limit", "8")),
+    Row("spins at import", "while True: pass", "did not end within", exit=2, judged=0, slow=True, options=("--time-limit", "8")),
+    Row("hangs in training()", "def training(): time.sleep(1e6)", "did not end within", exit=2, judged=0, slow=True, options=("--time-limit", "8")),
 )  # fmt: skip

@@ -54,7 +54,7 @@ def examine(
             deliver(under_way[0].report(why="interrupted: it had not run yet"), delivery, stdout)
 
     with (
-        enforced(settings.time_limit + GRACE, last_words),
+        enforced(max(settings.time_limit + GRACE - (time.perf_counter() - started), 1.0), last_words),
         _told_if_cut(cut_short),
         progress_line() as (say, progress),
     ):
