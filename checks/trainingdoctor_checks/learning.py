@@ -52,7 +52,8 @@ def not_learning(overfit: Overfit, *, least: float = 0.1, right: float = 0.5, st
 def nonfinite(one_step: OneStep) -> Verdicts:
     """The loss is NaN or infinite at the first step.
 
-    What it does: makes one real step and names the first module whose output is not finite.
+    What it does: makes one real step and names the first module whose output is not finite, or the first parameter
+    whose gradient or update is not.
     Why it costs accuracy: after one such step every weight is NaN.
     Remedy: look at the inputs of the module that is named: a division, a logarithm, a root, half precision.
     Thresholds: none.
@@ -69,6 +70,12 @@ def nonfinite(one_step: OneStep) -> Verdicts:
             f"The first loss is {one_step.loss:g}; {source}",
             "Look at what goes into it: a division by zero, log or sqrt of zero, an overflow of half precision.",
             where=place,
+        )
+    elif sick := [p.name for p in one_step.parameters if not math.isfinite((p.gradient or 0.0) + (p.update or 0.0))]:
+        yield critical(
+            f"The first loss is {one_step.loss:g}, but the gradient or the update of {len(sick)} of {len(one_step.parameters)} parameters is not finite.",
+            "Look at the backward of custom functions, at hooks on gradients, and at what the optimizer divides by.",
+            where=sick[0],
         )
     else:
         yield Note(f"first loss {one_step.loss:.3g}, all outputs finite")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from trainingdoctor import Note, Verdicts, check, critical
+from trainingdoctor import Note, Verdicts, check, critical, info
 
 
 class Failure(Protocol):
@@ -13,6 +13,7 @@ class Failure(Protocol):
 
     stage: str
     where: str | None
+    retried_with: int | None
 
 
 @check("training.raises")
@@ -28,7 +29,7 @@ def raises(failures: Sequence[Failure]) -> Verdicts:
     Measured: no measurement; it is an error.
     """
     told: set[tuple[str, str | None]] = set()
-    for failure in failures:
+    for failure in (f for f in failures if f.retried_with is None):
         # The same line raises with other numbers for every batch size that it is tried with.
         kind = str(failure).partition(":")[0]
         if (kind, failure.where) in told:
@@ -40,8 +41,22 @@ def raises(failures: Sequence[Failure]) -> Verdicts:
             where=failure.where or (),
             stage=failure.stage,
         )
+    if not told:
+        yield from _smaller(failures)
     if not failures:
         yield Note("everything that was called ran without an error")
+
+
+def _smaller(failures: Sequence[Failure]) -> Verdicts:
+    """What ran out of memory, and was measured on less."""
+    if failures:
+        last = min(failures, key=lambda f: f.retried_with or 0)
+        yield info(
+            f"{last}: it was measured again on a smaller batch, of {last.retried_with} samples.",
+            "Free memory (`trainingdoctor env` tells who holds it). If the training itself runs out of it: a smaller batch_size.",
+            where=last.where or (),
+            samples=last.retried_with,
+        )
 
 
 CHECKS = (raises,)

@@ -13,6 +13,10 @@ class UserError(Exception):
     """Wrong usage, or a config that cannot be loaded. The command line prints it and exits with 2."""
 
 
+class Terminated(BaseException):
+    """SIGTERM came. Not an Exception nor a SystemExit, so that it is not taken for something that the user's code raised."""
+
+
 class TrainingUnwell(Exception):
     """Raised into an observed loop that is to be stopped on findings. report: the whole diagnosis."""
 
@@ -43,8 +47,11 @@ class UserCodeError(Exception):
     """The user's own code raised while it was being examined, or gave what nothing can be done with.
 
     `stage` names what was called ("the model's forward"), `where` is the innermost `file:line` of the user's code.
-    said: the whole sentence, where nothing was raised.
+    said: the whole sentence, where nothing was raised.  retried_with: the samples in a batch with which it was tried again
+    for want of memory; None where it was not.
     """
+
+    retried_with: int | None = None
 
     def __init__(
         self, stage: str, error: BaseException | None = None, where: str | None = None, said: str | None = None
@@ -54,9 +61,23 @@ class UserCodeError(Exception):
         super().__init__(said or f"{stage} raised {_told(error)}{place}")
 
 
+def words_of(error: BaseException | None) -> str:
+    """The text of an error; nothing for one whose own `__str__` raises."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - it is the user's
+        return ""
+
+
+def one_line(error: BaseException) -> str:
+    """The error's class and the first line of its text."""
+    lines = words_of(error).strip().splitlines()
+    return f"{type(error).__name__}{': ' + lines[0][:300] if lines else ''}"
+
+
 def _told(error: BaseException | None) -> str:
     """The error's class and first line; for one that a worker process passed on, those of the original."""
-    lines = str(error).strip().splitlines()
+    lines = words_of(error).strip().splitlines()
     if lines and lines[0].startswith("Caught ") and len(lines) > 1:
         return f"{lines[-1].strip()[:200]}, in a worker process"
     return f"{type(error).__name__}{': ' + lines[0].rstrip('.')[:200] if lines else ''}"

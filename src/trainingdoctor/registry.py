@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from trainingdoctor.check import Check
+from trainingdoctor.errors import Terminated, one_line
 from trainingdoctor.evidence import Evidence
 
 GROUP = "trainingdoctor.checks"
@@ -119,10 +120,10 @@ def load_registry() -> Registry:
     for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name != "builtin", p.name)):
         try:
             registry.add(point.load())
-        except Exception as error:  # noqa: BLE001 - somebody else's plug-in must not stop the diagnosis
-            registry.broken.append(
-                f"plug-in {point.name!r} ({point.value}) was not loaded: {type(error).__name__}: {error}"
-            )
+        except (KeyboardInterrupt, Terminated):
+            raise
+        except BaseException as error:  # noqa: BLE001 - somebody else's plug-in must not stop the diagnosis
+            registry.broken.append(f"plug-in {point.name!r} ({point.value}) was not loaded: {one_line(error)}")
     return registry
 
 

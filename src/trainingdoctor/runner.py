@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 import traceback
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainingdoctor.check import Check, Cost
 from trainingdoctor.deadline import TimeUp, limited
-from trainingdoctor.errors import Reason, Unavailable, UserCodeError
+from trainingdoctor.errors import Reason, Terminated, Unavailable, UserCodeError, words_of
 from trainingdoctor.evidence import Evidence
 from trainingdoctor.finding import Finding, Note
 from trainingdoctor.registry import Registry, load_registry
@@ -34,6 +35,9 @@ HANGS = {Cost.INSPECT: 20.0, Cost.PROBE: 60.0, Cost.TRAIN: 150.0}
 # And it may use this share of the time that is left, or a few seconds, so that one that hangs leaves some for the others.
 SHARES = {Cost.INSPECT: 0.25, Cost.PROBE: 0.5, Cost.TRAIN: 1.0}
 A_FEW = 5.0
+
+# Evidence that holds batches of the loaders.
+BATCHES = ("train_batches", "val_batches")
 
 # Evidence for the report's header: where it ran, and what was examined.
 ABOUT = ("environment_facts", "training_summary")
@@ -110,10 +114,10 @@ class Diagnosis:
     results: list[Result] = field(default_factory=list)
     snapshots: dict[bool, Snapshot] = field(default_factory=dict)
 
-    def report(self, finished: bool = False) -> Report:
-        """What is known by now; checks that have not run are skipped for want of time. finished: with pictures, if wanted."""
+    def report(self, finished: bool = False, why: str | None = None) -> Report:
+        """What is known by now; checks that have not run are skipped for want of time, or for `why`. finished: with pictures, if wanted."""
         done = {r.code: r for r in self.results}
-        late = f"time: the limit of {self.settings.time_limit:.0f} s was used up"
+        late = why or f"time: the limit of {self.settings.time_limit:.0f} s was used up"
         missing = {
             c.code: Result(c.code, Outcome.SKIPPED, c.cost, late, Reason.TIME) for c in self.registry.checks.values()
         }
@@ -169,7 +173,7 @@ class Diagnosis:
         except UserCodeError as error:
             return Result(check.code, Outcome.SKIPPED, check.cost, str(error), Reason.FAILED)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a crashed check is one line in the report, never the end of it
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {words_of(error)}"
             return Result(check.code, Outcome.CRASHED, check.cost, reason, traceback=traceback.format_exc())
         return told(check, said)
 
@@ -208,6 +212,14 @@ class Diagnosis:
             raise LookupError(f"there is neither a field of Training nor evidence named {name!r}")
         if evidence.cost is Cost.TRAIN and self.settings.quick:
             raise Unavailable("left out by --quick, because it trains", Reason.QUICK)
+        while True:
+            try:
+                return self._once(evidence)
+            except UserCodeError as error:
+                if not self._on_smaller_batches(error):
+                    raise
+
+    def _once(self, evidence: Evidence) -> Any:
         arguments = [self._argument(evidence, need) for need in evidence.needs]
         limit = left = self._time_left()
         touches = self._touches(evidence)
@@ -216,6 +228,23 @@ class Diagnosis:
         if limit <= 0:
             raise Unavailable(f"time: the limit of {self.settings.time_limit:.0f} s was used up", Reason.TIME)
         return self._under_guard(evidence, arguments, limit, touches)
+
+    def _on_smaller_batches(self, error: UserCodeError) -> bool:
+        """Whether a measurement that ran out of memory can be tried again: with half of each batch, as all that follow."""
+        from trainingdoctor.reference.memory import is_out_of_memory, let_go
+
+        held = {n: b for n in BATCHES if isinstance(b := self.known.get(n), tuple) and b[0].size > 1}
+        if not held or not is_out_of_memory(error.error):
+            return False
+        with suppress(Unavailable, UserCodeError):
+            # Read off the batches as they are drawn.
+            self.value("batch_size")
+        self.known.update({n: tuple(b.first((b.size + 1) // 2) for b in batches) for n, batches in held.items()})
+        again = UserCodeError(error.stage, said=str(error))
+        again.where, again.retried_with = error.where, self.known[next(iter(held))][0].size
+        self.failures.append(again)
+        let_go(error)
+        return True
 
     def _argument(self, evidence: Evidence, need: str) -> Any:
         try:
@@ -234,6 +263,15 @@ class Diagnosis:
             raise Unavailable(
                 f"time: measuring {evidence.name} did not end within {limit:.0f} s", Reason.TIME
             ) from None
+        except (Unavailable, UserCodeError, KeyboardInterrupt, Terminated):
+            raise
+        except BaseException as error:
+            where = _users_line(error, evidence) if touches else None
+            if where is None:
+                raise
+            # As a `__getattr__` or a `__repr__` that raises: no training loop would have called it.
+            said = UserCodeError(f"your code, looked at for {evidence.name},", error, where)
+            raise Unavailable(str(said), Reason.FAILED) from error
 
     def _time_left(self) -> float:
         return self.settings.time_limit - (time.perf_counter() - self.started)
@@ -282,6 +320,13 @@ def told(check: Check, said: list[Finding | Note]) -> Result:
     return Result(
         check.code, Outcome.UNWELL if findings else Outcome.HEALTHY, check.cost, findings=findings, notes=notes
     )
+
+
+def _users_line(error: BaseException, evidence: Evidence) -> str | None:
+    """`file:line` of the user's code that raised; None where it was a measurement."""
+    from trainingdoctor.measure.calling import raised_at
+
+    return raised_at(error, but_not=inspect.getfile(evidence.function))
 
 
 def _has_objects(training: Training) -> bool:

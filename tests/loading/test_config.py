@@ -78,7 +78,7 @@ def test_a_function_may_return_the_training(tmp_path: Path) -> None:
         ("def training():\n    while True:\n        pass\n", "training() of my_config.py did not end within"),
         (
             "import trainingdoctor\ndef training():\n    return trainingdoctor.Training(epochs='5')\n",
-            "epochs must be a number, not str '5'",
+            "epochs must be a number above 0, not str '5'",
         ),
         (HEAD + "model = nn.Linear(1, 1)\nepochs = float('nan')\n", "epochs must be a number"),
         ("import a_module_that_is_not_there\n", "install it"),

@@ -35,10 +35,13 @@ def subject_for(
     from trainingdoctor.remedy.fix import load_fixes
     from trainingdoctor.settings import checked_patterns
 
-    registry = load_registry()
+    registry, broken = load_registry(), list[str]()
+    fixes = load_fixes(broken)
+    for sentence in broken:
+        print(f"trainingdoctor: {sentence}", file=sys.stderr)  # noqa: T201
     settings = settings_for(config, registry, None, ignore, quick, time_limit, None)
     codes = checked_patterns(select or [], registry, "--select")
-    return Subject(config, settings, registry, load_fixes(), tuple(codes), device, seed)
+    return Subject(config, settings, registry, fixes, tuple(codes), device, seed)
 
 
 def is_script_given(path: Path, kind: str, arguments: list[str] | None) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from trainingdoctor.cli.deliver import Delivery, deliver
+from trainingdoctor.errors import Terminated
 
 if TYPE_CHECKING:
     from trainingdoctor.history.curves import LearningCurves
@@ -47,7 +48,15 @@ def examine(
         report = deliver(under_way[0].report(), delivery, stdout)
         return exit_code(report, settings.fail_on)
 
-    with enforced(settings.time_limit + GRACE, last_words), progress_line() as (say, progress):
+    def cut_short() -> None:
+        if under_way:
+            deliver(under_way[0].report(why="interrupted: it had not run yet"), delivery, stdout)
+
+    with (
+        enforced(max(settings.time_limit + GRACE - (time.perf_counter() - started), 1.0), last_words),
+        _told_if_cut(cut_short),
+        progress_line() as (say, progress),
+    ):
         say(f"loading {config.name}")
         from trainingdoctor.loading.config import in_folder_of, load_config
         from trainingdoctor.runner import diagnose as run
@@ -65,6 +74,16 @@ def examine(
                 started=started,
                 watch=under_way.append,
             )
+
+
+@contextlib.contextmanager
+def _told_if_cut(tell: Callable[[], object]) -> Iterator[None]:
+    """At Ctrl-C and SIGTERM, tell what is known by then."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        tell()
+        raise
 
 
 @contextlib.contextmanager

@@ -9,8 +9,9 @@ from typing import Any
 
 import typer
 
-from trainingdoctor.errors import UserError
+from trainingdoctor.errors import Terminated, UserError
 from trainingdoctor.finding import Severity
+from trainingdoctor.render.printable import visible
 from trainingdoctor.report import Outcome, Report
 
 HEALTHY, FINDINGS, USAGE, CRASHED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
@@ -26,7 +27,11 @@ def exit_code(report: Report, fail_on: Severity) -> int:
 def _end_at_sigterm() -> None:
     """End as at any other exit, so that temporary folders go and children are ended."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
 
 
 def exits(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,10 +43,13 @@ def exits(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except UserError as error:
-            print(f"trainingdoctor: {error}", file=sys.stderr)  # noqa: T201
+            print(f"trainingdoctor: {visible(str(error))}", file=sys.stderr)  # noqa: T201
             raise typer.Exit(USAGE) from None
         except KeyboardInterrupt:
             print("trainingdoctor: interrupted", file=sys.stderr)  # noqa: T201
             raise typer.Exit(INTERRUPTED) from None
+        except Terminated:
+            print("trainingdoctor: terminated", file=sys.stderr)  # noqa: T201
+            raise typer.Exit(TERMINATED) from None
 
     return wrapped

@@ -48,12 +48,16 @@ def reserved_stdout() -> Iterator[TextIO]:
     real.flush()
     stream = os.fdopen(os.dup(1), "w", encoding=real.encoding, errors=READABLE)
     os.dup2(2, 1)
-    sys.stdout = sys.stderr
+    # A stream of its own: a config that closes it must not close standard error.
+    sys.stdout = os.fdopen(os.dup(2), "w", 1, encoding=real.encoding, errors="backslashreplace")
+    theirs = sys.stdout
     try:
         yield stream
         stream.flush()
     finally:
         sys.stdout = real
+        if not theirs.closed:
+            theirs.flush()
 
 
 def _is_descriptor(stream: TextIO, number: int) -> bool:

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from trainingdoctor.deadline import TimeUp, limited
-from trainingdoctor.errors import UserError
+from trainingdoctor.errors import Terminated, UserError, words_of
 from trainingdoctor.loading.fields import require_types
 from trainingdoctor.loading.names import training_from
 from trainingdoctor.measure.calling import user_line
@@ -126,7 +126,7 @@ def _place(module: Any) -> Path | None:
 def _one_sentence(what: str, time_limit: float) -> Iterator[None]:
     """Run a block that executes the user's file; whatever ends it early becomes a UserError."""
     try:
-        with limited(time_limit):
+        with limited(time_limit), _not_ended_at_once():
             yield
     except TimeUp:
         raise UserError(
@@ -140,12 +140,31 @@ def _one_sentence(what: str, time_limit: float) -> Iterator[None]:
         line = f":{error.lineno}" if error.lineno else ""
         place = f" ({Path(error.filename).name}{line})" if error.filename else ""
         raise UserError(f"{what} is not valid Python: {error.msg}{place}") from error
-    except Exception as error:
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException as error:
         raise UserError(f"{what} raised {_sentence(error)}{_at(error)}") from error
 
 
+@contextmanager
+def _not_ended_at_once() -> Iterator[None]:
+    """os._exit() of the config's is told as sys.exit() is; else exit code 0 would pass for a healthy training."""
+    end, own = os._exit, os.getpid()
+
+    def told(status: int) -> NoReturn:
+        if os.getpid() != own:
+            end(status)
+        raise SystemExit(status)
+
+    os._exit = told
+    try:
+        yield
+    finally:
+        os._exit = end
+
+
 def _sentence(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    lines = words_of(error).strip().splitlines()
     missing = (
         " (install it, or run trainingdoctor in the environment of your training)"
         if isinstance(error, ModuleNotFoundError)

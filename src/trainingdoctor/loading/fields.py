@@ -1,5 +1,6 @@
 """What each field of a `Training` may hold, and the sentence for what it may not."""
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
@@ -18,6 +19,20 @@ from trainingdoctor.training import Training
 Test = Callable[[Any], bool]
 
 
+def careful(test: Test) -> Test:
+    """A test that an object whose attributes raise does not pass."""
+
+    @functools.wraps(test)
+    def careful_test(value: Any) -> bool:
+        try:
+            return test(value)
+        except Exception:  # noqa: BLE001 - it is the user's object that raises
+            return False
+
+    return careful_test
+
+
+@careful
 def is_scheduler(value: Any) -> bool:
     """torch's schedulers, and home-made ones: an object with `step` that is neither optimizer nor module."""
     if isinstance(value, LRScheduler | ReduceLROnPlateau):
@@ -26,21 +41,30 @@ def is_scheduler(value: Any) -> bool:
     return not is_other and callable(getattr(value, "step", None)) and not callable(getattr(value, "zero_grad", None))
 
 
+@careful
 def is_loss(value: Any) -> bool:
     """One of torch's losses."""
     return isinstance(value, nn.modules.loss._Loss)
 
 
+@careful
 def is_model(value: Any) -> bool:
-    """A module that is no loss."""
-    return isinstance(value, nn.Module) and not is_loss(value)
+    """A module that is no loss, and whose `__init__` called that of nn.Module."""
+    return isinstance(value, nn.Module) and not is_loss(value) and is_whole(value)
 
 
+def is_whole(value: Any) -> bool:
+    """Whether it is no module, or one whose `__init__` called that of nn.Module."""
+    return not issubclass(type(value), nn.Module) or getattr(value, "_modules", None) is not None
+
+
+@careful
 def is_optimizer(value: Any) -> bool:
     """torch's optimizers, and others that have groups and steps."""
     return isinstance(value, Optimizer) or (hasattr(value, "param_groups") and hasattr(value, "step"))
 
 
+@careful
 def is_loader(value: Any) -> bool:
     """Anything that gives batches when iterated."""
     other = (str, bytes, Mapping, torch.Tensor, nn.Module, type)
@@ -66,10 +90,10 @@ VALID: Mapping[str, Test] = {
     "model": is_model,
     "train_loader": is_loader,
     "val_loader": is_loader,
-    "criterion": lambda v: callable(v) and not isinstance(v, type),
+    "criterion": careful(lambda v: callable(v) and not isinstance(v, type) and is_whole(v)),
     "optimizer": several(is_optimizer),
     "scheduler": several(is_scheduler),
-    "epochs": is_number,
+    "epochs": lambda v: is_number(v) and v > 0,
     "scheduler_interval": lambda v: isinstance(v, str) and v in ("epoch", "step"),
     "device": lambda v: isinstance(v, str | int | torch.device),
     "num_classes": is_number,
@@ -88,7 +112,7 @@ WANTED: Mapping[str, str] = {
     "criterion": "a callable (an instance, as in nn.CrossEntropyLoss(), not the class)",
     "optimizer": "a torch optimizer or a list of them",
     "scheduler": "an object with step(), or a list of them",
-    "epochs": "a number",
+    "epochs": "a number above 0",
     "scheduler_interval": '"epoch" or "step"',
     "device": "a torch.device or its name",
     "num_classes": "a number",
@@ -101,6 +125,9 @@ WANTED: Mapping[str, str] = {
 }
 
 
+VALID = {field: careful(test) for field, test in VALID.items()}
+
+
 def require_types(training: Training, source: str) -> None:
     """Raise UserError for the first field that holds something which cannot be what its name says."""
     for field in Training.field_names():
@@ -110,6 +137,8 @@ def require_types(training: Training, source: str) -> None:
 
 
 def _described(value: Any) -> str:
-    if isinstance(value, type):
+    if issubclass(type(value), type):
         return f"the class {value.__name__}"
+    if not is_whole(value):
+        return f"{type(value).__name__} whose __init__ does not call super().__init__()"
     return f"{type(value).__name__} {value!r}"[:60] if isinstance(value, str | int | float) else type(value).__name__

@@ -1,8 +1,8 @@
 """From module-level names to a `Training`: the documented names, their common synonyms, then types."""
 
-import inspect
 import re
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 from torch.optim import Optimizer
@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from trainingdoctor.errors import UserError
-from trainingdoctor.loading.fields import VALID, is_loss, is_model, require_types
+from trainingdoctor.loading.fields import VALID, careful, is_loss, is_model, require_types
 from trainingdoctor.loading.kind import MODEL_NAMES
 from trainingdoctor.registry import did_you_mean
 from trainingdoctor.training import Training
@@ -39,17 +39,24 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 # An unknown name that says that a loader is for evaluation.
 EVALUATION = re.compile(r"val|test|eval|dev|hold", re.IGNORECASE)
 
+
+def _is(value: Any, kind: Any) -> bool:
+    """isinstance without asking the object, which may not tell."""
+    return issubclass(type(value), kind)
+
+
 # By which an object under an unknown name is recognised, when it is the only one.
 KINDS: Mapping[str, Callable[[str, Any], bool]] = {
     "model": lambda _, v: _is_net(v),
-    "train_loader": lambda name, v: isinstance(v, DataLoader) and not EVALUATION.search(name),
-    "val_loader": lambda name, v: isinstance(v, DataLoader) and bool(EVALUATION.search(name)),
+    "train_loader": lambda name, v: _is(v, DataLoader) and not EVALUATION.search(name),
+    "val_loader": lambda name, v: _is(v, DataLoader) and bool(EVALUATION.search(name)),
     "criterion": lambda _, v: is_loss(v),
-    "optimizer": lambda _, v: isinstance(v, Optimizer),
-    "scheduler": lambda _, v: isinstance(v, LRScheduler | ReduceLROnPlateau),
+    "optimizer": lambda _, v: _is(v, Optimizer),
+    "scheduler": lambda _, v: _is(v, LRScheduler | ReduceLROnPlateau),
 }
 
 
+@careful
 def _is_net(value: Any) -> bool:
     """A module with weights: torchvision's transforms are modules, too."""
     return is_model(value) and next(value.parameters(), None) is not None
@@ -61,7 +68,7 @@ def training_from(names: Mapping[str, Any], source: str) -> Training:
     An object under an unknown name counts when it is the only one of its type. Raises UserError when there is no model
     or a name holds something of the wrong type.
     """
-    public = {k: v for k, v in names.items() if not k.startswith("_") and not inspect.ismodule(v)}
+    public = {k: v for k, v in names.items() if not k.startswith("_") and not issubclass(type(v), ModuleType)}
     public = {**_opened(public), **public}
     found: dict[str, Any] = {}
     for field, synonyms in SYNONYMS.items():
@@ -80,7 +87,7 @@ def training_from(names: Mapping[str, Any], source: str) -> Training:
 def _opened(names: Mapping[str, Any]) -> dict[str, Any]:
     """`dataloaders = {"train": ..., "val": ...}`, as tutorials have it, as `train_loader` and `val_loader`."""
     for value in names.values():
-        if isinstance(value, Mapping) and value and all(isinstance(v, DataLoader) for v in value.values()):
+        if _is(value, Mapping) and value and all(_is(v, DataLoader) for v in value.values()):
             return {f"{key}_loader": loader for key, loader in value.items()}
     return {}
 

@@ -2,16 +2,17 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, SequentialSampler, Subset
 
-from trainingdoctor.errors import Unavailable, UserCodeError
+from trainingdoctor.errors import Reason, Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.calling import user_code
 from trainingdoctor.measure.iterating import iterated
@@ -102,12 +103,22 @@ def draw_batches(loader: Iterable[Any], name: str, count: int, samples: int) -> 
     batches: list[Batch] = []
     with user_code(f"iterating {name}"), iterated(loader) as iterator:
         for raw in islice(iterator, count):
-            batches.append(split_batch(raw))
+            batch = split_batch(raw)
+            require_numbers(batch, name)
+            if batch.size or not any(True for _ in tensors(batch.inputs)):
+                batches.append(batch)
             if sum(batch.size for batch in batches) >= samples:
                 break
     if not batches:
         raise UserCodeError(f"iterating {name}", said=f"{name} is empty: it gives no batch{_why_empty(loader)}")
     return tuple(batches)
+
+
+def require_numbers(batch: Batch, name: str) -> None:
+    """Raise UserCodeError for a batch of tensors on the meta device."""
+    if any(t.is_meta for t in tensors([batch.inputs, batch.targets])):
+        said = f"{name} gives tensors on the meta device, which hold no numbers"
+        raise UserCodeError(f"iterating {name}", said=said)
 
 
 def _why_empty(loader: Iterable[Any]) -> str:
@@ -218,7 +229,16 @@ def forward(model: nn.Module, batch: Batch) -> Any:
             output = model(*inputs) if isinstance(inputs, list | tuple) else model(inputs)
     if output is None:
         raise UserCodeError("the model's forward", said="the model returned None: its forward has no `return`")
+    if _holds_nothing(output):
+        said = f"the model returned a {type(output).__name__} without a tensor in it: nothing can be learned from that"
+        raise UserCodeError("the model's forward", said=said)
     return output
+
+
+def _holds_nothing(output: Any) -> bool:
+    """Whether it is of a kind that is known, and no tensor is in it; an object of a class of one's own may hold some."""
+    known = (str, bytes, int, float, complex, list, tuple, Mapping, Generator, type, np.ndarray, nn.Module)
+    return isinstance(output, known) and not any(True for _ in tensors(output))
 
 
 def _forward_mapping(model: nn.Module, inputs: Mapping[str, Any]) -> Any:
@@ -238,7 +258,7 @@ def prediction(output: Any) -> Tensor:
     Raises Unavailable where there is none.
     """
     if isinstance(output, Tensor):
-        return output
+        return _dense(output)
     if isinstance(output, Mapping):
         key = next((k for k in OUTPUT_KEYS if k in output), None)
         found = [output[key]] if key else [v for v in output.values() if isinstance(v, Tensor) and v.ndim >= 2]
@@ -247,8 +267,21 @@ def prediction(output: Any) -> Tensor:
     else:
         found = [getattr(output, k) for k in OUTPUT_KEYS if isinstance(getattr(output, k, None), Tensor)]
     if not found:
-        raise Unavailable(f"the model returns a {type(output).__name__} in which no prediction tensor can be told")
-    return cast(Tensor, found[0])
+        said = f"the model returns a {type(output).__name__} in which no prediction tensor can be told"
+        raise Unavailable(said, Reason.FAILED)
+    return _dense(cast(Tensor, found[0]))
+
+
+def _dense(prediction: Tensor) -> Tensor:
+    """A prediction with a number for each sample at least. Raises Unavailable for another one."""
+    what = None
+    if prediction.is_nested or prediction.layout is not torch.strided:
+        what = "a nested tensor" if prediction.is_nested else "a sparse tensor"
+    elif not prediction.numel() or not prediction.ndim:
+        what = "a single number for the whole batch" if prediction.numel() else "an empty tensor"
+    if what is not None:
+        raise Unavailable(f"the model returns {what}: no sample's prediction can be told", Reason.FAILED)
+    return prediction
 
 
 def loss_of(criterion: Callable[..., Any], output: Any, batch: Batch) -> Tensor:
@@ -265,11 +298,16 @@ def loss_of(criterion: Callable[..., Any], output: Any, batch: Batch) -> Tensor:
         with user_code("the criterion"):
             loss = criterion(output) if targets is None else criterion(output, targets)
     except UserCodeError:
-        if all(bool(t.isfinite().all()) for t in tensors(output)):
+        if all(t.is_nested or t.layout is not torch.strided or bool(t.isfinite().all()) for t in tensors(output)):
             raise
         return sum((t.sum() for t in tensors(output) if t.is_floating_point()), torch.zeros(())) * math.nan
-    if not isinstance(loss, Tensor):
-        raise Unavailable(f"the criterion returns a {type(loss).__name__}, not a tensor")
+    if loss is None or isinstance(loss, str | int | float):
+        named = "None" if loss is None else f"a {type(loss).__name__}"
+        said = f"the criterion returned {named}, not a tensor: nothing can be descended"
+        raise UserCodeError("the criterion", said=said)
+    if not isinstance(loss, Tensor) or not loss.numel():
+        what = "an empty tensor" if isinstance(loss, Tensor) else f"a {type(loss).__name__}, not a tensor"
+        raise Unavailable(f"the criterion returns {what}", Reason.FAILED)
     return loss
 
 

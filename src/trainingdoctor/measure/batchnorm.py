@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward, loss_of, prediction
-from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.calling import set_mode, user_code
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def running_statistics(
     if not any(layer.updates for layer in batchnorm_layers.layers):
         raise Unavailable("the model is fresh: its running statistics have not seen data yet")
     judged = _joined(val_batches or train_batches, samples)
-    model.eval()
+    set_mode(model, False)
     loss, accuracy = _evaluated(model, judged, criterion)
     before = running(model)
     recalibrate(model, _joined(train_batches, samples))
@@ -135,7 +135,7 @@ def recalibrate(model: nn.Module, batches: tuple[Batch, ...]) -> None:
     with torch.no_grad():
         for batch in batches:
             forward(model, batch)
-    model.eval()
+    set_mode(model, False)
 
 
 def running(model: nn.Module) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:

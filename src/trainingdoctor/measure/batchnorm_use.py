@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.batchnorm import BatchNormLayers
+from trainingdoctor.measure.calling import set_mode
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def batchnorm_use(
     model: nn.Module, train_batches: tuple[Batch, ...], batchnorm_layers: BatchNormLayers, *, samples: int = 32
 ) -> tuple[BatchNormUse, ...]:
     """Watch the BatchNorm layers that normalize by the batch through one forward pass in training mode."""
-    model.train()
+    set_mode(model, True)
     with torch.no_grad(), _following(model) as seen:
         forward(model, train_batches[0].first(samples))
     named = dict.fromkeys(s.name for s in seen if s.variances is not None)

@@ -6,26 +6,45 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from trainingdoctor.errors import Unavailable, UserCodeError
+from trainingdoctor.deadline import TimeUp
+from trainingdoctor.errors import Terminated, Unavailable, UserCodeError, words_of
 
-_LIBRARIES = tuple({str(Path(p)) for p in sys.path if p.endswith(("site-packages", "dist-packages"))})
+_LIBRARIES = (
+    *{str(Path(p)) for p in sys.path if p.endswith(("site-packages", "dist-packages"))},
+    str(Path(traceback.__file__).parent),
+    "<",
+)
 _OWN = str(Path(__file__).resolve().parent.parent)
+
+
+# What is not the user's error, whoever raises it.
+PASSING = (KeyboardInterrupt, Terminated, TimeUp, GeneratorExit)
 
 
 @contextmanager
 def user_code(stage: str) -> Iterator[None]:
     """Run a block that calls the user's objects. `stage` completes "... raised", as in "the model's forward".
 
-    Raises UserCodeError from anything that the block raises, sys.exit() included. KeyboardInterrupt and time limits
-    pass through.
+    Raises UserCodeError from anything that the block raises, sys.exit() and other BaseExceptions included.
+    KeyboardInterrupt, time limits and the end of a generator pass through.
     """
     try:
         yield
-    except (Unavailable, UserCodeError):
+    except (Unavailable, UserCodeError, *PASSING):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise UserCodeError(stage, error, user_line(error)) from error
+
+
+def set_mode(model: Any, training: bool) -> None:
+    """model.train() or model.eval(), with what it raises attributed to it."""
+    with user_code("model.train()" if training else "model.eval()"):
+        if training:
+            model.train()
+        else:
+            model.eval()
 
 
 def user_line(error: BaseException) -> str | None:
@@ -33,10 +52,18 @@ def user_line(error: BaseException) -> str | None:
 
     What a worker process passed on carries its traceback as text.
     """
-    passed_on = re.findall(r'^ *File "(.+)", line (\d+), in ', str(error), re.MULTILINE)
+    passed_on = re.findall(r'^ *File "(.+)", line (\d+), in ', words_of(error), re.MULTILINE)
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    standard = str(Path(traceback.__file__).parent)
     for file, line in reversed([*frames, *passed_on]):
-        if not str(Path(file)).startswith((_OWN, standard, "<", *_LIBRARIES)):
+        if not str(Path(file)).startswith((_OWN, *_LIBRARIES)):
             return f"{Path(file).name}:{line}"
     return None
+
+
+def raised_at(error: BaseException, but_not: str) -> str | None:
+    """`file:line` of the user's code that raised, itself or through a library; None where it was ours, or the file `but_not`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    raising = next((f for f in reversed(frames) if not f.filename.startswith(_LIBRARIES)), None)
+    if raising is None or raising.filename == but_not or raising.filename.startswith(_OWN):
+        return None
+    return f"{Path(raising.filename).name}:{raising.lineno}"

@@ -92,9 +92,14 @@ def _felt(criterion: Callable[..., Any], width: int) -> Tensor:
     scores = torch.full((width, width), -torch.tensor(float(width)).log().item(), device=device, requires_grad=True)
     with user_code("the criterion"), torch.enable_grad():
         loss = criterion(scores, torch.arange(width, device=device))
+        loss = loss.sum() if isinstance(loss, Tensor) else loss
     if not isinstance(loss, Tensor) or not loss.requires_grad:
         raise Unavailable("the criterion gives no gradient for equal predictions")
-    (gradient,) = torch.autograd.grad(loss.sum(), scores)
+    if loss.is_complex():
+        raise Unavailable("the criterion returns complex numbers")
+    (gradient,) = torch.autograd.grad(loss, scores, allow_unused=True)
+    if gradient is None:
+        raise Unavailable("the criterion does not depend on the predictions")
     sizes = gradient.detach().float().cpu().norm(dim=1)
     if not bool(torch.isfinite(sizes).all()) or not float(sizes.max()) > 0:
         raise Unavailable("the criterion gives no finite gradient for equal predictions")

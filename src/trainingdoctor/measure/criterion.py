@@ -27,6 +27,10 @@ class CriterionKind:
     descends: bool
 
 
+# Wider ones are not made up: a vocabulary has some 250,000 entries.
+MOST_WIDTH = 1_000_000
+
+
 @evidence(cost="probe", optional=("num_classes",))
 def criterion_kind(criterion: Callable[..., Any], targets: Targets, num_classes: int | None) -> CriterionKind:
     """Probe the criterion with targets in the form that the loader gives; Unavailable when it takes neither form."""
@@ -45,7 +49,15 @@ def criterion_kind(criterion: Callable[..., Any], targets: Targets, num_classes:
         raise Unavailable(f"the criterion ({name}) takes no predictions but the model's own: {error}") from error
 
 
+def smoothing_of(criterion: Any) -> float:
+    """The label smoothing that a criterion says it does; 0 where it says nothing."""
+    value = getattr(criterion, "label_smoothing", 0.0)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
 def _probed(criterion: Callable[..., Any], name: str, width: int, dense: bool) -> CriterionKind:
+    if width > MOST_WIDTH:
+        raise Unavailable(f"{width:,} classes are too many to try the criterion on")
     logits = torch.randn(8, width)
     index = torch.arange(8) % width
     one_hot = functional.one_hot(index, width).float()
@@ -56,6 +68,8 @@ def _probed(criterion: Callable[..., Any], name: str, width: int, dense: bool) -
             value = criterion(predictions, wanted)
         if not isinstance(value, Tensor):
             raise Unavailable(f"the criterion returns a {type(value).__name__}, not a tensor")
+        if not value.numel():
+            raise Unavailable("the criterion returns an empty tensor")
         return value.detach().float()
 
     probabilities = logits.softmax(1)

@@ -8,7 +8,7 @@ from torch.utils.data import ConcatDataset, IterableDataset, Subset, default_col
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, split_batch
+from trainingdoctor.measure.batches import Batch, require_numbers, split_batch
 from trainingdoctor.measure.calling import user_code
 
 # Where data sets keep what they apply to a sample.
@@ -141,6 +141,8 @@ def sampler_of(loader: Any) -> Callable[[Sequence[int]], Batch]:
             many = getattr(dataset, "__getitems__", None)
             samples = many(list(indices)) if callable(many) else [dataset[i] for i in indices]
         with user_code("the collate function"):
-            return split_batch(collate(samples))
+            batch = split_batch(collate(samples))
+        require_numbers(batch, "the data set")
+        return batch
 
     return draw

@@ -5,6 +5,7 @@ from typing import Any
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.criterion import smoothing_of
 from trainingdoctor.measure.dataset import innermost, length
 from trainingdoctor.measure.optimizers import Group
 from trainingdoctor.measure.schedule import ScheduleTrace
@@ -73,13 +74,13 @@ def decay(
         epochs=None if epochs is None else int(epochs),
         samples=length(getattr(train_loader, "dataset", None)),
         dropouts=len(dropout_layers or ()),
-        label_smoothing=float(getattr(criterion, "label_smoothing", 0.0) or 0.0),
+        label_smoothing=smoothing_of(criterion),
         classifies=_classifies(train_loader, criterion),
     )
 
 
 def _classifies(loader: Any, criterion: Any) -> bool:
-    name = getattr(criterion, "__name__", type(criterion).__name__)
+    name = str(getattr(criterion, "__name__", type(criterion).__name__))
     dataset = getattr(loader, "dataset", None)
     classes = bool(getattr(innermost(dataset), "classes", ())) or listed_targets(dataset) is not None
     return classes and not name.startswith(REGRESSIONS)

@@ -14,6 +14,7 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.affine import deviation_from_affine
 from trainingdoctor.measure.batches import Batch, forward, mapped, prediction, tensors
+from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.graph import BATCH_NORMS, PRODUCTS, RESHAPES, Graph, kind_of, read_graph, upstream
 
 # Bounded activations; what is tanh' or sigmoid' there, over its largest value, is read off their outputs.
@@ -82,7 +83,7 @@ class Flow:
 def flow(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int = 8) -> Flow:
     """Follow the first samples through one evaluation pass and read off the steps that it made."""
     batch = train_batches[0].first(samples)
-    model.eval()
+    set_mode(model, False)
     for parameter in model.parameters():
         parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
     graph = _traced(model, batch)

@@ -13,6 +13,9 @@ from trainingdoctor.measure.calling import user_code
 from trainingdoctor.measure.dataset import length
 from trainingdoctor.measure.plain import indexable
 
+# Listing the indices of more takes minutes.
+MOST = 50_000_000
+
 
 @dataclass(frozen=True)
 class EvaluationOrder:
@@ -50,6 +53,8 @@ def indices_of(loader: Any) -> list[int]:
     Raises Unavailable for loaders without an indexable data set.
     """
     size = length(indexable(loader)) or 0
+    if size > MOST:
+        raise Unavailable(f"{size:,} samples: more than the {MOST:,} that are listed")
     drawn = drawn_indices(loader, 2 * size)
     return sorted({i for i in drawn if 0 <= i < size}) if drawn else list(range(size))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.errors import Unavailable
+from trainingdoctor.errors import Reason, Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, prediction, tensors
 from trainingdoctor.measure.calling import user_code
@@ -211,6 +211,9 @@ def watched(model: nn.Module) -> Iterator[list[Activation]]:
     records: list[Activation] = []
     handles = []
     for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            said = f"{name or 'the model'} is a ScriptModule, which lets nobody watch its layers: diagnose the model that it was made of"
+            raise Unavailable(said, Reason.FAILED)
         if not any(True for _ in module.children()):
             handles.append(module.register_forward_hook(_recorder(name or type(module).__name__, records)))
     try:
@@ -238,8 +241,8 @@ def _parameters(model: nn.Module, before: dict[str, Tensor]) -> Iterator[Paramet
     kinds = {n: type(m).__name__ for n, m in model.named_modules()}
     for name, parameter in model.named_parameters():
         value, gradient = before.get(name, parameter.detach()), parameter.grad
-        norm = float(value.norm()) if value.numel() else 0.0
-        moved = float((parameter.detach() - value).norm()) / norm if name in before and norm > 0 else None
+        norm = _norm(value)
+        moved = _norm(parameter.detach() - value) / norm if name in before and norm > 0 else None
         rows = None if gradient is None or parameter.ndim < 2 else gradient.detach().reshape(len(gradient), -1)
         yield ParameterStep(
             name=name,
@@ -248,13 +251,18 @@ def _parameters(model: nn.Module, before: dict[str, Tensor]) -> Iterator[Paramet
             ndim=value.ndim,
             trainable=parameter.requires_grad,
             weight=norm,
-            gradient=None if gradient is None else float(gradient.detach().float().norm()),
+            gradient=None if gradient is None else _norm(gradient.detach()),
             update=moved,
             zero_rows=0.0 if rows is None else float((rows == 0).all(1).float().mean()),
             constant=value.numel() > 1 and bool((value == value.flatten()[0]).all()),
             duplicate_rows=0.0 if rows is None else _duplicates(value.reshape(len(value), -1), rows),
             vector=value.numel() > 1 and max(value.shape, default=0) == value.numel(),
         )
+
+
+def _norm(value: Tensor) -> float:
+    """Of half precision, integers and complex numbers, too; 0 of nothing."""
+    return float((value.abs() if value.is_complex() else value.float()).norm()) if value.numel() else 0.0
 
 
 def _duplicates(weights: Tensor, gradients: Tensor) -> float:

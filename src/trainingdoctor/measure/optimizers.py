@@ -1,12 +1,15 @@
 """The training's optimizers and schedulers, and which parameters they hold."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
-from trainingdoctor.errors import Unavailable
+from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 
 # Optimizers without betas whose step is divided by the size of the gradient, or normalized in another way.
@@ -28,7 +31,24 @@ def optimizers(optimizer: Any) -> tuple[Any, ...]:
     found = several(optimizer)
     if not found or not all(hasattr(o, "param_groups") for o in found):
         raise Unavailable("the optimizer has no param_groups that could be read")
+    for one in found:
+        require_groups(one)
     return found
+
+
+def require_groups(optimizer: Any) -> None:
+    """Raise UserCodeError where what every optimizer keeps in its groups is not there, or is no number."""
+    groups, name = optimizer.param_groups, type(optimizer).__name__
+    if not groups:
+        raise UserCodeError(name, said=f"{name} has no parameter group: it trains nothing")
+    for group in groups:
+        if "params" not in group:
+            raise UserCodeError(name, said=f"{name} has a parameter group without `params`")
+        for key in ("lr", "weight_decay", "momentum"):
+            value = group.get(key)
+            if value is not None and not (isinstance(value, Real | Tensor | np.generic) and math.isfinite(value)):
+                said = f"{name} has {key}={value!r} in a parameter group: it must be a finite number"
+                raise UserCodeError(name, said=said)
 
 
 @evidence()

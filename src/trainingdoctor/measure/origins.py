@@ -14,6 +14,7 @@ from torch.nn.modules.conv import _ConvNd
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
+from trainingdoctor.measure.calling import set_mode
 
 # Fewer rows or numbers say nothing about a distribution.
 _ROWS, _NUMBERS = 8, 256
@@ -66,7 +67,7 @@ class Origin:
 @evidence(cost="probe")
 def origins(model: nn.Module, train_batches: tuple[Batch, ...]) -> tuple[Origin, ...]:
     """Convolutions and linear layers in the order they run, with the marks that initialization or training left."""
-    model.eval()
+    set_mode(model, False)
     with torch.no_grad(), _order(model) as ran:
         forward(model, train_batches[0].first(2))
     found: list[Origin] = []

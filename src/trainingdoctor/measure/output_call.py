@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward, prediction
+from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.observing.places import Place, place_of, users_frame
 
 # Functions that squash, which a loss may not want before it.
@@ -31,7 +32,7 @@ class OutputCall:
 @evidence(cost="probe")
 def output_call(model: nn.Module, train_batches: tuple[Batch, ...]) -> OutputCall:
     """Follow one forward pass. Raises Unavailable where the prediction does not come out of a function that squashes."""
-    model.eval()
+    set_mode(model, False)
     # With the outputs themselves, so that no identity is used twice.
     last: dict[int, tuple[nn.Module, Tensor]] = {}
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward, mapped, prediction
+from trainingdoctor.measure.calling import set_mode
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
     """Predictions on the first training samples, in train and in eval mode."""
     batch = train_batches[0].first(samples)
     few = max(1, batch.size // 2)
-    model.train()
+    set_mode(model, True)
     train = _predicted(model, batch)
-    model.eval()
+    set_mode(model, False)
     whole, again, part = _predicted(model, batch), _predicted(model, batch), _predicted(model, batch.first(few))
     zeroed = _predicted(model, Batch(mapped(batch.inputs, _zeroed), batch.targets))
     scale = float(whole.std()) or 1e-12
@@ -133,5 +134,6 @@ def _amplified(model: nn.Module, batch: Batch) -> float:
     for handle in handles:
         handle.remove()
     for parameter in ran[-1].parameters(recurse=False) if ran else ():
-        parameter.mul_(100)
+        # Not in place: a parameter may be an expanded one.
+        parameter.data = parameter.data * 100
     return float(_predicted(model, batch).max())

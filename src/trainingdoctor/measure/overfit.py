@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, prediction
-from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.calling import set_mode, user_code
 from trainingdoctor.measure.precision import HALVES, single_batch
 from trainingdoctor.measure.steps import backward, compute_loss
 from trainingdoctor.measure.trials import chance_loss, faster
@@ -72,7 +72,7 @@ def overfit(
         raise Unavailable("no parameter is trainable")
     if (count := sum(p.numel() for p in model.parameters())) < batch.size:
         raise Unavailable(f"{count} parameters cannot learn {batch.size} samples by heart")
-    model.train()
+    set_mode(model, True)
     if any(p.dtype in HALVES for p in parameters):
         model.float()
         batch = single_batch(batch)

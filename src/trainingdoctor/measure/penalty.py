@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, device_of, forward, loss_of
+from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.optimizers import Group
 from trainingdoctor.measure.schedule import ScheduleTrace
 
@@ -48,7 +49,7 @@ def penalty(
     if not weights or isinstance(criterion, nn.modules.loss._Loss):
         raise Unavailable(NONE)
     batch = train_batches[0].first(samples).to(device_of(model))
-    model.train()
+    set_mode(model, True)
     output = forward(model, batch)
     if not isinstance(output, Tensor):
         raise Unavailable("the outputs are no tensor that could be cut off from the weights")

@@ -10,7 +10,7 @@ from PIL.Image import Image
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from trainingdoctor.errors import Unavailable, UserCodeError
+from trainingdoctor.errors import Reason, Unavailable, UserCodeError
 from trainingdoctor.measure.batches import split_batch, tensors
 from trainingdoctor.measure.calling import user_code
 
@@ -123,13 +123,17 @@ def sample(dataset: Any, index: int) -> tuple[Tensor, Any]:
         with user_code("the data set"):
             item = dataset[index]
     except UserCodeError as error:
-        raise Unavailable(f"the samples cannot be read without their transforms: {error}") from error
+        raise Unavailable(f"the samples cannot be read without their transforms: {error}", Reason.FAILED) from error
+    if isinstance(item, list | tuple) and not item:
+        raise Unavailable("a sample is an empty tuple")
     batch = split_batch(item)
     raw = batch.inputs
     values = list(raw.values()) if isinstance(raw, Mapping) else list(raw) if isinstance(raw, list | tuple) else [raw]
     found = list(tensors([as_tensor(value) for value in values]))
     if len(found) != 1 or len(values) != 1:
         raise Unavailable("a sample has several inputs, or none that is an image or a tensor")
+    if found[0].is_meta or found[0].layout is not torch.strided:
+        raise Unavailable("a sample is a tensor on the meta device, or a sparse one")
     return found[0].detach().cpu(), batch.targets
 
 

@@ -23,7 +23,7 @@ from trainingdoctor.measure.batches import (
 from trainingdoctor.measure.calling import user_code
 from trainingdoctor.measure.iterating import iterated
 from trainingdoctor.measure.restore import restored, seed_everything
-from trainingdoctor.measure.steps import backward, compute_loss
+from trainingdoctor.measure.steps import backward, clear_gradients, compute_loss
 from trainingdoctor.measure.trials import faster
 
 # How far the loss must climb, in sizes of itself (or of what it fell), for the ramp to end: fastai's finder and
@@ -77,9 +77,7 @@ class Ramp:
 
     def _gradients(self, batches: Iterator[Batch], scaler: torch.amp.GradScaler) -> float:
         """Gradients of `accumulate` batches; their mean loss."""
-        with user_code("optimizer.zero_grad()"):
-            for optimizer in self.optimizers:
-                optimizer.zero_grad(set_to_none=True)
+        clear_gradients(self.optimizers)
         losses = []
         for _ in range(self.accumulate):
             _, loss = compute_loss(self.model, next(batches), self.criterion, self.amp)

@@ -8,6 +8,7 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.augmentation import AugmentationPairs
 from trainingdoctor.measure.batches import BatchSize
+from trainingdoctor.measure.criterion import smoothing_of
 from trainingdoctor.measure.family import ModelFamily
 from trainingdoctor.measure.known_data import KnownData
 from trainingdoctor.measure.optimizers import Group
@@ -106,7 +107,7 @@ def recipe_gap(
     criterion: Any,
 ) -> RecipeGap:
     """List what differs from the recipe, each item with what it costs where somebody measured that."""
-    smoothing = float(getattr(criterion, "label_smoothing", 0.0) or 0.0)
+    smoothing = smoothing_of(criterion)
     here = _Here(parameter_groups, schedule_trace, epochs, batch_size, augmentation_pairs, smoothing)
     dataset = known_dataset.name if known_dataset else None
     table = known_recipes()

@@ -10,7 +10,7 @@ from torch import nn
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch
-from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.calling import set_mode, user_code
 from trainingdoctor.measure.one_step import OneStep, measure_step
 
 WEIGHTED = ("Conv1d", "Conv2d", "Conv3d", "Linear")
@@ -53,7 +53,7 @@ def reference_init(
 ) -> ReferenceInit:
     """Measure a forward and backward pass of the model and of freshly initialized copies on the same samples."""
     batch = train_batches[0].first(samples)
-    model.train()
+    set_mode(model, True)
     fresh = _reinitialized(model)
     own, reference = measure_step(model, batch, criterion), measure_step(fresh, batch, criterion)
     _kaiming(fresh)

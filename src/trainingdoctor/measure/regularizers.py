@@ -5,6 +5,7 @@ from typing import Any
 
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.augmentation import AugmentationPairs
+from trainingdoctor.measure.criterion import smoothing_of
 from trainingdoctor.measure.decay import Decay
 from trainingdoctor.measure.layers import DropoutLayer
 from trainingdoctor.measure.penalty import Penalty
@@ -52,7 +53,7 @@ def regularizers(
         epochs=None if epochs is None else int(epochs),
         pretrained=pretraining.done,
         dropout=max((layer.p for layer in dropout_layers or ()), default=0.0),
-        smoothing=float(getattr(criterion, "label_smoothing", 0.0) or 0.0),
+        smoothing=smoothing_of(criterion),
         mixed="mixed" in kinds,
         erased="erased" in kinds,
         decay_epochs=forgets,

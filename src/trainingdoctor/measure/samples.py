@@ -1,6 +1,7 @@
 """Some thousand training and evaluation samples without their augmentation, with labels: small enough to compare."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainingdoctor.errors import Unavailable
+from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.budget import Budget
 from trainingdoctor.measure.indices import indices_of
@@ -63,7 +64,7 @@ def read_samples(dataset: Any, indices: Sequence[int], count: int, seconds: floa
         raise Unavailable(f"{len(indices)} samples: too few")
     # A generator of its own, always the same: the choice must not depend on what was measured before.
     order = np.random.default_rng(0).permutation(indices)[:count].tolist()
-    with plain(dataset) as stand_in:
+    with plain(dataset) as stand_in, _blamed(stand_in is None):
         varies = any(not torch.equal(sample(dataset, i)[0], sample(dataset, i)[0]) for i in order[:8])
         drawn = list(_draw(dataset, order, seconds))
     inputs = [d.value for d in drawn]
@@ -77,6 +78,17 @@ def read_samples(dataset: Any, indices: Sequence[int], count: int, seconds: floa
         varies=varies,
         smoothness=float(np.median(smooth)) if smooth else None,
     )
+
+
+@contextmanager
+def _blamed(as_it_is: bool) -> Iterator[None]:
+    """Where the data set was read as it is, what it raised is its own error."""
+    try:
+        yield
+    except Unavailable as unavailable:
+        if as_it_is and isinstance(unavailable.__cause__, UserCodeError):
+            raise unavailable.__cause__ from None
+        raise
 
 
 @dataclass(frozen=True)

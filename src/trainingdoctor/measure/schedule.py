@@ -10,7 +10,7 @@ import torch
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.calling import user_code
-from trainingdoctor.measure.optimizers import several
+from trainingdoctor.measure.optimizers import require_groups, several
 from trainingdoctor.measure.simulation import MOST_CALLS, leading_group, simulate
 
 if TYPE_CHECKING:
@@ -111,6 +111,8 @@ def schedule_trace(
         raise Unavailable("a schedule per step needs a train_loader whose length is known")
     if int(epochs) < 1:
         raise Unavailable(f"epochs is {epochs}: there is no run to simulate")
+    for one in several(optimizer):
+        require_groups(one)
     if any(g.get("lr") is None for o in several(optimizer) for g in o.param_groups):
         raise Unavailable("the optimizer sets its own learning rate (lr=None)")
     return trace(optimizer, scheduler, int(epochs), steps, scheduler_interval)
@@ -121,6 +123,7 @@ def trace(optimizer: Any, scheduler: Any, epochs: int, steps: int | None, interv
     calls = epochs * (steps or 1) if interval == "step" and scheduler is not None else epochs
     if calls > MOST_CALLS and scheduler is not None:
         raise Unavailable(f"the scheduler is called {calls:,} times, more than the {MOST_CALLS:,} that are simulated")
+    group = leading_group(optimizer)
     run = simulate(optimizer, scheduler, calls)
     schedulers = several(scheduler) if scheduler is not None else ()
     return ScheduleTrace(
@@ -133,7 +136,7 @@ def trace(optimizer: Any, scheduler: Any, epochs: int, steps: int | None, interv
         horizon=max((h for s in schedulers if (h := horizon(s)) is not None), default=None),
         error=run.error,
         failed_at=len(run.rates) if run.error else None,
-        group=leading_group(optimizer),
+        group=group,
         averages=any(map(_averages, schedulers)),
         momentum=run.momentum,
     )

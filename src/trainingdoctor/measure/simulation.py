@@ -4,10 +4,12 @@ import copy
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch.optim import Optimizer
 
@@ -71,8 +73,8 @@ def _run(leading: dict[str, Any], steppers: Steppers, calls: int) -> Simulation:
             rates.append(float(leading["lr"]))
             if rates[-1] > peak:
                 momentum, peak = _momentum(leading), rates[-1]
-            error = _advance(steppers, call)
-            if error is not None and len(rates) < calls:
+            error = _advance(steppers, call, leading)
+            if error is not None:
                 return Simulation(tuple(rates), momentum, error)
     return Simulation(tuple(rates), momentum)
 
@@ -115,14 +117,21 @@ def _required(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.kind in positional and p.default is p.empty]
 
 
-def _advance(steppers: Steppers, call: int) -> str | None:
+def _advance(steppers: Steppers, call: int, leading: dict[str, Any]) -> str | None:
     try:
         with user_code("scheduler.step()"):
             for step in steppers:
                 step(call)
+        _require_rate(leading)
     except UserCodeError as error:
         return str(error)
     return None
+
+
+def _require_rate(group: dict[str, Any]) -> None:
+    rate = group["lr"]
+    if not isinstance(rate, Real | torch.Tensor | np.generic) or not math.isfinite(rate):
+        raise UserCodeError("scheduler.step()", said=f"scheduler.step() set the learning rate to {rate!r}")
 
 
 def _stand_in(optimizer: Any) -> Optimizer:
@@ -133,7 +142,8 @@ def _stand_in(optimizer: Any) -> Optimizer:
         groups.append({**numbers, "params": [torch.zeros(1, requires_grad=True)]})
     stand_in = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     stand_in.param_groups[:] = groups
-    stand_in.defaults = {k: _scalar(v) for k, v in getattr(optimizer, "defaults", {}).items()}
+    defaults = getattr(optimizer, "defaults", None)
+    stand_in.defaults = {k: _scalar(v) for k, v in defaults.items()} if isinstance(defaults, Mapping) else {}
     return stand_in
 
 

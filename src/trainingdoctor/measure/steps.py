@@ -43,13 +43,24 @@ def training_step(
         if needs_closure(optimizer):
             name = type(optimizer).__name__
             raise Unavailable(f"{name} needs a closure: a step of it is not one forward and backward pass")
-        optimizer.zero_grad(set_to_none=True)
+    clear_gradients(optimizers)
     _, loss = compute_loss(model, batch, criterion, amp)
     backward(loss)
     if grad_clip:
         nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
     step(optimizers)
     return float(loss.detach())
+
+
+def clear_gradients(optimizers: Sequence[Any]) -> None:
+    """zero_grad() of each, with what it raises attributed to the optimizer; one without it has its parameters' cleared."""
+    with user_code("optimizer.zero_grad()"):
+        for optimizer in optimizers:
+            if hasattr(optimizer, "zero_grad"):
+                optimizer.zero_grad()
+                continue
+            for parameter in (p for group in optimizer.param_groups for p in group["params"]):
+                parameter.grad = None
 
 
 def step(optimizers: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
-from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.calling import set_mode, user_code
 from trainingdoctor.measure.rate_search import LEARNS_WELL, LITTLE, Trial, end_of, explored, prolonged
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.schedule import ScheduleTrace
@@ -246,7 +246,7 @@ class _Runner:
         assert model is not None
         with restored(self.training), faster(model, self.batches[0]):
             seed_everything(0)
-            model.train()
+            set_mode(model, True)
             yield model
 
     def _step(self, model: nn.Module, step: int) -> float:
@@ -302,7 +302,7 @@ def faster(model: nn.Module, batch: Batch) -> Iterator[None]:
 def _runs(model: nn.Module, batch: Batch) -> bool:
     """Whether the model takes a batch; in evaluation mode, which learns nothing from it."""
     modes = [(m, m.training) for m in model.modules()]
-    model.eval()
+    set_mode(model, False)
     try:
         with torch.no_grad():
             forward(model, batch)

@@ -10,6 +10,7 @@ from torch import nn
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch
+from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.restore import seed_everything
 from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.measure.steps import training_step
@@ -80,7 +81,7 @@ def _warmed(
     losses: list[float] = []
     with faster(model, batches[0]):
         seed_everything(0)
-        model.train()
+        set_mode(model, True)
         for step in range(trials.steps):
             ramp = min(1.0, (step + 1) / max(1, trials.steps // 3))
             for group, rate in zip(groups, top, strict=True):

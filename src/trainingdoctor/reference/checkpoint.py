@@ -31,6 +31,6 @@ def load_checkpoint(path: Path, identity: str) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read ({type(error).__name__}): delete it to start anew") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError(f"{path} is no checkpoint of a reference run: delete it, or choose another --output")
-    if state["identity"] != identity:
+    if state.get("identity") != identity:
         raise UserError(f"{path} belongs to a run with other settings: repeat those, or choose another --output")
     return state

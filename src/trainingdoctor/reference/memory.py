@@ -2,13 +2,23 @@
 
 import torch
 
-from trainingdoctor.errors import UserError
+from trainingdoctor.errors import UserCodeError, UserError, words_of
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """CUDA's own error, that of the CPU's allocator, and those of libraries that could not get their workspace."""
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """CUDA's own error, that of the CPU's allocator, Python's, and those of libraries that could not get their workspace."""
     words = ("can't allocate memory", "ALLOC_FAILED", "out of memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or (isinstance(error, RuntimeError) and any(word in words_of(error) for word in words))
+
+
+def let_go(error: UserCodeError) -> None:
+    """Free what an error of that kind still holds: the frames that it came through hold their tensors."""
+    for one in (error, error.error):
+        if one is not None:
+            one.__traceback__ = one.__cause__ = one.__context__ = None
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def no_memory(device: torch.device | str, what: str) -> UserError:

@@ -9,6 +9,7 @@ from inspect import cleandoc
 from typing import Any
 
 from trainingdoctor.ask import asks
+from trainingdoctor.errors import Terminated, UserError, one_line
 from trainingdoctor.finding import Finding
 from trainingdoctor.remedy.arguments import Edit
 
@@ -62,10 +63,22 @@ def fix(*codes: str, optional: tuple[str, ...] = ()) -> Callable[[Callable[..., 
     return wrap
 
 
-def load_fixes() -> Mapping[str, Fix]:
-    """All installed fixes, by code: entry points of the group `trainingdoctor.fixes`, each a tuple of them."""
+def load_fixes(broken: list[str] | None = None) -> Mapping[str, Fix]:
+    """All installed fixes, by code: entry points of the group `trainingdoctor.fixes`, each a tuple of them.
+
+    broken: is given a sentence for each plug-in that cannot be loaded; without it, that raises UserError.
+    """
     found: dict[str, Fix] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name != "builtin", p.name)):
-        items: Any = point.load()
+        try:
+            items: Any = point.load()
+        except (KeyboardInterrupt, Terminated):
+            raise
+        except BaseException as error:
+            said = f"plug-in {point.name!r} ({point.value}) was not loaded: {one_line(error)}"
+            if broken is None:
+                raise UserError(said) from error
+            broken.append(said)
+            continue
         found.update({code: item for item in items for code in item.codes if code not in found})
     return found

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from trainingdoctor.costs import measured_costs
 from trainingdoctor.finding import Finding, Severity
 from trainingdoctor.render.pictures import Exhibit, Picture
+from trainingdoctor.render.printable import printable
 from trainingdoctor.render.unexamined import gone_from, unexamined
 from trainingdoctor.report import Outcome, Report, causes
 
@@ -30,6 +31,7 @@ MARKS = {Severity.CRITICAL: "✗", Severity.WARNING: "!", Severity.INFO: "i"}
 
 def render_html(report: Report, drawn: Sequence[Exhibit] = ()) -> str:
     """Verdict and root causes first, pictures, then what was not examined and every check."""
+    report = printable(report)
     content = {
         "causes": [(_told(root), [_told(s) for s in symptoms]) for root, symptoms in causes(report.findings)],
         "pictures": encoded(drawn),

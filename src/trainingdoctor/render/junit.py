@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from trainingdoctor.finding import Severity
+from trainingdoctor.render.printable import printable
 from trainingdoctor.report import Outcome, Report, Result
 
 
@@ -13,6 +14,7 @@ def render_junit(report: Report) -> str:
 
     A check whose findings a baseline lists is skipped, and says what is known.
     """
+    report = printable(report)
     suite = ElementTree.Element(
         "testsuite", name=_printable(f"trainingdoctor {report.target}"), tests=str(len(report.results))
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from trainingdoctor.finding import Finding, Severity
+from trainingdoctor.render.printable import printable
 from trainingdoctor.render.unexamined import gone_from, unexamined
 from trainingdoctor.report import Outcome, Report, causes
 
@@ -14,6 +15,7 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 
 def render_markdown(report: Report) -> str:
     """Root causes with their remedies, crashed checks, the infos folded, and what was not examined."""
+    report = printable(report)
     told = causes(report.findings)
     infos = [f for f in report.findings if f.severity is Severity.INFO]
     lines = [f"## {report.verdict.value}: {escaped(report.target)}", ""]
@@ -44,7 +46,7 @@ def _known(finding: Finding) -> str:
 
 
 def _finding(finding: Finding) -> list[str]:
-    where = f" (at {', '.join(f'`{w}`' for w in finding.where[:4])})" if finding.where else ""
+    where = f" (at {', '.join(map(code_span, finding.where[:4]))})" if finding.where else ""
     fence = "`" * (3 + max((len(run) for run in re.findall("`+", finding.remedy)), default=0))
     return [
         f"### `{finding.code}` ({finding.severity.value}{', known' if finding.known else ''})",
@@ -55,6 +57,13 @@ def _finding(finding: Finding) -> list[str]:
         finding.remedy,
         fence,
     ]
+
+
+def code_span(text: str) -> str:
+    """`text` as code in a line, whatever backticks it holds."""
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{' '.join(text.split())}{pad}{fence}"
 
 
 def escaped(text: str) -> str:

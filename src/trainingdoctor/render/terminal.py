@@ -11,6 +11,7 @@ from rich.text import Text
 from trainingdoctor.costs import measured_costs
 from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Severity
+from trainingdoctor.render.printable import printable
 from trainingdoctor.render.unexamined import gone_from, unexamined
 from trainingdoctor.report import Outcome, Report, Verdict, causes
 
@@ -26,6 +27,7 @@ NAMED = 6
 
 def print_report(report: Report, console: Console, *, verbose: bool = False) -> None:
     """Draw a report. verbose: also every check with what it saw, and the whole list of what was skipped."""
+    report = printable(report)
     console.print(_headline(report))
     _indented(console, _examined(report))
     findings = report.findings

@@ -1,0 +1,103 @@
+"""Configs that cannot be executed, or whose execution leaves the process odd."""
+
+from tests.gallery.row import Row
+
+ODD_ERRORS = """
+class Odd(Exception):
+    def __str__(self):
+        raise RuntimeError("no text either")
+"""
+
+
+def refused(name: str, config: str, said: str, **more: object) -> Row:
+    """A config that cannot be loaded: one sentence, exit code 2."""
+    options = ("--quick", "--as", "config")
+    return Row(name, config, said, **{"exit": 2, "judged": 0, "options": options, **more})  # type: ignore[arg-type]
+
+
+ROWS = (
+    refused("raises at import", "raise ValueError('no data today')", "raised ValueError: no data today"),
+    refused("raises a message of several lines", "raise ValueError('one\\ntwo')", "raised ValueError: one (config"),
+    refused("raises without a message", "raise ValueError", "raised ValueError (config"),
+    refused("raises an error without a text", ODD_ERRORS + "raise Odd", "raised Odd"),
+    refused("raises a message with escape codes", "raise ValueError('\\x1b[31mred\\x1b[0m')", "raised ValueError: "),
+    refused("raises a message of a million letters", "raise ValueError('a' * 10**6)", "raised ValueError: aaaa"),
+    refused("raises a BaseException", "class Stop(BaseException): pass\nraise Stop('here')", "raised Stop: here"),
+    refused("raises GeneratorExit", "raise GeneratorExit", "raised GeneratorExit"),
+    refused("raises KeyboardInterrupt", "raise KeyboardInterrupt", "interrupted", exit=130),
+    refused("raises MemoryError", "raise MemoryError", "raised MemoryError"),
+    refused("recurses", "def again(): again()\nagain()", "raised RecursionError"),
+    refused("raises a group of errors", "raise ExceptionGroup('several', [ValueError('a')])", "raised ExceptionGroup: several"),
+    refused("calls sys.exit()", "sys.exit()", "ends the process (sys.exit(None))"),
+    refused("calls sys.exit with a text", "sys.exit('bye')", "ends the process (sys.exit('bye'))"),
+    refused("syntax error", "model = (", "is not valid Python"),
+    refused("wrong indentation", "if True:\nmodel = 1", "is not valid Python"),
+    refused("null byte", "x = '\0'", "is not valid Python", head=""),
+    refused("wrong encoding declared", "# coding: klingon\nmodel = 1", "is not valid Python", head=""),
+    refused("empty", "", "has no `model`", head=""),
+    refused("no model", "del model", "has no `model`"),
+    refused("several models", "a, b = model, nn.Linear(4, 2)\ndel model", "none is called `model`"),
+    refused("missing module", "import no_such_module", "No module named 'no_such_module' (install it"),
+    refused("module beside it raises", "import beside", "raised OSError: not mounted (beside.py:1)", files={"beside.py": "raise OSError('not mounted')"}),
+    refused("circular import", "import ring", "raised ImportError", files={"ring.py": "from other_ring import a\nb = 1", "other_ring.py": "from ring import b\na = 1"}),
+    refused("file that is not there", "open('weights.pt')", "raised FileNotFoundError"),
+    refused("a checkpoint that is no checkpoint", "model.load_state_dict(torch.load('w.pt', weights_only=True))", "raised", files={"w.pt": "no weights"}),
+    refused("weights of another model", "model.load_state_dict({'a': x})", "raised RuntimeError: Error(s) in loading state_dict"),
+    refused("model is a string", "model = 'resnet18'", "model must be a torch.nn.Module, not str 'resnet18'"),
+    refused("model is a class", "class Net(nn.Module): pass\nmodel = Net", "model must be a torch.nn.Module, not the class Net"),
+    refused("model is a loss", "model = nn.MSELoss()", "model must be a torch.nn.Module, not MSELoss"),
+    refused("loader is a number", "train_loader = 7", "train_loader must be a DataLoader or another iterable"),
+    refused("loader is a string", "train_loader = 'cifar10'", "train_loader must be a DataLoader"),
+    refused("loader is a dictionary", "train_loader = {'a': 1}", "train_loader must be a DataLoader"),
+    refused("loader is a class", "class Loader: pass\ntrain_loader = Loader", "train_loader must be a DataLoader"),
+    refused("optimizer is a string", "optimizer = 'sgd'", "optimizer must be a torch optimizer"),
+    refused("optimizer is an empty list", "optimizer = []", "optimizer must be a torch optimizer"),
+    refused("scheduler is a number", "scheduler = 0.1", "scheduler must be an object with step()"),
+    refused("criterion is a class", "criterion = nn.CrossEntropyLoss", "criterion must be a callable (an instance"),
+    refused("criterion is a string", "criterion = 'mse'", "criterion must be a callable"),
+    refused("epochs is a word", "epochs = 'ten'", "epochs must be a number above 0, not str 'ten'"),
+    refused("epochs is NaN", "epochs = float('nan')", "epochs must be a number above 0"),
+    refused("epochs is infinite", "epochs = float('inf')", "epochs must be a number above 0"),
+    refused("device is a list", "device = ['cuda']", "device must be a torch.device"),
+    refused("clipping by a word", "grad_clip = 'norm'", "grad_clip must be a number"),
+    refused("interval is a word", "scheduler_interval = 'batch'", 'scheduler_interval must be "epoch" or "step"'),
+    refused("training() raises", "def training(): raise ValueError('later')", "training() of config.py raised ValueError: later"),
+    refused("training() ends the process", "def training(): sys.exit(3)", "ends the process (sys.exit(3))"),
+    refused("training() returns nothing", "def training(): pass", "returns NoneType: return a trainingdoctor.Training"),
+    refused("training() is a generator", "def training(): yield model", "returns generator: return a trainingdoctor.Training"),
+    refused("an object that does not tell its class", "class Shy:\n    __class__ = property(lambda self: 1 / 0)\nshy = Shy()\ndel model", "has no `model`"),
+    refused("unknown setting", "", "has no key 'quik'", files={"pyproject.toml": "[tool.trainingdoctor]\nquik = true"}),
+    refused("settings that are no TOML", "", "is not valid TOML", files={"pyproject.toml": "[tool.trainingdoctor\n"}),
+    refused("threshold of the wrong type", "", "must be float, not 'high'", files={"pyproject.toml": '[tool.trainingdoctor.checks."batchnorm.momentum"]\nmost = "high"'}),
+    refused("unknown check ignored", "", "no check has the code or prefix 'lr.nope'", files={"pyproject.toml": '[tool.trainingdoctor]\nignore = ["lr.nope"]'}),
+    refused("time limit of nothing", "", "give a positive number of seconds", files={"pyproject.toml": "[tool.trainingdoctor]\ntime_limit = 0"}),
+    Row("no training but a model", "del train_loader, val_loader, criterion, optimizer, epochs", "needs train_loader", exit=0, judged=10),
+    refused("epochs is negative", "epochs = -3", "epochs must be a number above 0, not int -3"),
+    refused("epochs is zero", "epochs = 0", "epochs must be a number above 0"),
+    Row("epochs is enormous", "epochs = 10**30", exit=0),
+    Row("epochs is a fraction", "epochs = 2.5", exit=0),
+    Row("closes standard output", "sys.stdout.close()", exit=0, slow=True),
+    Row("has no standard output", "sys.stdout = None", exit=0),
+    Row("changes the folder", "os.chdir('/')", exit=0),
+    Row("deletes itself", "os.remove(__file__)", touches=("config.py",), exit=0),
+    Row("turns warnings into errors", "import warnings\nwarnings.simplefilter('error')", exit=0),
+    Row("turns gradients off", "torch.set_grad_enabled(False)", said="loss.backward() raised RuntimeError:"),
+    Row("computes in double precision", "torch.set_default_dtype(torch.float64)", exit=0),
+    Row("computes on meta by default", "torch.set_default_device('meta')", said="meta tensors"),
+    Row("NumPy raises at every oddity", "np.seterr(all='raise')", exit=0),
+    Row("detects anomalies", "torch.autograd.set_detect_anomaly(True)", exit=0),
+    Row("takes the alarm signal", "signal.signal(signal.SIGALRM, signal.SIG_IGN)", exit=0),
+    Row("empties the import path", "sys.path.clear()", exit=0),
+    Row("empties the arguments", "sys.argv.clear()", exit=0),
+    Row("leaves a thread running", "import threading\nthreading.Thread(target=time.sleep, args=(0.1,)).start()", exit=0),
+    Row("a module-level trap", "def __getattr__(name): raise RuntimeError(name)", exit=0),
+    Row("print raises", "def print(*_): raise RuntimeError('no printing')", exit=0),
+    Row("one module under many names", "net = classifier = network = model", exit=0),
+    Row("one loader for both", "val_loader = train_loader", said="100% of the 24 evaluation samples are"),
+    Row("a little recursion allowed", "sys.setrecursionlimit(400)", exit=0),
+    refused("ends the process at once", "os._exit(0)", "ends the process (sys.exit(0))"),
+    Row("kills itself", "os.kill(os.getpid(), signal.SIGKILL)", "", exit=-9, judged=0, slow=True),
+    Row("hangs at import", "time.sleep(1e6)", "did not end within", exit=2, judged=0, slow=True, options=("--time-limit", "8")),
+    Row("spins at import", "while True: pass", "did not end within", exit=2, judged=0, slow=True, options=("--time-limit", "8")),
+    Row("hangs in training()", "def training(): time.sleep(1e6)", "did not end within", exit=2, judged=0, slow=True, options=("--time-limit", "8")),
+)  # fmt: skip
