@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import socket
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
@@ -107,11 +108,16 @@ def test_nothing_opens_a_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert "--download" in asked.stderr
 
 
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
 def calls(name: str) -> list[tuple[str, ast.Call]]:
     """All calls of `something.name(...)` in the sources."""
     found = []
     for file in SOURCES:
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in ast.walk(tree(file)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == name:
                 found.append((str(file.relative_to(SOURCES[0].parent)), node))
     return found

@@ -52,5 +52,5 @@ ROWS = (
     odd("has every attribute", "class Yes:\n    def __call__(self, o, t): return nn.functional.cross_entropy(o, t)\n    def __getattr__(self, name): return lambda *a: self\ncriterion = Yes()", exit=0),
     odd("a Mock", "from unittest.mock import MagicMock\ncriterion = MagicMock()", exit=0),
     odd("a partial", "from functools import partial\ncriterion = partial(nn.functional.cross_entropy, label_smoothing=0.1)", exit=0),
-    odd("hangs", "def criterion(output, target): time.sleep(1e6)", "time: ", slow=True, options=("--time-limit", "15"), judged=10, exit=0),
+    odd("hangs", "def criterion(output, target): time.sleep(1e6)", "time: ", slow=True, options=("--time-limit", "30"), judged=10, exit=0),
 )  # fmt: skip

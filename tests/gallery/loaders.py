@@ -96,7 +96,7 @@ ROWS = (
     odd("a worker is killed", "def dies(b):\n    if torch.utils.data.get_worker_info(): os.kill(os.getpid(), signal.SIGKILL)\n    return torch.utils.data.default_collate(b)\ntrain_loader = DataLoader(pairs, 8, num_workers=1, collate_fn=dies)", "exited unexpectedly"),
     odd("a worker's start raises", "def bad(i): raise OSError('no start')\ntrain_loader = DataLoader(pairs, 8, num_workers=1, worker_init_fn=bad)", "raised OSError: no start, in a worker process", slow=True),
     odd("a worker ends the process", "def ends(b): sys.exit(6)\ntrain_loader = DataLoader(pairs, 8, num_workers=1, collate_fn=ends)", "", slow=True),
-    odd("a worker hangs", "def hangs(b): time.sleep(1e6)\ntrain_loader = DataLoader(pairs, 8, num_workers=1, collate_fn=hangs)", "time: ", slow=True, options=("--time-limit", "15"), judged=10, exit=0),
+    odd("a worker hangs", "def hangs(b): time.sleep(1e6)\ntrain_loader = DataLoader(pairs, 8, num_workers=1, collate_fn=hangs)", "time: ", slow=True, options=("--time-limit", "30"), judged=10, exit=0),
     odd("a worker hangs past its timeout", "def hangs(b): time.sleep(1e6)\ntrain_loader = DataLoader(pairs, 8, num_workers=1, timeout=1, collate_fn=hangs)", "timed out", slow=True),
     odd("workers cannot be started", "train_loader = DataLoader(pairs, 8, num_workers=1, multiprocessing_context='spawn', collate_fn=lambda b: b)", "raised", slow=True),
     odd("persistent workers", "train_loader = DataLoader(pairs, 8, num_workers=1, persistent_workers=True)", slow=True),

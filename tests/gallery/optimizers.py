@@ -95,6 +95,6 @@ ROWS = (
     odd("a scheduler that is stepped already", "scheduler = schedulers.CosineAnnealingLR(optimizer, 3)\nfor _ in range(5): scheduler.step()", exit=0),
     odd("a scheduler with a trap", "class Trap:\n    def __getattr__(self, name): raise RuntimeError('trap ' + name)\nscheduler = Trap()", "scheduler must be an object with step()", exit=2, judged=0),
     odd("a scheduler that never ends", "scheduler = Schedule()\nepochs = 10**9", exit=0),
-    odd("a scheduler that sleeps", "def change(optimizer, calls): time.sleep(1e6)\nscheduler = Schedule()", "time: ", slow=True, options=("--time-limit", "15"), judged=10, exit=0),
-    odd("an optimizer that sleeps", "def step(self): time.sleep(1e6)\nOwn.step = step\noptimizer = Own()", "time: ", slow=True, options=("--time-limit", "15"), judged=10, exit=0),
+    odd("a scheduler that sleeps", "def change(optimizer, calls): time.sleep(1e6)\nscheduler = Schedule()", "time: ", slow=True, options=("--time-limit", "30"), judged=10, exit=0),
+    odd("an optimizer that sleeps", "def step(self): time.sleep(1e6)\nOwn.step = step\noptimizer = Own()", "time: ", slow=True, options=("--time-limit", "30"), judged=10, exit=0),
 )  # fmt: skip
