@@ -54,7 +54,7 @@ def test_a_diagnosis_compares_most_thresholds(training: Any) -> None:
     found = ends(values)
     assert [r.code for r in report.results if r.outcome == "crashed"] == []
     assert found["optimizer.betas.most"] == pytest.approx([0.9, 0.9])
-    assert found["batchnorm.small_batch.least"] == [32, 32]
+    assert found["batchnorm.small_batch.hint"] == [32, 32]
     assert len(found) > 20
 
 

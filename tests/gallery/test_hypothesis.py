@@ -13,7 +13,7 @@ from tests.gallery.play import watched
 
 import trainingdoctor
 from trainingdoctor import UserError, diagnose
-from trainingdoctor.loading import in_folder_of, load_config
+from trainingdoctor.loading.config import in_folder_of, load_config
 from trainingdoctor.registry import load_registry
 from trainingdoctor.render.json import render_json
 from trainingdoctor.settings import Settings, parse_settings

@@ -46,7 +46,7 @@ def test_a_worker_that_is_lost_is_retried_and_the_rest_is_not_recomputed(
     died = config.read_text() + (
         f"\nimport os, pathlib, time, torch\nmarks = pathlib.Path({str(marks)!r})\nseed = torch.initial_seed()\n"
         "(marks / f'{seed}-{time.time_ns()}').touch()\n"
-        "if seed == 1 and len(list(marks.glob('1-*'))) == 1: os._exit(9)\n"
+        "if seed == 1 and len(list(marks.glob('1-*'))) == 1: os.kill(os.getpid(), 9)\n"
     )
     tasks = [Task("after", config, seed, SIZE, {config: died}) for seed in range(3)]
     outcomes = list(executor("ray", address=cluster.address)(tasks))
