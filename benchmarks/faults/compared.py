@@ -138,12 +138,21 @@ def _deciding(threshold: float, healthy: list[list[float]], sick: list[list[floa
 
 
 def lines(rows: Iterable[Row]) -> list[str]:
-    """The distributions as a Markdown table: least, median, most."""
+    """The distributions as a Markdown table: least, median, most; and what nothing was compared with."""
+    known = distribution(rows)
     head = [
         "| threshold | is | healthy: least, median, most (n) | sick with its code: least, median, most (n) |",
         "|---|---|---|---|",
     ]
-    return [*head, *(f"| `{n}` | {t:g} | {_range(h)} | {_range(s)} |" for n, t, h, s in distribution(rows))]
+    table = [f"| `{n}` | {t:g} | {_range(h)} | {_range(s)} |" for n, t, h, s in known]
+    every = {f"{code}.{name}" for code, check in load_registry().checks.items() for name in check.thresholds}
+    rest = ", ".join(f"`{name}`" for name in sorted(every - {n for n, *_ in known}))
+    return [
+        *head,
+        *table,
+        "",
+        f"Compared with nothing here, mostly because scripts, curves, a GPU or several processes are needed: {rest}.",
+    ]
 
 
 def _range(values: list[float]) -> str:
