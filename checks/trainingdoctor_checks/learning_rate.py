@@ -89,7 +89,8 @@ def too_high(
             **_numbers(t),
         )
     else:
-        yield Note(f"peak rate {t.peak:g}: loss {t.own.end:.3g} after {t.steps} steps, from {t.initial:.3g}")
+        few = "" if t.steps >= long else "; in so few steps a rate that only gets stuck cannot be told"
+        yield Note(f"peak rate {t.peak:g}: loss {t.own.end:.3g} after {t.steps} steps, from {t.initial:.3g}{few}")
 
 
 def _compared(t: RateTrials, tenth: Trial, stuck: float, learns: float, spike: float) -> tuple[str, float] | None:
