@@ -118,7 +118,10 @@ def test_a_changed_source_is_trained_anew(config: Path, slow: str) -> None:
 
 
 def test_a_worker_that_dies_is_told_and_the_others_are_done(config: Path) -> None:
-    dies = config.read_text() + "\nimport os, multiprocessing\nif multiprocessing.parent_process(): os.kill(os.getpid(), 9)\n"
+    dies = (
+        config.read_text()
+        + "\nimport os, multiprocessing\nif multiprocessing.parent_process(): os.kill(os.getpid(), 9)\n"
+    )
     tasks = [Task("before", config, 0, SIZE, {config: dies}), Task("after", config, 0, SIZE)]
     outcomes = {o.variant: o for o in executor("local")(tasks)}
     assert "its process died" in outcomes["before"].error
