@@ -55,17 +55,22 @@ def constant(input_health: InputHealth, *, most: float = 0.05) -> Verdicts:
     What it does: counts samples in which all values are equal.
     Why it costs accuracy: such a sample has a label and nothing to learn it from: an image that failed to load, a
     scale of zero.
-    Remedy: look at the files, and at what the loader does with a broken one.
+    Remedy: look at the files, and at what the loader does with a broken one; where evaluation samples are whole, at the
+    training transforms: a translation by more than the image is wide leaves nothing of it.
     Thresholds: more than 5 % of the drawn samples.
     Measured: no measurement yet.
     """
     share = input_health.constant_share
     if share > most:
         say = critical if share > 0.5 else warning
+        whole = input_health.constant_on_evaluation is not None and input_health.constant_on_evaluation <= most / 5
         yield say(
-            f"{share:.0%} of the drawn samples are constant: all their values are equal.",
-            "Look at such samples and at the code that loads them.",
-            where="train_loader.dataset",
+            f"{share:.0%} of the drawn training samples are constant: all their values are equal"
+            + (", and evaluation samples are not: the training transforms erase them." if whole else "."),
+            "Draw one sample with each training transform alone: a translation, crop or erasing is larger than the image."
+            if whole
+            else "Look at such samples and at the code that loads them.",
+            where="train_loader.dataset.transform" if whole else "train_loader.dataset",
             share=share,
         )
 

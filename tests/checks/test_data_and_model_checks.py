@@ -128,6 +128,7 @@ SICK = [
     (normalization.train_eval_mismatch, (GOOD, UNIT), "critical"),
     (data.dtype, (replace(HEALTH, dtypes=("uint8",)),), "critical"),
     (data.constant, (replace(HEALTH, constant_share=0.2),), "warning"),
+    (data.constant, (replace(HEALTH, constant_share=0.2, constant_on_evaluation=0.0),), "warning"),
     (data.nonfinite, (replace(HEALTH, nonfinite=3),), "critical"),
     (data.not_shuffled, (replace(ORDER, classes_per_batch=1.0),), "critical"),
     (data.not_shuffled, (replace(ORDER, same_twice=True, sequential=True),), "warning"),
@@ -276,3 +277,10 @@ def test_sick(check: Any, evidence: tuple[Any, ...], severity: str) -> None:
 @pytest.mark.parametrize(("check", "evidence"), HEALTHY, ids=lambda v: getattr(v, "code", None))
 def test_healthy(check: Any, evidence: tuple[Any, ...]) -> None:
     assert_healthy(check, *evidence)
+
+
+def test_samples_that_the_training_transforms_erase_are_told_as_that() -> None:
+    erased = replace(HEALTH, constant_share=0.2, constant_on_evaluation=0.0)
+    assert_unwell(data.constant, erased, severity="warning", mentions="the training transforms erase them")
+    broken = replace(HEALTH, constant_share=0.2, constant_on_evaluation=0.2)
+    assert_unwell(data.constant, broken, severity="warning", mentions="all their values are equal.")

@@ -84,30 +84,39 @@ def val_images(val_batches: tuple[Batch, ...]) -> ChannelStatistics:
 
 @dataclass(frozen=True)
 class InputHealth:
-    """One batch's inputs: dtypes, NaN or infinite values, and inputs without any variation."""
+    """The drawn inputs: dtypes, NaN or infinite values, and the share of inputs without any variation.
+
+    constant_on_evaluation: that share of the evaluation samples; None without any.
+    """
 
     dtypes: tuple[str, ...]
     shape: tuple[int, ...]
     nonfinite: int
     constant_share: float
     dictionary: bool
+    constant_on_evaluation: float | None = None
 
 
-@evidence(cost="probe")
-def input_health(train_batches: tuple[Batch, ...]) -> InputHealth:
+@evidence(cost="probe", optional=("val_batches",))
+def input_health(train_batches: tuple[Batch, ...], val_batches: tuple[Batch, ...] | None) -> InputHealth:
     """Look at the input tensors of the drawn batches."""
     found = [t for b in train_batches for t in tensors(b.inputs)]
     if not found:
         raise Unavailable("the batches hold no input tensor")
     floats = [t for t in found if t.is_floating_point()]
-    flat = [_constant(b) for b in train_batches]
     return InputHealth(
         dtypes=tuple(dict.fromkeys(str(t.dtype).removeprefix("torch.") for t in found)),
         shape=tuple(found[0].shape),
         nonfinite=sum(int((~torch.isfinite(t)).sum()) for t in floats),
-        constant_share=sum(int(f.sum()) for f in flat) / max(sum(len(f) for f in flat), 1),
+        constant_share=_constant_share(train_batches),
         dictionary=isinstance(train_batches[0].inputs, dict),
+        constant_on_evaluation=_constant_share(val_batches) if val_batches else None,
     )
+
+
+def _constant_share(batches: tuple[Batch, ...]) -> float:
+    flat = [_constant(b) for b in batches]
+    return sum(int(f.sum()) for f in flat) / max(sum(len(f) for f in flat), 1)
 
 
 def _constant(batch: Batch) -> Tensor:
