@@ -86,6 +86,23 @@ SCRIPTS = (
     Script("pytorch/examples", "word_language_model/main.py", ("--epochs", "6"), why="trains", data=()),
     Script("pytorch/examples", "mnist_forward_forward/main.py", (), why="trains", data=("data",)),
     Script(
+        "chengyangfu/pytorch-vgg-cifar10", "main.py", ("--arch=vgg11",), why="its README has 92.4 % for a VGG; written for Python 3.6"
+    ),
+    Script(
+        "soapisnotfat/pytorch-cifar10",
+        "main.py",
+        (),
+        ("decay.missing", "augmentation.weak", "normalization.missing"),
+        why="Adam without weight decay, flips only, pixels in 0..1",
+    ),
+    Script(
+        "kentaroy47/vision-transformers-cifar10",
+        "train_cifar10.py",
+        ("--net", "vit_tiny", "--nowandb", "--noamp", "--bs", "64"),
+        ("data.constant",),
+        why="its RandAugment moves images of 32 pixels by up to 100, 46 at the strength that it uses",
+    ),
+    Script(
         TC,
         f"{SILENT}/stackoverflow-60335387/bug.py",
         (),
