@@ -17,7 +17,7 @@ demo: $(READY)
 
 # One thread for each of the processes that run beside one another.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 # The HTML report in Chromium, which must be installed.
 browser: $(READY)
