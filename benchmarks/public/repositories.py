@@ -86,7 +86,10 @@ SCRIPTS = (
     Script("pytorch/examples", "word_language_model/main.py", ("--epochs", "6"), why="trains", data=()),
     Script("pytorch/examples", "mnist_forward_forward/main.py", (), why="trains", data=("data",)),
     Script(
-        "chengyangfu/pytorch-vgg-cifar10", "main.py", ("--arch=vgg11",), why="its README has 92.4 % for a VGG; written for Python 3.6"
+        "chengyangfu/pytorch-vgg-cifar10",
+        "main.py",
+        ("--arch=vgg11",),
+        why="its README has 92.4 % for a VGG; written for Python 3.6",
     ),
     Script(
         "soapisnotfat/pytorch-cifar10",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 from torch import Tensor
@@ -49,11 +49,10 @@ class Count:
         self.of.append(len(targets))
 
     def hear(self, text: str, where: str) -> None:
-        """Something was printed."""
+        """Something was printed. where: by which line, if it says an accuracy."""
         if len(self.said) < MOST_TEXTS:
             self.said.append((len(self.of), text))
-            if _WORD.search(text.lower()):
-                self.where = where or self.where
+            self.where = where or self.where
 
     @property
     def rights(self) -> list[int]:
@@ -64,8 +63,9 @@ class Count:
         """What the accuracy of the whole pass may be said to be: passes are ended early, and divided by their planned length."""
         if not self.of:
             return []
-        right, planned, length = sum(self.rights), steps_per_epoch(loader), _length(loader)
-        by_batch = sum(r / n for r, n in zip(self.rights, self.of, strict=True))
+        rights = self.rights
+        right, planned, length = sum(rights), steps_per_epoch(loader), _length(loader)
+        by_batch = sum(r / n for r, n in zip(rights, self.of, strict=True))
         whole = [(right / n, n / sum(self.of)) for n in length]
         if planned:
             part = planned / len(self.of)
@@ -74,13 +74,18 @@ class Count:
 
     def at(self, batches: int) -> list[Share]:
         """What it may be said to be while the pass goes on: so far, and of the last batch."""
-        found = []
+        found, rights = [], self.rights
         for i in {batches, max(batches - 1, 1), min(batches + 1, len(self.of))}:
-            right, of = self.rights[:i], self.of[:i]
+            right, of = rights[:i], self.of[:i]
             if of:
                 found += [sum(right) / sum(of), sum(r / n for r, n in zip(right, of, strict=True)) / i]
                 found.append(right[-1] / of[-1])
         return [(share, 1.0) for share in found]
+
+
+def says_accuracy(text: str) -> bool:
+    """Whether a text holds the word."""
+    return bool(_WORD.search(text.lower()))
 
 
 def _countable(logits: Tensor, targets: Any) -> bool:
@@ -113,10 +118,10 @@ def accuracy_seen(passes: Sequence[Any]) -> AccuracySeen | None:
     after = [line for batches, line, _ in lines if batches == len(seen.count.of)]
     if seen.count.doubtful or not seen.count.of or len(after) > MOST_LINES:
         return None
-    rights = {sum(seen.count.rights[:i]) for i in range(1, len(seen.count.of) + 1)}
+    counts = list(accumulate(seen.count.rights))
     other = [share for p in passes[: last + 1] for share in p.count.shares(p.loader)]
-    off = min(_off(n, [*seen.count.at(batches), *other], rights) for batches, _, numbers in lines for n in numbers)
-    right, of = sum(seen.count.rights), sum(seen.count.of)
+    off = min(_least_off(numbers, [*seen.count.at(batches), *other], counts) for batches, _, numbers in lines)
+    right, of = counts[-1], sum(seen.count.of)
     return AccuracySeen(lines[-1][1], 100 * right / of, of, 100 * off, seen.count.where)
 
 
@@ -129,8 +134,12 @@ class _Printed:
     count: float | None = None
 
 
-def _off(number: _Printed, shares: Sequence[Share], rights: Set[float]) -> float:
-    if number.count in rights:
+def _least_off(numbers: Sequence[_Printed], shares: Sequence[Share], counts: Sequence[float]) -> float:
+    return min(_off(number, shares, counts) for number in numbers)
+
+
+def _off(number: _Printed, shares: Sequence[Share], counts: Sequence[float]) -> float:
+    if number.count in counts:
         return 0.0
     return min(scale * max(abs(r - s) - number.rounding, 0.0) for r in number.readings for s, scale in shares)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainingdoctor.measure.batches import split_batch, tensors
+from trainingdoctor.observing.accuracy import says_accuracy
 from trainingdoctor.observing.calls import CriterionCall, Samples
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import epoch_loop
@@ -214,7 +215,7 @@ class Recorder:
     def on_text(self, text: str) -> None:
         """The script prints something, to either stream."""
         if self.passes:
-            self.passes[-1].count.hear(text, users_place(4))
+            self.passes[-1].count.hear(text, users_place(4) if says_accuracy(text) else "")
 
     # -- gradients and steps
 
