@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward, loss_of, prediction
-from trainingdoctor.measure.calling import set_mode, user_code
+from trainingdoctor.measure.calling import set_mode
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ def batchnorm_layers(model: nn.Module) -> BatchNormLayers:
     if not modules:
         raise Unavailable("the model has no BatchNorm layer")
     given, model_given = {n: m.training for n, m in modules.items()}, model.training
-    with user_code("model.train()"):
-        model.train()
+    set_mode(model, True)
     return BatchNormLayers(tuple(_layer(n, m, given[n]) for n, m in modules.items()), model_given)
 
 

@@ -13,6 +13,7 @@ from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.batchnorm import BatchNormLayers, running
 from trainingdoctor.measure.budget import Budget
+from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.trials import faster, small_batches
 
 LEAST = 2
@@ -64,7 +65,7 @@ def batchnorm_statistics(
     """
     given: list[Batch] = []
     budget = Budget(seconds)
-    model.train()
+    set_mode(model, True)
     fresh = not any(layer.updates for layer in batchnorm_layers.layers)
     kept = running(model)
     few = small_batches(train_batches)[:batches]

@@ -9,7 +9,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.calling import set_mode
 
 NORMALIZATIONS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
 
@@ -76,6 +76,5 @@ def dropout_layers(model: nn.Module) -> tuple[DropoutLayer, ...]:
     layers = {n: m for n, m in model.named_modules() if isinstance(m, _DropoutNd) and m.p > 0}
     if not layers:
         raise Unavailable("the model has no dropout layer")
-    with user_code("model.eval()"):
-        model.eval()
+    set_mode(model, False)
     return tuple(DropoutLayer(n, type(m).__name__, float(m.p), m.training) for n, m in layers.items())

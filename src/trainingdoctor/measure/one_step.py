@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Reason, Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, prediction, tensors
-from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.steps import backward, compute_loss, needs_closure, training_step
 from trainingdoctor.measure.steps import step as optimizers_step
 
@@ -138,8 +138,7 @@ def timed_step(
     grad_clip: float | None = None,
 ) -> OneStep:
     """A watched step in train() mode, and with optimizers a second one to time it. Changes the model."""
-    with user_code("model.train()"):
-        model.train()
+    set_mode(model, True)
     step = measure_step(model, batch, criterion, amp, list(optimizers), grad_clip)
     if not optimizers:
         return step

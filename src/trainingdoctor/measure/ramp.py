@@ -20,7 +20,7 @@ from trainingdoctor.measure.batches import (
     is_one_shot,
     split_batch,
 )
-from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.calling import set_mode, user_code
 from trainingdoctor.measure.iterating import iterated
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.steps import backward, clear_gradients, compute_loss
@@ -54,8 +54,7 @@ class Ramp:
             seed_everything(seed)
             seed_generators(self.loader, seed)
             ratios = rate_ratios(self.optimizers)
-            with user_code("model.train()"):
-                self.model.train()
+            set_mode(self.model, True)
             with contextlib.closing(endless(self.loader, self.augment)) as batches:
                 first = next(batches)
                 with self._quick(first):

@@ -12,7 +12,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
-from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.calling import set_mode
 
 # As many power iterations as a loop makes in its first steps: what is still off then does not follow the weight.
 _FORWARDS = 5
@@ -41,8 +41,7 @@ def spectral_layers(model: nn.Module, train_batches: tuple[Batch, ...]) -> tuple
         raise Unavailable("no layer has spectral normalization")
     before = [norm() for _, _, norm, _ in found]
     vectors, given = [u.clone() for _, _, _, u in found], [m.training for _, m, _, _ in found]
-    with user_code("model.train()"):
-        model.train()
+    set_mode(model, True)
     with torch.no_grad():
         for _ in range(_FORWARDS):
             forward(model, train_batches[0].first(4))
