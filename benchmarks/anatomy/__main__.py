@@ -2,81 +2,47 @@
 
 python benchmarks/anatomy --data DIR [--depth 110] [--epochs 15] [--seeds 1] [--healthy 3] [--only TEXT|TEXT]
                           [--budget SECONDS] [--parallel 1] [--device cuda:0] [--output FILE]
+                          [--executor local|ray] [--jobs 1] [--address ADDRESS]
 
 The twin is `reference-run`'s recipe `fast` in --epochs epochs. Resumable: rows that are in --output are not run again. A budget
-that ends leaves out the last faults, and says how many.
+that ends leaves out the last faults, and says how many. On a Ray cluster (`pip install trainingdoctor[ray]`) every node needs this
+folder and the data in the same place.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import math
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from faults import FAULTS
-from subject import Subject, healthy
+from subject import Subject
 from table import read_rows, write
+from trial import ANATOMY, Share, Twin, subject_of
 
-from trainingdoctor.reference import load_images
-from trainingdoctor.reference.run import device_named, precision_for
-from trainingdoctor.reference.train import Run
+from trainingdoctor.errors import UserError
+from trainingdoctor.verify.execute import executor_of
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 
 
-class Training:
-    """One training, made ready by itself and then run, perhaps beside others."""
-
-    def __init__(self, about: dict[str, Any], subject: Subject, seed: int) -> None:
-        self.about, self.seed = about, seed
-        self.run = Run(replace(subject.settings, seed=seed), subject.images, subject.parts)
-        self.run.warm_up(print)
-
-    def __call__(self) -> dict[str, Any]:
-        """Train to the end, on a stream of its own where there are streams."""
-        started, cuda = time.perf_counter(), self.run.device.type == "cuda"
-        with torch.cuda.stream(torch.cuda.Stream()) if cuda else nullcontext():
-            metrics = list(self.run.epochs(print))
-        last = metrics[-1]
-        return {
-            **self.about,
-            "seed": self.seed,
-            "accuracy": last.test_accuracy,
-            "train_accuracy": round(last.train_accuracy, 2),
-            "loss": round(last.loss, 4) if math.isfinite(last.loss) else str(last.loss),
-            "best": max(m.test_accuracy for m in metrics),
-            "epochs": len(metrics),
-            "graph": self.run.graphed is not None,
-            "wall": round(time.perf_counter() - started, 2),
-        }
-
-
-def side_by_side(jobs: list[tuple[dict[str, Any], Subject, int]]) -> list[dict[str, Any]]:
-    """Small nets leave most of a card idle: several at once, each captured before any runs."""
-    trainings = [Training(*job) for job in jobs]
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    with ThreadPoolExecutor(len(trainings)) as pool:
-        return list(pool.map(lambda training: training(), trainings))
-
-
-def plan(twin: Subject, arguments: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Subject, int]]:
+def plan(arguments: argparse.Namespace) -> Iterator[tuple[str, int]]:
     """What is to be run: the twin's seeds, then each fault; the first seed of all before the second of any."""
     for seed in range(arguments.healthy):
-        yield {"fault": "healthy", "code": "healthy", "strength": ""}, twin, seed
+        yield "healthy", seed
     for seed in range(arguments.seeds):
         for fault in FAULTS:
             if any(text in fault.name for text in arguments.only.split("|")):
-                about = {"fault": fault.name, "code": fault.code, "strength": fault.strength}
-                yield about, fault.change(twin), seed
+                yield fault.name, seed
+
+
+def shares(twin: Twin, trainings: list[tuple[str, int]], parallel: int) -> list[Share]:
+    """`parallel` trainings for a worker at a time."""
+    return [Share(twin, tuple(trainings[i : i + parallel])) for i in range(0, len(trainings), parallel)]
 
 
 def conditions(arguments: argparse.Namespace, twin: Subject) -> dict[str, Any]:
@@ -97,8 +63,8 @@ def conditions(arguments: argparse.Namespace, twin: Subject) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Parse, train what is missing, write after each."""
+def parsed() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--depth", type=int, default=110)
@@ -107,36 +73,45 @@ def main() -> None:
     parser.add_argument("--healthy", type=int, default=3, help="seeds of the twin")
     parser.add_argument("--limit", type=int, help="train on so many samples")
     parser.add_argument("--only", default="", help="faults whose name holds one of these texts, separated by |")
-    parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which nothing new is begun")
-    parser.add_argument("--parallel", type=int, default=1, help="trainings side by side on the device")
+    parser.add_argument(
+        "--budget", type=float, default=math.inf, help="seconds; what would not be ready by then is left out"
+    )
+    parser.add_argument("--parallel", type=int, default=1, help="trainings side by side on one device")
+    parser.add_argument("--executor", default="local", help="local: processes of this machine, or ray: a cluster")
+    parser.add_argument("--jobs", type=int, default=1, help="processes of the local executor")
+    parser.add_argument("--address", help="of the Ray cluster; else one is started here")
     parser.add_argument("--device")
     parser.add_argument("--output", type=Path)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train what is missing, write after each answer."""
+    arguments = parsed()
     output = arguments.output or RESULTS / f"anatomy-resnet{arguments.depth}.json"
-    started, device = time.perf_counter(), device_named(None, arguments.device)
-    images = load_images(arguments.data).limited(arguments.limit)
-    twin = healthy(
-        images,
-        depth=arguments.depth,
-        epochs=arguments.epochs,
-        device=device,
-        precision=precision_for(device),
-        graph=device.startswith("cuda"),
-    )
-    rows, longest = read_rows(output), 0.0
+    started = time.perf_counter()
+    data = arguments.data.resolve() if arguments.data else None
+    twin = Twin(data, arguments.depth, arguments.epochs, arguments.limit, arguments.device)
+    about = conditions(arguments, subject_of(twin))
+    run = executor_of(ANATOMY, arguments.executor, arguments.jobs, arguments.address)
+    rows = read_rows(output)
     done = {(r["fault"], r["seed"]) for r in rows}
-    jobs = [job for job in plan(twin, arguments) if (job[0]["fault"], job[2]) not in done]
-    while jobs and time.perf_counter() - started + longest < arguments.budget:
-        begun = time.perf_counter()
-        some, jobs = jobs[: arguments.parallel], jobs[arguments.parallel :]
-        rows += side_by_side(some)
-        longest = max(longest, time.perf_counter() - begun)
-        for row in rows[-len(some) :]:
-            print(f"{time.perf_counter() - started:6.1f} s  {row}", flush=True)
-        write(output, rows, conditions(arguments, twin))
-        gc.collect()
-    print(f"{output}: {len(rows)} trainings, {len(jobs)} left out for want of time")
+    left = shares(twin, [t for t in plan(arguments) if t not in done], arguments.parallel)
+    for number, answers in enumerate(run(left), 1):
+        now = time.perf_counter() - started
+        for row in answers:
+            print(f"{now:6.1f} s  {row}", flush=True)
+        rows += [row for row in answers if "error" not in row]
+        write(output, rows, about)
+        # Whoever stops listening ends what would not be ready in time.
+        if now * (1 + arguments.jobs / number) > arguments.budget:
+            break
+    done = {(r["fault"], r["seed"]) for r in rows}
+    print(f"{output}: {len(rows)} trainings, {sum(t not in done for t in plan(arguments))} left out")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        raise SystemExit(str(error)) from None

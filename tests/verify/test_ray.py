@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trainingdoctor.verify.execute import executor
+from trainingdoctor.verify.execute import Work, executor, executor_of
 from trainingdoctor.verify.task import Size, Task, run_task
 
 ray = pytest.importorskip("ray", reason="pip install 'trainingdoctor[ray]'")
@@ -52,3 +52,9 @@ def test_a_worker_that_is_lost_is_retried_and_the_rest_is_not_recomputed(
     outcomes = list(executor("ray", address=cluster.address)(tasks))
     assert sorted(o.seed for o in outcomes if o.accuracy is not None) == [0, 1, 2]
     assert {seed: len(list(marks.glob(f"{seed}-*"))) for seed in range(3)} == {0: 1, 1: 2, 2: 1}
+
+
+@pytest.mark.timeout(180)
+def test_other_work_than_trainings_runs_there_too(cluster: Any) -> None:
+    negated = Work(lambda n: -n, lambda task, why: task, lambda task: False)
+    assert sorted(executor_of(negated, "ray", address=cluster.address)(range(5))) == [-4, -3, -2, -1, 0]
