@@ -14,7 +14,8 @@ from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.batchnorm import BatchNormLayers, running
 from trainingdoctor.measure.budget import Budget
 from trainingdoctor.measure.calling import set_mode
-from trainingdoctor.measure.trials import faster, small_batches
+from trainingdoctor.measure.channels_last import faster
+from trainingdoctor.measure.trials import small_batches
 
 LEAST = 2
 

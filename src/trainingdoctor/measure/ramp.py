@@ -21,10 +21,10 @@ from trainingdoctor.measure.batches import (
     split_batch,
 )
 from trainingdoctor.measure.calling import set_mode, user_code
+from trainingdoctor.measure.channels_last import faster
 from trainingdoctor.measure.iterating import iterated
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.steps import backward, clear_gradients, compute_loss
-from trainingdoctor.measure.trials import faster
 
 # How far the loss must climb, in sizes of itself (or of what it fell), for the ramp to end: fastai's finder and
 # pytorch-lr-finder end at 4 and 5 times the best loss.

@@ -2,25 +2,25 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from trainingdoctor.errors import Unavailable, UserCodeError
+from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, forward
-from trainingdoctor.measure.calling import set_mode, user_code
-from trainingdoctor.measure.rate_search import LEARNS_WELL, LITTLE, Trial, end_of, explored, prolonged
+from trainingdoctor.measure.batches import Batch
+from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.chance import chance_loss
+from trainingdoctor.measure.channels_last import faster
+from trainingdoctor.measure.rate_search import LEARNS_WELL, LITTLE, Trial, end_of, explored, prolonged, shot
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.measure.steps import training_step
 from trainingdoctor.training import Training
 
-# Small images convolve faster with channels last: 1.3 to 2 times for ResNet-110 on two AVX2 cores.
 SAMPLES = 32
 # Fewer steps say nothing about a deep net, whose loss first falls from its high start.
 LEAST_STEPS = 24
@@ -57,6 +57,10 @@ class RateTrials:
     def own(self) -> Trial:
         """The trial at the user's rate."""
         return next(t for t in self.trials if math.isclose(t.factor, 1.0))
+
+    def shot(self, trial: Trial) -> float:
+        """How far the loss of that trial shot up, from the first loss and the chance level."""
+        return shot(trial, self.initial, self.chance)
 
     @property
     def stable(self) -> tuple[float, float] | None:
@@ -95,10 +99,10 @@ def rate_trials(
 ) -> RateTrials:
     """Train from the initial state at the user's peak rate, at lower rates if it does badly, at higher ones if not.
 
-    `seconds` is shared by the trials: the number of steps follows from a timed step. After twice that, as for a deep net on
-    a busy machine, no further rate is tried.
+    `seconds` of this thread are shared by the trials: the number of steps follows from a timed step. After twice that, as
+    for a deep net, no further rate is tried.
     """
-    started = time.perf_counter()
+    started = time.thread_time()
     groups = parameter_groups
     leading = groups[schedule_trace.group if schedule_trace else 0].lr
     peak = schedule_trace.peak if schedule_trace and schedule_trace.peak > 0 else leading
@@ -118,10 +122,10 @@ def rate_trials(
     steps = int(max(LEAST_STEPS, min(most_steps, seconds / 3 / max(per_step, 1e-4))))
     warm = bool(schedule_trace and schedule_trace.initial < 0.5 * peak)
     trials = explored(
-        lambda f, times: run.trial(f, steps * times, warm, initial, scaling * peak, times > 1),
+        lambda f, times, again: run.trial(f, steps * times, warm, initial, scaling * peak, again),
         initial,
         chance,
-        lambda: time.perf_counter() - started > 2 * seconds,
+        lambda: time.thread_time() - started > 2 * seconds,
     )
     if 6 * most_steps * per_step < seconds:
         trials = prolonged(
@@ -152,46 +156,6 @@ def small_batches(batches: tuple[Batch, ...], samples: int = SAMPLES) -> tuple[B
         for start in range(0, batch.size - size + 1, size):
             pieces.append(batch.rows(start, size))
     return tuple(pieces)
-
-
-def chance_loss(batches: Sequence[Batch], criterion: Any = None) -> float | None:
-    """Entropy of the class frequencies in the batches, in nats; None unless the targets are class indices.
-
-    With a criterion that weights the classes, of the weighted frequencies: the least that a constant prediction costs. With one
-    that multiplies the loss, as much larger or smaller.
-    """
-    targets = [b.targets for b in batches if isinstance(b.targets, Tensor)]
-    if not targets or any(t.is_floating_point() or t.ndim != 1 for t in targets):
-        return None
-    classes, counts = torch.cat(targets).unique(return_counts=True)
-    shares = counts.double()
-    weight = getattr(criterion, "weight", None)
-    if isinstance(weight, Tensor) and weight.ndim == 1 and int(classes.min()) >= 0 and int(classes.max()) < len(weight):
-        shares = shares * weight.detach().to(classes.device)[classes].double()
-    shares = shares / shares.sum()
-    return float(-torch.special.xlogy(shares, shares).sum()) * _multiplied(criterion, torch.cat(targets))
-
-
-def _multiplied(criterion: Any, targets: Tensor) -> float:
-    """By how much a criterion multiplies cross-entropy, seen on undecided predictions; 1 within a factor of 2 and where it takes none."""
-    width = int(targets.max()) + 1
-    if criterion is None or width < 2:
-        return 1.0
-    try:
-        once, twice = (_undecided(criterion, part, width) for part in (targets, torch.cat([targets, targets])))
-    except UserCodeError:
-        return 1.0
-    # A sum over the batch is another matter: it grows with the batch.
-    factor = once / math.log(width) if abs(twice - once) < 0.01 * abs(once) else 1.0
-    return factor if factor > 0 and not 0.5 <= factor <= 2 else 1.0
-
-
-@torch.no_grad()
-def _undecided(criterion: Any, targets: Tensor, width: int) -> float:
-    """The loss of equal predictions for all classes; NaN where it is no number."""
-    with user_code("the criterion"):
-        value = criterion(torch.zeros(len(targets), width, device=targets.device), targets)
-    return float(value) if isinstance(value, Tensor) and value.numel() == 1 else math.nan
 
 
 @dataclass(frozen=True)
@@ -273,42 +237,3 @@ def _set_momentum(group: dict[str, Any], now: float | None, then: float) -> None
 
 def _no_criterion(*_: Any) -> Tensor:
     raise Unavailable("there is no criterion")
-
-
-@contextmanager
-def faster(model: nn.Module, batch: Batch) -> Iterator[None]:
-    """Kernels in channels-last order inside the block, which only changes the order of memory, not the numbers' meaning.
-
-    Not where the model cannot do with that: `x.view(-1, n)` after a convolution takes contiguous memory for granted.
-    """
-    kernels = [p for p in model.parameters() if p.ndim == 4]
-    before = [p.data for p in kernels]
-    for parameter in kernels:
-        parameter.data = parameter.data.to(memory_format=torch.channels_last)
-    if kernels and not _runs(model, batch.first(1)):
-        for parameter, data in zip(kernels, before, strict=True):
-            parameter.data = data
-        yield
-        return
-    try:
-        yield
-    finally:
-        for parameter, data in zip(kernels, before, strict=True):
-            with torch.no_grad():
-                data.copy_(parameter.data)
-            parameter.data = data
-
-
-def _runs(model: nn.Module, batch: Batch) -> bool:
-    """Whether the model takes a batch; in evaluation mode, which learns nothing from it."""
-    modes = [(m, m.training) for m in model.modules()]
-    set_mode(model, False)
-    try:
-        with torch.no_grad():
-            forward(model, batch)
-    except (UserCodeError, Unavailable, RuntimeError):
-        return False
-    finally:
-        for module, mode in modes:
-            module.training = mode
-    return True

@@ -11,10 +11,11 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.channels_last import faster
 from trainingdoctor.measure.restore import seed_everything
 from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.measure.steps import training_step
-from trainingdoctor.measure.trials import RateTrials, faster, small_batches
+from trainingdoctor.measure.trials import RateTrials, small_batches
 
 
 @dataclass(frozen=True)

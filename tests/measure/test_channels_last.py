@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from trainingdoctor.measure.batches import Batch
-from trainingdoctor.measure.trials import faster
+from trainingdoctor.measure.channels_last import faster
 
 BATCH = Batch(torch.randn(4, 1, 8, 8), torch.arange(4))
 
