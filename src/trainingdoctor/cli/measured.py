@@ -21,7 +21,7 @@ def examined(config: Path, command: str, needs: tuple[str, ...], device: str | N
     Raises UserError for a config that lacks what the command needs, and for what cannot be measured in the block.
     """
     from trainingdoctor.loading.config import load_config
-    from trainingdoctor.runner import ADD
+    from trainingdoctor.measuring import ADD
 
     with contextlib.redirect_stdout(sys.stderr):
         training = load_config(config)

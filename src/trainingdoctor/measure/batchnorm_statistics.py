@@ -15,7 +15,7 @@ from trainingdoctor.measure.batchnorm import BatchNormLayers, running
 from trainingdoctor.measure.budget import Budget
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.channels_last import faster
-from trainingdoctor.measure.trials import small_batches
+from trainingdoctor.measure.small_batches import small_batches
 
 LEAST = 2
 

@@ -18,10 +18,10 @@ from trainingdoctor.measure.channels_last import faster
 from trainingdoctor.measure.rate_search import LEARNS_WELL, LITTLE, Trial, end_of, explored, prolonged, shot
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.schedule import ScheduleTrace
+from trainingdoctor.measure.small_batches import SAMPLES, WHOLE, is_whole, small_batches
 from trainingdoctor.measure.steps import training_step
 from trainingdoctor.training import Training
 
-SAMPLES = 32
 # Fewer steps say nothing about a deep net, whose loss first falls from its high start.
 LEAST_STEPS = 24
 
@@ -31,7 +31,8 @@ class RateTrials:
     """Trials at multiples of the schedule's peak rate on batches of `batch_size`.
 
     The rate is scaled down with the batch (linear scaling, Goyal et al. 2017), so that the gradient noise is that of
-    the user's batch: factor 1 is the user's peak in that sense.  chance: the loss of predicting nothing: the entropy
+    the user's batch: factor 1 is the user's peak in that sense; not where that is the whole training set, which has no
+    such noise.  chance: the loss of predicting nothing: the entropy
     of the drawn targets for classification, else None.  initial: loss before training.
     """
 
@@ -81,7 +82,7 @@ class RateTrials:
         return not trial.diverged and trial.worst <= 2 * start and self.initial - trial.end >= LITTLE * start
 
 
-@evidence(cost="train", optional=("schedule_trace", "amp", "grad_clip"))
+@evidence(cost="train", optional=("train_loader", "schedule_trace", "amp", "grad_clip"))
 def rate_trials(
     model: nn.Module,
     criterion: Callable[..., Any],
@@ -90,6 +91,7 @@ def rate_trials(
     parameter_groups: Any,
     train_batches: tuple[Batch, ...],
     batch_size: Any,
+    train_loader: Any,
     schedule_trace: ScheduleTrace | None,
     amp: Any,
     grad_clip: float | None,
@@ -108,9 +110,11 @@ def rate_trials(
     peak = schedule_trace.peak if schedule_trace and schedule_trace.peak > 0 else leading
     if not peak > 0:
         raise Unavailable(f"the learning rate is {peak:g}: there is nothing to try")
-    batches = small_batches(train_batches)
+    whole = is_whole(train_batches, train_loader)
+    batches = small_batches(train_batches, WHOLE if whole else SAMPLES)
     adaptive = groups[0].adaptive
-    scaling = min(1.0, batches[0].size / max(batch_size.samples, 1)) ** (0.5 if adaptive else 1.0)
+    share = 1.0 if whole else min(1.0, batches[0].size / max(batch_size.samples, 1))
+    scaling = share ** (0.5 if adaptive else 1.0)
     training = Training(model=model, criterion=criterion, optimizer=optimizer)
     chance = chance_loss(batches, criterion)
     base = scaling * peak / leading if leading else 1.0
@@ -146,16 +150,6 @@ def rate_trials(
         optimizer=groups[0].optimizer,
         epsilon=groups[0].eps,
     )
-
-
-def small_batches(batches: tuple[Batch, ...], samples: int = SAMPLES) -> tuple[Batch, ...]:
-    """The drawn batches cut into batches of at most `samples`; incomplete ones are left out."""
-    pieces: list[Batch] = []
-    for batch in batches:
-        size = min(samples, batch.size)
-        for start in range(0, batch.size - size + 1, size):
-            pieces.append(batch.rows(start, size))
-    return tuple(pieces)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.channels_last import faster
 from trainingdoctor.measure.restore import seed_everything
 from trainingdoctor.measure.schedule import ScheduleTrace
+from trainingdoctor.measure.small_batches import small_batches
 from trainingdoctor.measure.steps import training_step
-from trainingdoctor.measure.trials import RateTrials, small_batches
+from trainingdoctor.measure.trials import RateTrials
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,28 @@
+"""Cutting batches, and telling whether one of them is all there is."""
+
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from trainingdoctor.measure.batches import Batch
+from trainingdoctor.measure.small_batches import is_whole, small_batches
+
+
+def batch(count: int, start: float = 0.0) -> Batch:
+    return Batch(torch.arange(start, start + count).unsqueeze(1), torch.zeros(count, dtype=torch.long))
+
+
+def test_incomplete_pieces_are_left_out() -> None:
+    assert [b.size for b in small_batches((batch(70), batch(20)))] == [32, 32, 20]
+
+
+def test_a_loader_of_one_batch_gives_the_whole_set() -> None:
+    data = TensorDataset(torch.zeros(200, 1), torch.zeros(200))
+    assert is_whole((batch(200),), DataLoader(data, batch_size=200))
+    assert not is_whole((batch(128),), DataLoader(data, batch_size=128))
+
+
+def test_a_loop_without_a_loader_that_gives_the_same_again_does_so() -> None:
+    assert is_whole((batch(200), batch(200)), None)
+    assert not is_whole((batch(200), batch(200, start=200.0)), None)
+    assert not is_whole((batch(200), batch(100)), None)
+    assert not is_whole((batch(200),), None)
