@@ -1,9 +1,12 @@
 """What a criterion was called with, from the output to its value."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainingdoctor.observing.assemble import assembled
 from trainingdoctor.observing.calls import CriterionCall, Followed
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.recorder import Recorder
@@ -59,3 +62,47 @@ def test_what_was_done_before_the_loss_belongs_to_the_model() -> None:
     call = CriterionCall.of(functional.cross_entropy, (output.softmax(1), torch.tensor([0, 1])), {}, output)
     assert call is not None
     assert torch.allclose(Followed(net, call.between)(x), output.softmax(1))
+
+
+class Autoencoder(nn.Module):
+    """Code and reconstruction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(6, 2), nn.Linear(2, 6)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        code = self.encoder(x)
+        return code, self.decoder(code)
+
+
+def test_the_output_that_the_loss_got_is_the_one_that_is_examined() -> None:
+    model, criterion, x = Autoencoder(), nn.MSELoss(), torch.randn(4, 6)
+    recorder = Recorder()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with observed(recorder):
+        for _ in range(3):
+            optimizer.zero_grad()
+            _, decoded = model(x)
+            criterion(decoded, x).backward()
+            optimizer.step()
+    training, _ = assembled(recorder, Path("script.py"))
+    assert training.model is not None
+    assert training.criterion is criterion
+    assert training.model(x).shape == (4, 6)
+    assert type(training.model).__name__ == "Autoencoder"
+
+
+def test_the_loss_of_an_auxiliary_output_is_not_the_one_that_is_examined() -> None:
+    model, criterion, x = Autoencoder(), nn.CrossEntropyLoss(), torch.randn(4, 6)
+    recorder = Recorder()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with observed(recorder):
+        for _ in range(2):
+            optimizer.zero_grad()
+            main, auxiliary = model(x)
+            (criterion(main, torch.tensor([0, 1, 0, 1])) + criterion(auxiliary, torch.arange(4))).backward()
+            optimizer.step()
+    assert recorder.criterion is not None
+    assert recorder.criterion.part == 0
+    assert [b.targets.tolist() for b in recorder.samples.of("training", id(model))] == [[0, 1, 0, 1]] * 2

@@ -14,7 +14,7 @@ from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import accuracy_seen
 from trainingdoctor.observing.by_hand import rate_written_at
-from trainingdoctor.observing.calls import FORMS, Followed
+from trainingdoctor.observing.calls import Followed
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.ticks import driven
@@ -42,7 +42,6 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     latest = _latest(recorder, model)
     within = _per_step(recorder)
     call = recorder.criterion
-    between = call.between if call is not None else ""
     known: dict[str, Any] = {"loop_trace": traced(recorder)}
     if model is not None:
         for kind, evidence in (("training", "train_batches"), ("evaluation", "val_batches")):
@@ -57,7 +56,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     schedulers = [w.scheduler for w in recorder.schedulers.watched if driven(w.scheduler) in latest]
     clip = recorder.clipping.seen()
     training = Training(
-        model=Followed(model, between) if model is not None and between not in FORMS else model,
+        model=Followed(model, call.between, call.part) if model is not None and call and call.is_followed else model,
         train_loader=_loader(recorder, "training"),
         val_loader=_loader(recorder, "evaluation"),
         criterion=call.criterion() if call else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import torch
@@ -33,7 +34,7 @@ FORMS = ("", "float")
 class CriterionCall:
     """One call. between: the name of what was done to the output, one of BETWEEN.  position: of the output among the arguments.
 
-    arguments, extra: the same in every call.
+    arguments, extra: the same in every call.  part: which of the model's outputs it was, the first is 0.
     """
 
     function: Callable[..., Any]
@@ -42,6 +43,7 @@ class CriterionCall:
     target: Any
     arguments: dict[str, Any] = field(default_factory=dict)
     extra: tuple[Any, ...] = ()
+    part: int = 0
 
     @classmethod
     def of(
@@ -54,12 +56,18 @@ class CriterionCall:
         if given and any(_of_batch(e, given[0]) for e in (*extra, *rest.values())):
             return None
         for position, argument in enumerate(given[:2]):
-            between = _between(output, argument)
-            if between is not None:
+            found = _between(output, argument)
+            if found is not None:
+                part, between = found
                 target = given[1 - position] if len(given) > 1 else None
-                target = _by_sample(target, output) if between == ROWS else target
-                return cls(function, between, position, target, rest, extra)
+                target = _by_sample(target, part_of(output, part)) if between == ROWS else target
+                return cls(function, between, position, target, rest, extra, part)
         return None
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether the model is examined with what the loop makes of its output."""
+        return self.part > 0 or self.between not in FORMS
 
     def criterion(self) -> Callable[..., Any]:
         """The criterion as a function of (output, target); the object itself where it was called like that."""
@@ -85,9 +93,14 @@ def _of_batch(value: Any, first: Any) -> bool:
     return value.requires_grad or (value.ndim > 0 and value.shape[:1] == first.shape[:1])
 
 
-def _by_sample(target: Any, output: Any) -> Any:
+def part_of(output: Any, part: int) -> Tensor:
+    """One of the model's outputs."""
+    return next(islice(tensors(output), part, None))
+
+
+def _by_sample(target: Any, output: Tensor) -> Any:
     """Targets of rows, as many for each sample as it has rows."""
-    rows = next(tensors(output)).shape[:-1]
+    rows = output.shape[:-1]
     fits = isinstance(target, Tensor) and target.ndim == 1 and target.numel() == rows.numel()
     return target.reshape(rows) if fits else target
 
@@ -96,16 +109,16 @@ def _same(value: Tensor) -> Tensor:
     return value
 
 
-def _between(output: Any, argument: Any) -> str | None:
-    """How `argument` follows from the model's output; None where it does not."""
+def _between(output: Any, argument: Any) -> tuple[int, str] | None:
+    """From which of the model's outputs `argument` follows, and how; None where it does not."""
     if not isinstance(argument, Tensor) or not argument.is_floating_point():
-        return None if argument is not output else ""
-    for made in tensors(output):
+        return None if argument is not output else (0, "")
+    for part, made in enumerate(tensors(output)):
         if made is argument:
-            return ""
+            return part, ""
         for name, function in BETWEEN:
             if _equal(made, function, argument):
-                return name
+                return part, name
     return None
 
 
@@ -119,17 +132,17 @@ def _equal(made: Tensor, function: Callable[[Tensor], Tensor], argument: Tensor)
 
 
 class Followed(nn.Module):
-    """A model with what the loop does to its output before the loss."""
+    """A model with what the loop does to its output, or to one of them, before the loss."""
 
-    def __init__(self, model: nn.Module, between: str) -> None:
+    def __init__(self, model: nn.Module, between: str, part: int = 0) -> None:
         super().__init__()
-        self.model, self.between = model, between
+        self.model, self.between, self.part = model, between, part
         # Reports name the model by its class.
         self.__class__ = type(type(model).__name__, (Followed,), {})
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The output as the loss got it; rows with the classes second."""
-        output = next(tensors(self.model(*args, **kwargs)))
+        output = part_of(self.model(*args, **kwargs), self.part)
         return output.movedim(-1, 1) if self.between == ROWS else dict(BETWEEN)[self.between](output)
 
 

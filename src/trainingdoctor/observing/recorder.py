@@ -201,7 +201,9 @@ class Recorder:
             return
         self._compare_targets(call.target)
         training = torch.is_grad_enabled() and result.requires_grad
-        if training:
+        # The loss of an auxiliary head is not the one that is examined.
+        main = self.criterion is None or call.part <= self.criterion.part
+        if training and main:
             self.criterion = call
             self.criterion_value = float(result.detach().mean()) if result.numel() else None
             self.samples.keep("training", id(model), given, call.target)
