@@ -23,19 +23,23 @@ OUTPUT_KEYS = ("logits", "out", "output", "outputs", "pred", "preds", "predictio
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch. inputs: a tensor, or what the model takes (dict, tuple).  targets: None when there are none."""
+    """One batch. inputs: a tensor, or what the model takes (dict, tuple).  targets: None when there are none.
+
+    one: it is a single sample without a batch dimension, and is never cut.
+    """
 
     inputs: Any
     targets: Any
+    one: bool = False
 
     @property
     def size(self) -> int:
         """Number of samples: the first dimension of the first tensor."""
-        return next((len(t) for t in tensors(self.inputs) if t.ndim), 0)
+        return 1 if self.one else next((len(t) for t in tensors(self.inputs) if t.ndim), 0)
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on `device`."""
-        return Batch(moved(self.inputs, device), moved(self.targets, device))
+        return replace(self, inputs=moved(self.inputs, device), targets=moved(self.targets, device))
 
     def first(self, count: int) -> "Batch":
         """The first `count` samples."""
@@ -43,6 +47,8 @@ class Batch:
 
     def rows(self, start: int, count: int) -> "Batch":
         """`count` samples from `start` on."""
+        if self.one:
+            return self
         size = self.size
         return Batch(_rows(self.inputs, size, start, count), _rows(self.targets, size, start, count))
 

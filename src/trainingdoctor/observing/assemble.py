@@ -107,8 +107,11 @@ def _take_turns(recorder: Recorder) -> bool:
 
 
 def _loader(recorder: Recorder, kind: str) -> Any:
-    """The loader with most batches of that kind."""
+    """The loader with most batches of that kind; of those that evaluate, one of other data than is trained on, if there is one."""
     passes = [p for p in recorder.passes if p.kind == kind and p.batches]
+    if kind == "evaluation":
+        trained = _key(getattr(_loader(recorder, "training"), "dataset", None))
+        passes = [p for p in passes if _key(getattr(p.loader, "dataset", None)) != trained] or passes
     return max(passes, key=lambda p: p.batches).loader if passes else None
 
 

@@ -162,11 +162,18 @@ class Samples:
         # A model that computes its own loss gets the targets, too.
         kwargs = {k: v for k, v in kwargs.items() if k not in TARGET_KEYS}
         inputs = kwargs if kwargs and not args else args[0] if len(args) == 1 else tuple(args)
-        kept.append(Batch(_copied(inputs), _copied(target)))
+        kept.append(Batch(_copied(inputs), _copied(target), _is_one(inputs, target)))
 
     def of(self, kind: str, model: int) -> tuple[Batch, ...]:
         """What was kept."""
         return tuple(self.kept.get((kind, model), ()))
+
+
+def _is_one(inputs: Any, target: Any) -> bool:
+    """Whether this is one target, and an input that is no batch of one: a loop over samples without a batch dimension."""
+    first = next(tensors(inputs), None)
+    one = isinstance(target, Tensor) and target.ndim <= 1 and target.numel() == 1
+    return one and first is not None and first.ndim > 0 and len(first) > 1
 
 
 def _copied(value: Any) -> Any:
