@@ -20,6 +20,9 @@ ADAMS = ("Adam", "AdamW", "NAdam", "RAdam")
 # From scratch, convolutions with BatchNorm, batches of 128. Published for Adam: 1e-4 to 1e-2; for Adagrad 1e-2 (torch's default).
 CEILINGS = {"Adam": 0.03, "RMSprop": 0.03}
 FLOORS = {"Adam": 2e-6, "RMSprop": 2e-6, "Adagrad": 1e-4}
+# What is usual, and never far too low whatever some dozens of steps say: torch's defaults; for SGD over 1 - momentum (He et al. 2015,
+# section 4.2, is at 1).
+USUAL = {"SGD": 0.1, "Adam": 1e-3, "RMSprop": 1e-3, "Adagrad": 1e-2, "Adadelta": 1.0}
 PLACE = "optimizer.param_groups[0].lr"
 SMITH = "Smith & Topin 2018, Super-Convergence, arXiv:1708.07120"
 
@@ -186,7 +189,8 @@ def too_low(
     Thresholds: progress counts below the chance level (for other losses: below the first loss), because a deep net
     first falls to it at any rate. At a rate a hundred times higher it is 10 times (warning) or 30 times (critical) what
     the user's rate makes in the same steps. Small nets under Adam at its default 1e-3 make a third to a half of what
-    0.1 makes in 60 steps (fault bench: regression, multi_label), and are healthy. In fine-tuning a low rate is meant,
+    0.1 makes in 60 steps (fault bench: regression, multi_label), and are healthy: from an optimizer's default on (SGD: 0.1 over
+    1 - momentum) it is an info. In fine-tuning a low rate is meant,
     and a new head makes a hundred times more look better for some dozens of steps: info. A ResNet-110 falls to the chance level
     only, in so few steps, at any rate: there SGD under 3e-4 at batch 128 with momentum 0.9 warns, a 300th of what
     nets with BatchNorm are trained with from scratch, and likewise Adam under 2e-6 and Adagrad under 1e-4. (A ResNet-20 trained before,
@@ -200,7 +204,7 @@ def too_low(
     best = min(higher, key=lambda x: x.end, default=t.own)
     made, possible = _progress(t.own, t), _progress(best, t)
     if possible > 0.05 * abs(t.initial) and made < share * possible:
-        say = info if pretraining.done else critical if made < nothing * possible else warning
+        say = info if pretraining.done or _is_usual(t) else critical if made < nothing * possible else warning
         yield say(
             f"{len(best.losses)} steps at the peak rate {t.peak:g} take the loss from {t.initial:.3g} to {t.own.end:.3g}; at {t.peak * best.factor:.2g} they take it to {best.end:.3g}.",
             f"lr={t.peak * best.factor:.2g}",
@@ -235,6 +239,12 @@ def _has_batchnorm(architecture: Architecture) -> bool:
 def _unpublished(t: RateTrials, published: float) -> bool:
     """Whether the rate is under the floor of its optimizer."""
     return t.peak < FLOORS.get(_name(t), 0.0) if t.adaptive else _scaled(t) < published
+
+
+def _is_usual(t: RateTrials) -> bool:
+    """Whether the rate is at least the optimizer's usual one."""
+    rate = t.peak / max(1 - t.momentum, 1e-3) if t.optimizer == "SGD" else t.peak
+    return rate >= USUAL.get(_name(t), math.inf) * 0.999
 
 
 def _name(t: RateTrials) -> str:

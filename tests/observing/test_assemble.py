@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.observing.assemble import assembled
 from trainingdoctor.observing.hooks import observed
+from trainingdoctor.observing.limits import Enough
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.training import Training
 
@@ -67,3 +69,21 @@ def test_a_sample_without_a_batch_dimension_is_never_cut() -> None:
     assert [b.size for b in batches] == [1] * 6
     assert batches[0].first(1).inputs.tolist() == [0, 1]
     assert Batch(torch.zeros(2, 6), torch.zeros(2)).first(1).size == 1
+
+
+def test_a_loop_that_changes_the_weights_by_hand_ends() -> None:
+    model, recorder = nn.Linear(6, 3), Recorder()
+
+    def loop() -> None:
+        for _ in range(10_000):
+            nn.functional.cross_entropy(model(torch.randn(4, 6)), torch.tensor([0, 1, 2, 0])).backward()  # type: ignore[no-untyped-call]
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    assert parameter.grad is not None
+                    parameter.sub_(0.1 * parameter.grad)
+                    parameter.grad = None
+
+    with observed(recorder), pytest.raises(Enough):
+        loop()
+    assert recorder.backwards == 3 * recorder.limits.steps
+    assert assembled(recorder, Path("script.py"))[0].model is model

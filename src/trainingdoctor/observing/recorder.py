@@ -40,6 +40,10 @@ def _targets(raw: Any) -> Any:
     return None if raw is None else split_batch(raw).targets
 
 
+# So many times the limit of steps without one of an optimizer that was built may be gradients that accumulate.
+ACCUMULATED = 10
+
+
 class Recorder:
     """Everything that was seen, while it is being seen. The hooks call the methods named `on_...`.
 
@@ -245,9 +249,13 @@ class Recorder:
         self.timeline.add("backward", self.current)
 
     def after_backward(self) -> None:
-        """It has run."""
+        """It has run. Where no optimizer steps, as where the loop changes the weights by hand, it counts as a step."""
         for watch in self.optimizers:
             watch.backwards += 1
+        if not self.optimizers:
+            self.idle += 1
+            if self.idle >= (ACCUMULATED if self.built_count else 3) * self.limits.steps:
+                self._enough()
 
     def _begin_epoch(self, now: Pass) -> None:
         """At the first backward() or step of a pass."""
