@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,11 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     within = _per_step(recorder)
     call = recorder.criterion
     between = call.between if call is not None else ""
-    known: dict[str, Any] = {"loop_trace": traced(recorder)}
+    trace = traced(recorder)
+    followed = model is not None and between not in FORMS
+    if followed:
+        trace = replace(trace, spectral=tuple(replace(s, name=f"model.{s.name}") for s in trace.spectral))
+    known: dict[str, Any] = {"loop_trace": trace}
     if model is not None:
         for kind, evidence in (("training", "train_batches"), ("evaluation", "val_batches")):
             if batches := recorder.samples.of(kind, _called(recorder, model)):
@@ -57,7 +62,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     schedulers = [w.scheduler for w in recorder.schedulers.watched if driven(w.scheduler) in latest]
     clip = recorder.clipping.seen()
     training = Training(
-        model=Followed(model, between) if model is not None and between not in FORMS else model,
+        model=Followed(model, between) if model is not None and followed else model,
         train_loader=_loader(recorder, "training"),
         val_loader=_loader(recorder, "evaluation"),
         criterion=call.criterion() if call else None,
@@ -136,6 +141,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         distributed=recorder.ranks.seen(recorder.kinds),
         accuracy=None if recorder.relabelled else accuracy_seen(recorder.passes),
         moments=recorder.timeline.seen(recorder.passes),
+        spectral=() if model is None else recorder.spectra.of(model),
     )
 
 

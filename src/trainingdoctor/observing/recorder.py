@@ -23,6 +23,7 @@ from trainingdoctor.observing.limits import Clock, Enough, Limits
 from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.ranks import Ranks
+from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.timeline import Timeline
 from trainingdoctor.observing.watch import OptimizerWatch
@@ -65,7 +66,7 @@ class Recorder:
         self.criterion: CriterionCall | None = None
         self.last_call: tuple[nn.Module, Any, Any] | None = None
         self.inner: tuple[Callable[..., Any], Any, Any, Any] | None = None
-        self.clipping, self.graphs, self.timeline = Clipping(), Graphs(), Timeline()
+        self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
@@ -152,6 +153,7 @@ class Recorder:
             now.train_mode += model.training
             now.eval_mode += not model.training
             now.with_gradient += torch.is_grad_enabled()
+        self.spectra.on_forward(model, now)
         if self._is_trained(model):
             self.timeline.add("forward_train" if model.training else "forward_eval", now)
 
