@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainingdoctor.errors import UserCodeError, UserError
+from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
     from trainingdoctor.history.curves import LearningCurves
@@ -112,6 +112,7 @@ def answered(order: Order, started: float) -> Answer:
     from trainingdoctor.observing.scratch import redirected
     from trainingdoctor.observing.script import Ran, run_script
     from trainingdoctor.observing.spawning import first_rank_alone
+    from trainingdoctor.observing.unfinished import built, completed
 
     limit = order.settings.time_limit
     under_way: list[Diagnosis] = []
@@ -138,8 +139,9 @@ def answered(order: Order, started: float) -> Answer:
             if recorder.models:
                 rewound(recorder)
                 training, known = assembled(recorder, order.script)
+                training = completed(training, order.script, ran) if not recorder.optimizers else training
             else:
-                training = _built(order.script, ran)
+                training = built(order.script, ran)
             report = _diagnosed(training, known, ran, order, started, under_way)
             return Answer(report, notes=ran.notes, proposals=_proposed(report, order, building, under_way))
 
@@ -199,28 +201,3 @@ def _diagnosed(
         known=known,
         failures=() if ran.error is None else (ran.error,),
     )
-
-
-def _built(script: Path, ran: Ran) -> Training:
-    """What a script that trained nothing has built, as a config does. Raises UserError where that is nothing either."""
-    from trainingdoctor.loading.names import training_from
-
-    public = {name: value for name, value in ran.names.items() if not name.startswith("__")}
-    try:
-        training = training_from(public, script.name)
-    except UserError:
-        if ran.error is not None:
-            raise UserError(str(ran.error).replace("the script", script.name, 1) + _hint(ran.error, script)) from None
-        raise UserError(
-            f"{script.name} ran to its end and no model was called: give the arguments that make it train, after --, "
-            "or a config that builds `model` and its training"
-        ) from None
-    return training
-
-
-def _hint(error: UserCodeError, script: Path) -> str:
-    """What to type where a script wants the environment that torchrun makes."""
-    wanted = any(name in str(error.error) for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"))
-    if not wanted or not isinstance(error.error, KeyError | ValueError | TypeError):
-        return ""
-    return f"; it wants torchrun: torchrun --nproc-per-node 1 -m trainingdoctor diagnose {script.name}"
