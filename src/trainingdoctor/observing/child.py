@@ -18,6 +18,7 @@ from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
     from trainingdoctor.history.curves import LearningCurves
+    from trainingdoctor.observing.ranks import Ranks
     from trainingdoctor.observing.script import Ran
     from trainingdoctor.remedy.building import Building
     from trainingdoctor.remedy.fix import Proposal
@@ -104,14 +105,10 @@ def answered(order: Order, started: float) -> Answer:
 
     from trainingdoctor.cli.enforce import enforced
     from trainingdoctor.observing.assemble import assembled, rewound
-    from trainingdoctor.observing.compiling import uncompiled
-    from trainingdoctor.observing.cuda import on_cpu
     from trainingdoctor.observing.limits import Limits
     from trainingdoctor.observing.ranks import alone, rank_and_world
     from trainingdoctor.observing.recorder import Recorder
-    from trainingdoctor.observing.scratch import redirected
     from trainingdoctor.observing.script import Ran, run_script
-    from trainingdoctor.observing.spawning import first_rank_alone
     from trainingdoctor.observing.unfinished import built, completed
 
     limit = order.settings.time_limit
@@ -154,12 +151,24 @@ def answered(order: Order, started: float) -> Answer:
 
         recorder.swallowed = from_within
         building = _watched(order, around)
-        around.enter_context(redirected(order.scratch))
-        around.enter_context(uncompiled())
-        around.enter_context(on_cpu(order.cpu))
-        around.enter_context(first_rank_alone(recorder.ranks))
+        _enter(order, around, recorder.ranks)
         source = order.source if order.source is not None else order.texts.get(order.script)
         return finished(run_script(order.script, order.arguments, recorder, source))
+
+
+def _enter(order: Order, around: ExitStack, ranks: Ranks) -> None:
+    """What a script finds otherwise than it would: where it writes, what it compiles, its devices, and its other processes."""
+    from trainingdoctor.observing.compiling import uncompiled
+    from trainingdoctor.observing.cuda import on_cpu
+    from trainingdoctor.observing.launching import launches_told
+    from trainingdoctor.observing.scratch import redirected
+    from trainingdoctor.observing.spawning import first_rank_alone
+
+    around.enter_context(redirected(order.scratch))
+    around.enter_context(uncompiled())
+    around.enter_context(on_cpu(order.cpu))
+    around.enter_context(first_rank_alone(ranks))
+    around.enter_context(launches_told())
 
 
 def _watched(order: Order, around: ExitStack) -> Building | None:

@@ -14,6 +14,7 @@ from trainingdoctor.errors import UserCodeError, UserError
 from trainingdoctor.loading.grammar import modernized
 from trainingdoctor.measure.calling import user_line
 from trainingdoctor.observing.hooks import observed
+from trainingdoctor.observing.launching import Elsewhere
 from trainingdoctor.observing.limits import Enough
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.remains import remains_of
@@ -75,8 +76,11 @@ def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -
     own = os.getpid()
     try:
         exec(code, vars(module))
-    except Enough:
-        return None
+    except (Enough, Elsewhere) as seen:
+        if isinstance(seen, Enough) or recorder.optimizers:
+            return None
+        name = Path(code.co_filename).name
+        raise UserError(f"{name} starts {seen.script} as a program of its own; run: {seen.command}") from None
     except SystemExit as error:
         if os.getpid() != own:
             raise
