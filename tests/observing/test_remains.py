@@ -65,6 +65,8 @@ NO_DATA = "data = open('/not/there')\n"
         ("class Trainer:\n    def __init__(self):\n" + indented(indented(
             "self.criterion = nn.CrossEntropyLoss()\n" + NO_DATA + PARTS.replace("model", "self.model", 1).lstrip())) + "Trainer()\n",
          {"model", "criterion"}, (8,)),
+        (NO_DATA + "class Words(nn.Linear):\n    pass\nwords = Words(8, 3)\nsgd = torch.optim.SGD(words.parameters(), 0.1)\n",
+         {"model", "optimizer"}, (7, 8)),
         ("kind = 'b'\n" + NO_DATA + "if kind == 'a':\n    model = nn.Linear(8, 3)\nelse:\n    model = nn.Linear(8, 4)\n", {"model"}, (6,)),
         ("if True:\n    try:\n        data = open('/not/there')\n    finally:\n        done = 1\n    net = nn.Linear(8, 3)\n", {"model"}, (9,)),
         ("model = 'resnet'\ndef main(model):\n    net = nn.Linear(8, 3)\n    1 / 0\nmain(model)\n", {"model"}, ()),

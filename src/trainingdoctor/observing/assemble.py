@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset, Subset
 
-from trainingdoctor.errors import Unavailable
+from trainingdoctor.errors import Unavailable, UserCodeError
+from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import accuracy_seen
@@ -22,6 +24,8 @@ from trainingdoctor.observing.ticks import driven
 from trainingdoctor.observing.trace import LoaderSeen, LoopTrace
 from trainingdoctor.training import Training
 
+# Steps on one and the same batch, from which on a loader served to draw that.
+OFTEN = 10
 # Layers that act otherwise in evaluation.
 SENSITIVE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
@@ -34,7 +38,8 @@ def rewound(recorder: Recorder) -> None:
         recorder.models[identity].load_state_dict(state)
     for model in recorder.models.values():
         model.zero_grad(set_to_none=True)
-        model.train()
+        with suppress(UserCodeError):  # said by the checks that switch modes
+            set_mode(model, True)
 
 
 def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any]]:
@@ -53,6 +58,10 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
         for kind, evidence in (("training", "train_batches"), ("evaluation", "val_batches")):
             if batches := recorder.samples.of(kind, _called(recorder, model)):
                 known[evidence] = batches
+    if recorder.relabelled and recorder.uniform:
+        known["augmentation_pairs"] = Unavailable(
+            "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
+        )
     if not recorder.schedulers.watched and (place := rate_written_at(script)):
         known["schedule_trace"] = Unavailable(f"the loop sets the learning rate by hand ({place})")
     if _take_turns(recorder):
@@ -89,9 +98,12 @@ def _called(recorder: Recorder, model: nn.Module) -> int:
 
 
 def _latest(recorder: Recorder, model: nn.Module | None) -> list[Optimizer]:
-    """The optimizers that train some of this model, the last of those that hold the same: a loop may make one each epoch."""
+    """The optimizers that train some of this model, the last of those that hold the same: a loop may make one each epoch.
+
+    All of them where no model was called, but its layers by themselves.
+    """
     mine = frozenset() if model is None else frozenset(map(id, model.parameters()))
-    return list({w.held: w.optimizer for w in recorder.optimizers if w.held & mine}.values())
+    return list({w.held: w.optimizer for w in recorder.optimizers if model is None or w.held & mine}.values())
 
 
 def _one(found: list[Any]) -> Any:
@@ -113,9 +125,12 @@ def _take_turns(recorder: Recorder) -> bool:
 
 
 def _loader(recorder: Recorder, kind: str) -> Any:
-    """The loader with most batches of that kind."""
+    """The loader with most batches of that kind; a batch alone where nothing else is trained on, many times over."""
     passes = [p for p in recorder.passes if p.kind == kind and p.batches]
-    return max(passes, key=lambda p: p.batches).loader if passes else None
+    if not passes:
+        return None
+    most = max(passes, key=lambda p: p.batches)
+    return [most.raws[-1]] if most.batches == 1 and most.steps >= OFTEN else most.loader
 
 
 def traced(recorder: Recorder) -> LoopTrace:

@@ -133,7 +133,7 @@ def answered(order: Order, started: float) -> Answer:
             if rank:
                 return Answer()
             known: dict[str, Any] = {}
-            if recorder.models:
+            if recorder.models or recorder.optimizers:
                 rewound(recorder)
                 training, known = assembled(recorder, order.script)
                 training = completed(training, order.script, ran) if not recorder.optimizers else training

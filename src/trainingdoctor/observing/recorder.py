@@ -41,6 +41,11 @@ def _targets(raw: Any) -> Any:
     return None if raw is None else split_batch(raw).targets
 
 
+def _is_uniform(target: Any) -> bool:
+    """Whether several samples have one and the same target."""
+    return isinstance(target, Tensor) and target.numel() > 1 and bool((target == target.flatten()[0]).all())
+
+
 class Recorder:
     """Everything that was seen, while it is being seen. The hooks call the methods named `on_...`.
 
@@ -76,6 +81,7 @@ class Recorder:
         self.criterion_value: float | None = None
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
+        self.uniform = True
         self.cut = self.emptied = self.full = self.closing = self.relabelled = False
 
     # -- loaders
@@ -202,6 +208,7 @@ class Recorder:
         if call is None:
             return
         self._compare_targets(call.target)
+        self.uniform = self.uniform and _is_uniform(call.target)
         training = torch.is_grad_enabled() and result.requires_grad
         if training:
             self.criterion = call
@@ -248,6 +255,18 @@ class Recorder:
         """It has run."""
         for watch in self.optimizers:
             watch.backwards += 1
+        if not self.optimizers:
+            # Some loops change the weights by hand.
+            self._idled()
+        elif self.stops and self.closing and self.clock.seconds > self.limits.total:
+            self._enough_within()
+
+    def _enough_within(self) -> None:
+        """A step whose closure takes minutes, as L-BFGS's may, is not waited for; it counts as made."""
+        for watch in self.optimizers:
+            if not watch.steps:
+                watch.before_step(self, users_place(4))
+        self._enough()
 
     def _begin_epoch(self, now: Pass) -> None:
         """At the first backward() or step of a pass."""
@@ -290,6 +309,10 @@ class Recorder:
         self.timeline.add("step", self.current)
         if self.current is not None:
             self.current.steps += 1
+        self._idled()
+
+    def _idled(self) -> None:
+        """A step without a new batch from a loader."""
         self.idle += 1
         late = self.stops and self.idle >= LEAST_IDLE and self.clock.seconds > self.limits.total
         if late or (self.idle if self.stops else self.steps) >= 3 * self.limits.steps:

@@ -10,6 +10,8 @@ from types import FrameType
 from typing import Any
 
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from trainingdoctor.loading.names import SYNONYMS
 from trainingdoctor.observing.limits import Enough
@@ -18,6 +20,7 @@ from trainingdoctor.observing.places import is_users, syntax
 # What is still built after the line that raised. A loss is a number more often than a function.
 PARTS = ("model", "train_loader", "val_loader", "criterion", "optimizer", "scheduler")
 WANTED = frozenset(name for part in PARTS for name in SYNONYMS[part]) - {"loss"}
+KINDS = (nn.Module, Optimizer, LRScheduler)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -108,7 +111,18 @@ def _builds(statement: ast.stmt, names: Mapping[str, Any]) -> bool:
     if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
         return False
     targets = [t for target in statement.targets for t in (target.elts if isinstance(target, ast.Tuple) else [target])]
-    return all(_is_missing(target, names) for target in targets)
+    made = _named(statement.value.func, names)
+    known = isinstance(made, type) and issubclass(made, KINDS)
+    return all(
+        _is_missing(t, names) or (known and isinstance(t, ast.Name) and names.get(t.id) is None) for t in targets
+    )
+
+
+def _named(expression: ast.expr, names: Mapping[str, Any]) -> Any:
+    """What a dotted name stands for; None where it stands for nothing yet."""
+    if isinstance(expression, ast.Attribute):
+        return getattr(_named(expression.value, names), expression.attr, None)
+    return names.get(expression.id) if isinstance(expression, ast.Name) else None
 
 
 def _is_missing(target: ast.expr, names: Mapping[str, Any]) -> bool:
