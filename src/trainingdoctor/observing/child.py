@@ -105,6 +105,7 @@ def answered(order: Order, started: float) -> Answer:
 
     from trainingdoctor.cli.enforce import enforced
     from trainingdoctor.observing.assemble import assembled, rewound
+    from trainingdoctor.observing.interruption import WHY, Interruption
     from trainingdoctor.observing.limits import Limits
     from trainingdoctor.observing.ranks import alone, rank_and_world
     from trainingdoctor.observing.recorder import Recorder
@@ -123,6 +124,8 @@ def answered(order: Order, started: float) -> Answer:
     # Several processes must stop at the same step, or they wait for one another for ever.
     timed = Limits(steps=order.steps, total=min(60.0, limit / 3))
     recorder = Recorder(timed if world == 1 else replace(timed, seconds=math.inf, total=math.inf))
+    interruption = Interruption()
+    interruption.listen()
     with enforced(limit - MARGIN / 2, last_words), ExitStack() as around:
         folder = Path.cwd()
 
@@ -132,13 +135,20 @@ def answered(order: Order, started: float) -> Answer:
             alone()
             if rank:
                 return Answer()
+            try:
+                with interruption.shortly():
+                    return diagnosed(ran)
+            except KeyboardInterrupt:
+                return Answer(under_way[0].report(why=WHY) if under_way else None, notes=ran.notes)
+
+        def diagnosed(ran: Ran) -> Answer:
             known: dict[str, Any] = {}
             if recorder.models or recorder.optimizers:
                 rewound(recorder)
                 training, known = assembled(recorder, order.script)
                 training = completed(training, order.script, ran) if not recorder.optimizers else training
             else:
-                training = built(order.script, ran)
+                training = built(order.script, ran, interruption.came)
             report = _diagnosed(training, known, ran, order, started, under_way)
             return Answer(report, notes=ran.notes, proposals=_proposed(report, order, building, under_way))
 

@@ -12,8 +12,16 @@ from trainingdoctor.observing.script import Ran
 from trainingdoctor.training import Training
 
 
-def built(script: Path, ran: Ran) -> Training:
-    """What a script whose model was never called has built, as a config does. Raises UserError where that is nothing either."""
+def built(script: Path, ran: Ran, cut: bool = False) -> Training:
+    """What a script whose model was never called has built, as a config does. cut: it was interrupted before its end.
+
+    Raises UserError where that is nothing either.
+    """
+    if cut:
+        training = unfinished_training(ran.names, script.name)
+        if training is None:
+            raise UserError(f"{script.name} was interrupted before anything could be seen")
+        return training
     if ran.error is None:
         return _as_config(script, ran)
     _require_arguments(script, ran.error)
