@@ -25,7 +25,7 @@ from trainingdoctor.observing.trace import LoaderSeen, LoopTrace
 from trainingdoctor.training import Training
 
 # Steps on one and the same batch, from which on a loader served to draw that.
-OFTEN = 10
+OFTEN = 5
 # Layers that act otherwise in evaluation.
 SENSITIVE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
