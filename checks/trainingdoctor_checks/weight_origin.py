@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainingdoctor import Note, Verdicts, check, info, warning
+from trainingdoctor import Finding, Note, Verdicts, check, info, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.origins import Origin
@@ -67,15 +67,19 @@ def spectral_norm(spectral_layers: tuple[SpectralLayer, ...], *, most: float = 1
     """Spectral normalization divides by a wrong estimate of the largest singular value.
 
     What it does: compares the estimate with the true value, as the model was given and after five forward passes in
-    training mode, which renew the estimate by one power iteration each.
+    training mode, which renew the estimate by one power iteration each. Of a watched script: also where the model is evaluated
+    before any forward pass in training mode has made an estimate.
     Why it costs accuracy: the layer is not limited to a norm of 1; an estimate that is never renewed (layers kept in
-    eval mode, weights loaded or initialized after the estimate) amplifies what it should bound.
-    Remedy: model.train() before the first steps, or apply spectral_norm after initializing the weights.
-    Thresholds: a norm of 1.5 after the five passes, or before them where they renew nothing. At the start a random
-    estimate is far off in every such net, and right after some steps: that is healthy.
+    eval mode, weights loaded or initialized after the estimate) amplifies what it should bound. An evaluation before the first
+    estimate tells nothing of the model.
+    Remedy: model.train() before the first steps, or apply spectral_norm after initializing the weights. Before an evaluation
+    that comes first: nn.utils.parametrizations.spectral_norm, which makes its estimate when it is applied.
+    Thresholds: a norm of 1.5 after the five passes, or before them where they renew nothing, or in an evaluation. At the start a
+    random estimate is far off in every such net, and right after some steps: that is healthy where nothing uses it.
     Measured: no measurement yet.
     """
     off = [s for s in spectral_layers if s.trained > most]
+    early = [s for s in spectral_layers if (s.evaluated or 0.0) > most]
     if off:
         worst = max(off, key=lambda s: s.trained)
         stuck = [s for s in off if not s.updates]
@@ -87,8 +91,21 @@ def spectral_norm(spectral_layers: tuple[SpectralLayer, ...], *, most: float = 1
             where=tuple(s.name for s in off),
             norm=worst.trained,
         )
+    elif early:
+        yield _evaluated_first(early, len(spectral_layers))
     elif spectral_layers:
         yield Note(f"norms of up to {max(s.trained for s in spectral_layers):.3g}")
+
+
+def _evaluated_first(early: list[SpectralLayer], layers: int) -> Finding:
+    worst = max(early, key=lambda s: s.evaluated or 0.0)
+    return warning(
+        f"The model is evaluated before any forward pass in training mode: {len(early)} of {layers} layers under spectral normalization "
+        f"have a norm of up to {worst.evaluated:.3g} instead of 1 there ({worst.name}), and its result tells nothing of the model.",
+        "nn.utils.parametrizations.spectral_norm, which makes its estimate when it is applied; or evaluate after the first epoch",
+        where=worst.evaluated_at or tuple(s.name for s in early),
+        norm=worst.evaluated,
+    )
 
 
 CHECKS = (pretrained_partial, spectral_norm)

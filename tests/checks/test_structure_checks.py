@@ -160,6 +160,7 @@ SICK = [
         "info",
     ),
     (weight_origin.spectral_norm, ((SPECTRAL, replace(SPECTRAL, trained=5.0, updates=False)),), "warning"),
+    (weight_origin.spectral_norm, ((replace(SPECTRAL, evaluated=30.0, evaluated_at="train.py:9"),),), "warning"),
 ]
 
 HEALTHY = [
@@ -228,6 +229,7 @@ HEALTHY = [
         ((*loaded(*"t", trainable=False)[0], *loaded("f")[0], *loaded("t", trainable=False)[0]),),
     ),
     (weight_origin.spectral_norm, ((SPECTRAL,),)),
+    (weight_origin.spectral_norm, ((replace(SPECTRAL, evaluated=1.1),),)),
 ]
 
 

@@ -1,19 +1,117 @@
-"""What is taken for the training's parts, of all that a loop used."""
+"""From what a loop did to what is diagnosed."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from trainingdoctor import Training, Unavailable
 from trainingdoctor.measure.batches import Batch
-from trainingdoctor.observing.assemble import assembled
+from trainingdoctor.observing.assemble import assembled, rewound
 from trainingdoctor.observing.hooks import observed
-from trainingdoctor.observing.limits import Enough
+from trainingdoctor.observing.limits import Enough, Limits
 from trainingdoctor.observing.recorder import Recorder
-from trainingdoctor.training import Training
+
+DATA = TensorDataset(torch.randn(32, 6), torch.arange(32) % 3)
+
+
+class Layer(nn.Linear):
+    """Trains itself, under the name that nn.Module has for another thing, past the hooks of forward()."""
+
+    def __init__(self) -> None:
+        super().__init__(6, 6)
+        self.optimizer = torch.optim.Adam(self.parameters(), 0.01)
+
+    def train(self, x: Any) -> Any:  # type: ignore[override]
+        """As in forward-forward."""
+        for _ in range(6):
+            self.optimizer.zero_grad()
+            self.forward(x).pow(2).mean().backward()
+            self.optimizer.step()
+        return self.forward(x).detach()
+
+
+def of(recorder: Recorder) -> tuple[Training, dict[str, Any]]:
+    rewound(recorder)
+    return assembled(recorder, Path("train.py"))
+
+
+def test_layers_that_train_themselves_on_one_batch() -> None:
+    first, second = Layer(), Layer()
+    with observed(Recorder(stops=False)) as recorder:
+        x, _ = next(iter(DataLoader(DATA, 16)))
+        second.train(first.train(x))
+    training, known = of(recorder)
+    assert training.model is None
+    assert training.optimizer == [first.optimizer, second.optimizer]
+    assert isinstance(training.train_loader, list)
+    assert len(known["loop_trace"].steps) == 12
+
+
+def test_a_model_with_a_loop_of_its_own_is_put_back() -> None:
+    layer = Layer()
+    with observed(Recorder(stops=False)) as recorder:
+        layer(DATA.tensors[0]).sum().backward()
+    layer.training = False
+    assert of(recorder)[0].model is layer
+    assert layer.training
+
+
+def discriminate(label: Any) -> dict[str, Any]:
+    net, loss = nn.Sequential(nn.Linear(6, 1), nn.Flatten(0)), nn.BCEWithLogitsLoss()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with observed(Recorder(stops=False)) as recorder:
+        for x, y in DataLoader(DATA, 8):
+            for target in label(y):
+                optimizer.zero_grad()
+                loss(net(x), target).backward()
+                optimizer.step()
+    return of(recorder)[1]
+
+
+def test_a_discriminator_is_not_asked_for_augmentation() -> None:
+    known = discriminate(lambda y: (torch.ones(len(y)), torch.zeros(len(y))))
+    assert isinstance(known["augmentation_pairs"], Unavailable)
+    assert "augmentation_pairs" not in discriminate(lambda y: [(y == 0).float()])
+
+
+def test_a_loop_that_changes_weights_by_hand_is_stopped() -> None:
+    net = nn.Linear(6, 1)
+    steps = 0
+    with observed(Recorder(Limits(steps=4))):
+        try:
+            for _ in range(1000):
+                net(DATA.tensors[0]).mean().backward()
+                with torch.no_grad():
+                    for p in net.parameters():
+                        p.sub_(0.1 * p.grad)
+                steps += 1
+        except Enough:
+            pass
+    assert steps < 13
+
+
+def test_a_step_whose_closure_takes_long_is_not_waited_for() -> None:
+    net = nn.Linear(6, 1)
+    optimizer = torch.optim.LBFGS(net.parameters(), max_iter=500, tolerance_grad=0, tolerance_change=0)
+    calls = 0
+
+    def closure() -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        optimizer.zero_grad()
+        loss = (net(DATA.tensors[0]) - 1).pow(2).mean()
+        loss.backward()
+        return loss
+
+    with observed(Recorder(Limits(total=0.0))) as recorder, pytest.raises(Enough):
+        optimizer.step(closure)
+    assert calls == 1
+    assert len(of(recorder)[1]["loop_trace"].steps) == 1
 
 
 def data(count: int) -> TensorDataset:
@@ -69,21 +167,3 @@ def test_a_sample_without_a_batch_dimension_is_never_cut() -> None:
     assert [b.size for b in batches] == [1] * 6
     assert batches[0].first(1).inputs.tolist() == [0, 1]
     assert Batch(torch.zeros(2, 6), torch.zeros(2)).first(1).size == 1
-
-
-def test_a_loop_that_changes_the_weights_by_hand_ends() -> None:
-    model, recorder = nn.Linear(6, 3), Recorder()
-
-    def loop() -> None:
-        for _ in range(10_000):
-            nn.functional.cross_entropy(model(torch.randn(4, 6)), torch.tensor([0, 1, 2, 0])).backward()  # type: ignore[no-untyped-call]
-            with torch.no_grad():
-                for parameter in model.parameters():
-                    assert parameter.grad is not None
-                    parameter.sub_(0.1 * parameter.grad)
-                    parameter.grad = None
-
-    with observed(recorder), pytest.raises(Enough):
-        loop()
-    assert recorder.backwards == 3 * recorder.limits.steps
-    assert assembled(recorder, Path("script.py"))[0].model is model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -120,7 +121,9 @@ def diagnose(
         if config is None:
             report = _history_alone(curves, settings, registry)
         elif watched is not None:
-            report = _observe(config, watched, settings, device, seed, curves)
+            report = _observe(
+                config, watched, settings, device, seed, curves, lambda cut: deliver(cut, delivery, stdout)
+            )
         else:
             report = examine(config.resolve(), registry, settings, device, seed, started, delivery, stdout, curves)
         if report is None:
@@ -169,7 +172,13 @@ def _history_alone(curves: LearningCurves | None, settings: Settings, registry: 
 
 
 def _observe(
-    script: Path, watched: Watched, settings: Settings, device: str | None, seed: int, curves: LearningCurves | None
+    script: Path,
+    watched: Watched,
+    settings: Settings,
+    device: str | None,
+    seed: int,
+    curves: LearningCurves | None,
+    if_cut: Callable[[Report], object],
 ) -> Report | None:
     from trainingdoctor.cli.examine import progress_line
     from trainingdoctor.observing.launch import observed_answer
@@ -185,6 +194,7 @@ def _observe(
             device=device,
             keep=watched.keep,
             history=curves,
+            if_cut=if_cut,
         )
     for note in answer.notes:
         typer.echo(f"trainingdoctor: {script.name}: {note}", err=True)

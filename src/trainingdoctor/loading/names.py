@@ -68,20 +68,41 @@ def training_from(names: Mapping[str, Any], source: str) -> Training:
     An object under an unknown name counts when it is the only one of its type. Raises UserError when there is no model
     or a name holds something of the wrong type.
     """
+    public = _public(names)
+    found = _found(public)
+    _require_model(found, public, source)
+    training = Training(**found, name=source)
+    require_types(training, source)
+    return training
+
+
+def unfinished_training(names: Mapping[str, Any], source: str) -> Training | None:
+    """The training as far as `names` hold it, such as those of a script that failed; what cannot be meant is passed over.
+
+    None where they hold neither model, loader nor optimizer.
+    """
+    fitting = {k: v for k, v in names.items() if k not in VALID or VALID[k](v)}
+    training = Training(**_found(_public(fitting)), name=source)
+    parts = (training.model, training.train_loader, training.val_loader, training.optimizer)
+    return None if all(part is None for part in parts) else training
+
+
+def _public(names: Mapping[str, Any]) -> dict[str, Any]:
     public = {k: v for k, v in names.items() if not k.startswith("_") and not issubclass(type(v), ModuleType)}
-    public = {**_opened(public), **public}
+    return {**_opened(public), **public}
+
+
+def _found(public: Mapping[str, Any]) -> dict[str, Any]:
+    """By field."""
     found: dict[str, Any] = {}
     for field, synonyms in SYNONYMS.items():
         value = _first(public, synonyms, VALID[field])
         value = _only_one(public, field, found) if value is None and field in KINDS else value
         if value is not None:
             found[field] = value
-    _require_model(found, public, source)
     if found.get("amp") is False:
         found.pop("amp")
-    training = Training(**found, name=source)
-    require_types(training, source)
-    return training
+    return found
 
 
 def _opened(names: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,10 @@ class Batch:
         if self.one:
             return self
         size = self.size
-        return Batch(_rows(self.inputs, size, start, count), _rows(self.targets, size, start, count))
+        each = _targets_each(self.targets, size)
+        return Batch(
+            _rows(self.inputs, size, start, count), _rows(self.targets, size * each, start * each, count * each)
+        )
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -83,6 +86,12 @@ def moved(value: Any, device: torch.device) -> Any:
 
 def _rows(value: Any, size: int, start: int, count: int) -> Any:
     return mapped(value, lambda t: t[start : start + count] if t.ndim and len(t) == size else t)
+
+
+def _targets_each(targets: Any, size: int) -> int:
+    """Targets of a sample: several where a language model's are flat, one for each of its words."""
+    flat = isinstance(targets, Tensor) and targets.ndim == 1 and size and len(targets) % size == 0
+    return max(len(targets) // size, 1) if flat else 1
 
 
 def split_batch(raw: Any) -> Batch:

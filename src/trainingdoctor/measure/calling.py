@@ -1,5 +1,6 @@
 """Calls into the user's code: whatever it raises becomes one `UserCodeError` that says who raised, and where."""
 
+import inspect
 import re
 import sys
 import traceback
@@ -39,12 +40,26 @@ def user_code(stage: str) -> Iterator[None]:
 
 
 def set_mode(model: Any, training: bool) -> None:
-    """model.train() or model.eval(), with what it raises attributed to it."""
+    """model.train() or model.eval(), with what it raises attributed to it.
+
+    Where `train` is a loop of the user's, the modes are set without it.
+    """
     with user_code("model.train()" if training else "model.eval()"):
-        if training:
+        if any(map(_has_loop, model.modules())):
+            for module in model.modules():
+                module.training = training
+        elif training:
             model.train()
         else:
             model.eval()
+
+
+def _has_loop(module: Any) -> bool:
+    """Whether its `train` wants something else than a mode, such as a loader."""
+    if getattr(module.train, "__module__", "").startswith("torch."):
+        return False
+    wanted = inspect.signature(module.train).parameters.values()
+    return any(p.default is p.empty and p.kind <= p.POSITIONAL_OR_KEYWORD and p.name != "mode" for p in wanted)
 
 
 def user_line(error: BaseException) -> str | None:

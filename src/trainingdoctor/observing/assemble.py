@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset, Subset
 
-from trainingdoctor.errors import Unavailable
+from trainingdoctor.errors import Unavailable, UserCodeError
+from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import accuracy_seen
@@ -21,6 +24,8 @@ from trainingdoctor.observing.ticks import driven
 from trainingdoctor.observing.trace import LoaderSeen, LoopTrace
 from trainingdoctor.training import Training
 
+# Steps on one and the same batch, from which on a loader served to draw that.
+OFTEN = 5
 # Layers that act otherwise in evaluation.
 SENSITIVE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
@@ -33,7 +38,8 @@ def rewound(recorder: Recorder) -> None:
         recorder.models[identity].load_state_dict(state)
     for model in recorder.models.values():
         model.zero_grad(set_to_none=True)
-        model.train()
+        with suppress(UserCodeError):  # said by the checks that switch modes
+            set_mode(model, True)
 
 
 def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any]]:
@@ -42,11 +48,19 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     latest = _latest(recorder, model)
     within = _per_step(recorder)
     call = recorder.criterion
-    known: dict[str, Any] = {"loop_trace": traced(recorder)}
+    trace = traced(recorder)
+    followed = model is not None and call is not None and call.is_followed
+    if followed:
+        trace = replace(trace, spectral=tuple(replace(s, name=f"model.{s.name}") for s in trace.spectral))
+    known: dict[str, Any] = {"loop_trace": trace}
     if model is not None:
         for kind, evidence in (("training", "train_batches"), ("evaluation", "val_batches")):
             if batches := recorder.samples.of(kind, _called(recorder, model)):
                 known[evidence] = batches
+    if recorder.relabelled and recorder.uniform:
+        known["augmentation_pairs"] = Unavailable(
+            "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
+        )
     if not recorder.schedulers.watched and (place := rate_written_at(script)):
         known["schedule_trace"] = Unavailable(f"the loop sets the learning rate by hand ({place})")
     if _take_turns(recorder):
@@ -83,9 +97,12 @@ def _called(recorder: Recorder, model: nn.Module) -> int:
 
 
 def _latest(recorder: Recorder, model: nn.Module | None) -> list[Optimizer]:
-    """The optimizers that train some of this model, the last of those that hold the same: a loop may make one each epoch."""
+    """The optimizers that train some of this model, the last of those that hold the same: a loop may make one each epoch.
+
+    All of them where no model was called, but its layers by themselves.
+    """
     mine = frozenset() if model is None else frozenset(map(id, model.parameters()))
-    return list({w.held: w.optimizer for w in recorder.optimizers if w.held & mine}.values())
+    return list({w.held: w.optimizer for w in recorder.optimizers if model is None or w.held & mine}.values())
 
 
 def _one(found: list[Any]) -> Any:
@@ -107,12 +124,18 @@ def _take_turns(recorder: Recorder) -> bool:
 
 
 def _loader(recorder: Recorder, kind: str) -> Any:
-    """The loader with most batches of that kind; of those that evaluate, one of other data than is trained on, if there is one."""
+    """The loader with most batches of that kind; a batch alone where nothing else is trained on, many times over.
+
+    Of those that evaluate, one of other data than is trained on, if there is one.
+    """
     passes = [p for p in recorder.passes if p.kind == kind and p.batches]
     if kind == "evaluation":
         trained = _key(getattr(_loader(recorder, "training"), "dataset", None))
         passes = [p for p in passes if _key(getattr(p.loader, "dataset", None)) != trained] or passes
-    return max(passes, key=lambda p: p.batches).loader if passes else None
+    if not passes:
+        return None
+    most = max(passes, key=lambda p: p.batches)
+    return [most.raws[-1]] if most.batches == 1 and most.steps >= OFTEN else most.loader
 
 
 def traced(recorder: Recorder) -> LoopTrace:
@@ -138,6 +161,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         distributed=recorder.ranks.seen(recorder.kinds),
         accuracy=None if recorder.relabelled else accuracy_seen(recorder.passes),
         moments=recorder.timeline.seen(recorder.passes),
+        spectral=() if model is None else recorder.spectra.of(model),
     )
 
 

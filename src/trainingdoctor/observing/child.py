@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainingdoctor.errors import UserCodeError, UserError
+from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
     from trainingdoctor.history.curves import LearningCurves
+    from trainingdoctor.observing.ranks import Ranks
     from trainingdoctor.observing.script import Ran
     from trainingdoctor.remedy.building import Building
     from trainingdoctor.remedy.fix import Proposal
@@ -104,14 +105,12 @@ def answered(order: Order, started: float) -> Answer:
 
     from trainingdoctor.cli.enforce import enforced
     from trainingdoctor.observing.assemble import assembled, rewound
-    from trainingdoctor.observing.compiling import uncompiled
-    from trainingdoctor.observing.cuda import on_cpu
+    from trainingdoctor.observing.interruption import WHY, Interruption
     from trainingdoctor.observing.limits import Limits
     from trainingdoctor.observing.ranks import alone, rank_and_world
     from trainingdoctor.observing.recorder import Recorder
-    from trainingdoctor.observing.scratch import redirected
     from trainingdoctor.observing.script import Ran, run_script
-    from trainingdoctor.observing.spawning import first_rank_alone
+    from trainingdoctor.observing.unfinished import built, completed
 
     limit = order.settings.time_limit
     under_way: list[Diagnosis] = []
@@ -125,6 +124,8 @@ def answered(order: Order, started: float) -> Answer:
     # Several processes must stop at the same step, or they wait for one another for ever.
     timed = Limits(steps=order.steps, total=min(60.0, limit / 3))
     recorder = Recorder(timed if world == 1 else replace(timed, seconds=math.inf, total=math.inf))
+    interruption = Interruption()
+    interruption.listen()
     with enforced(limit - MARGIN / 2, last_words), ExitStack() as around:
         folder = Path.cwd()
 
@@ -134,12 +135,20 @@ def answered(order: Order, started: float) -> Answer:
             alone()
             if rank:
                 return Answer()
+            try:
+                with interruption.shortly():
+                    return diagnosed(ran)
+            except KeyboardInterrupt:
+                return Answer(under_way[0].report(why=WHY) if under_way else None, notes=ran.notes)
+
+        def diagnosed(ran: Ran) -> Answer:
             known: dict[str, Any] = {}
-            if recorder.models:
+            if recorder.models or recorder.optimizers:
                 rewound(recorder)
                 training, known = assembled(recorder, order.script)
+                training = completed(training, order.script, ran) if not recorder.optimizers else training
             else:
-                training = _built(order.script, ran)
+                training = built(order.script, ran, interruption.came)
             report = _diagnosed(training, known, ran, order, started, under_way)
             return Answer(report, notes=ran.notes, proposals=_proposed(report, order, building, under_way))
 
@@ -152,12 +161,24 @@ def answered(order: Order, started: float) -> Answer:
 
         recorder.swallowed = from_within
         building = _watched(order, around)
-        around.enter_context(redirected(order.scratch))
-        around.enter_context(uncompiled())
-        around.enter_context(on_cpu(order.cpu))
-        around.enter_context(first_rank_alone(recorder.ranks))
+        _enter(order, around, recorder.ranks)
         source = order.source if order.source is not None else order.texts.get(order.script)
         return finished(run_script(order.script, order.arguments, recorder, source))
+
+
+def _enter(order: Order, around: ExitStack, ranks: Ranks) -> None:
+    """What a script finds otherwise than it would: where it writes, what it compiles, its devices, and its other processes."""
+    from trainingdoctor.observing.compiling import uncompiled
+    from trainingdoctor.observing.cuda import on_cpu
+    from trainingdoctor.observing.launching import launches_told
+    from trainingdoctor.observing.scratch import redirected
+    from trainingdoctor.observing.spawning import first_rank_alone
+
+    around.enter_context(redirected(order.scratch))
+    around.enter_context(uncompiled())
+    around.enter_context(on_cpu(order.cpu))
+    around.enter_context(first_rank_alone(ranks))
+    around.enter_context(launches_told())
 
 
 def _watched(order: Order, around: ExitStack) -> Building | None:
@@ -199,28 +220,3 @@ def _diagnosed(
         known=known,
         failures=() if ran.error is None else (ran.error,),
     )
-
-
-def _built(script: Path, ran: Ran) -> Training:
-    """What a script that trained nothing has built, as a config does. Raises UserError where that is nothing either."""
-    from trainingdoctor.loading.names import training_from
-
-    public = {name: value for name, value in ran.names.items() if not name.startswith("__")}
-    try:
-        training = training_from(public, script.name)
-    except UserError:
-        if ran.error is not None:
-            raise UserError(str(ran.error).replace("the script", script.name, 1) + _hint(ran.error, script)) from None
-        raise UserError(
-            f"{script.name} ran to its end and no model was called: give the arguments that make it train, after --, "
-            "or a config that builds `model` and its training"
-        ) from None
-    return training
-
-
-def _hint(error: UserCodeError, script: Path) -> str:
-    """What to type where a script wants the environment that torchrun makes."""
-    wanted = any(name in str(error.error) for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"))
-    if not wanted or not isinstance(error.error, KeyError | ValueError | TypeError):
-        return ""
-    return f"; it wants torchrun: torchrun --nproc-per-node 1 -m trainingdoctor diagnose {script.name}"

@@ -103,7 +103,7 @@ def _watch_gradients(stack: ExitStack, recorder: Recorder) -> None:
 
 
 def _stepping(recorder: Recorder, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    recorder.before_step(optimizer, closure=callable(kwargs.get("closure", args[0] if args else None)))
+    recorder.before_step(optimizer, closure=callable(kwargs.get("closure", next(iter(args[1:]), None))))
 
 
 def _wrapped(recorder: Recorder, original: Callable[..., Any], wrapper: Any, *args: Any, **kwargs: Any) -> Any:

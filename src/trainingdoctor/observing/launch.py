@@ -12,13 +12,15 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from trainingdoctor.errors import UserError
+from trainingdoctor.errors import Terminated, UserError
 from trainingdoctor.history.curves import LearningCurves
 from trainingdoctor.observing.child import MARGIN, Answer, Order
+from trainingdoctor.observing.interruption import PATIENCE
+from trainingdoctor.report import Report
 from trainingdoctor.settings import Settings
 
 # Of what a script prints, the end is kept, for when it dies.
@@ -37,11 +39,12 @@ def observed_answer(
     history: LearningCurves | None = None,
     texts: Mapping[Path, str] | None = None,
     codes: tuple[str, ...] | None = None,
+    if_cut: Callable[[Report], object] | None = None,
 ) -> Answer:
     """Run a training script in a child process, for about `steps` steps, and diagnose what was seen.
 
     keep: the folder for what the script writes (default: one that is deleted).  history: curves of a finished run.  texts: in
-    place of files.  codes: propose fixes, for these findings.  The child and everything that it started are killed at the
+    place of files.  codes: propose fixes, for these findings.  if_cut: gets what is known by then at Ctrl-C and SIGTERM.  The child and everything that it started are killed at the
     time limit. Raises UserError in one sentence where there is nothing to report.
     """
     with tempfile.TemporaryDirectory(prefix="trainingdoctor-") as folder:
@@ -61,7 +64,7 @@ def observed_answer(
             texts=texts or {},
             codes=codes,
         )
-        answer = _run(order, Path(folder))
+        answer = _run(order, Path(folder), if_cut)
     if answer.report is None and answer.error:
         raise UserError(answer.error)
     return answer
@@ -75,7 +78,7 @@ def _source(script: Path) -> str | None:
     return notebook_source(script)
 
 
-def _run(order: Order, folder: Path) -> Answer:
+def _run(order: Order, folder: Path, if_cut: Callable[[Report], object] | None) -> Answer:
     spec = folder / "order"
     spec.write_bytes(pickle.dumps(order))
     with _terminal() as stdin:
@@ -87,24 +90,40 @@ def _run(order: Order, folder: Path) -> Answer:
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
         )
-        return _answered(child, order)
+        try:
+            return _answered(child, order, patient=if_cut is not None)
+        except (KeyboardInterrupt, Terminated):
+            if if_cut is not None and order.answer.is_file() and (report := _given(order).report) is not None:
+                if_cut(report)
+            raise
 
 
-def _answered(child: subprocess.Popen[bytes], order: Order) -> Answer:
+def _given(order: Order) -> Answer:
+    answer: Answer = pickle.loads(order.answer.read_bytes())
+    return answer
+
+
+def _answered(child: subprocess.Popen[bytes], order: Order, patient: bool) -> Answer:
+    """patient: at Ctrl-C and SIGTERM, let the child tell first what it knows; a second one is not waited for."""
     assert child.stdout is not None
     tail = bytearray()
     reader = threading.Thread(target=_drain, args=(child.stdout, tail), daemon=True)
     reader.start()
     try:
-        _wait(child, order)
+        _wait(child, order, order.settings.time_limit + MARGIN)
+    except (KeyboardInterrupt, Terminated):
+        if patient:
+            child.send_signal(signal.SIGINT)
+            print("trainingdoctor: telling what was seen; Ctrl-C again ends at once", file=sys.stderr)  # noqa: T201
+            _wait(child, order, PATIENCE)
+        raise
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
     reader.join(1.0)
     if order.answer.is_file():
-        answer: Answer = pickle.loads(order.answer.read_bytes())
-        return answer
+        return _given(order)
     return Answer(error=_why_silent(order, child.returncode, bytes(tail)))
 
 
@@ -125,9 +144,9 @@ def _terminal() -> Iterator[int]:
         os.close(master)
 
 
-def _wait(child: subprocess.Popen[bytes], order: Order) -> None:
+def _wait(child: subprocess.Popen[bytes], order: Order, seconds: float) -> None:
     """Until the child is gone, has answered, or its time is up."""
-    ends = time.monotonic() + order.settings.time_limit + MARGIN
+    ends = time.monotonic() + seconds
     while child.poll() is None and not order.answer.is_file() and time.monotonic() < ends:
         time.sleep(0.05)
 

@@ -23,6 +23,7 @@ from trainingdoctor.observing.limits import Clock, Enough, Limits
 from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.ranks import Ranks
+from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.timeline import Timeline
 from trainingdoctor.observing.watch import OptimizerWatch
@@ -42,6 +43,11 @@ def _targets(raw: Any) -> Any:
 
 # So many times the limit of steps without one of an optimizer that was built may be gradients that accumulate.
 ACCUMULATED = 10
+
+
+def _is_uniform(target: Any) -> bool:
+    """Whether several samples have one and the same target."""
+    return isinstance(target, Tensor) and target.numel() > 1 and bool((target == target.flatten()[0]).all())
 
 
 class Recorder:
@@ -69,7 +75,7 @@ class Recorder:
         self.criterion: CriterionCall | None = None
         self.last_call: tuple[nn.Module, Any, Any] | None = None
         self.inner: tuple[Callable[..., Any], Any, Any, Any] | None = None
-        self.clipping, self.graphs, self.timeline = Clipping(), Graphs(), Timeline()
+        self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
@@ -79,6 +85,7 @@ class Recorder:
         self.criterion_value: float | None = None
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
+        self.uniform = True
         self.cut = self.emptied = self.full = self.closing = self.relabelled = False
 
     # -- loaders
@@ -156,6 +163,7 @@ class Recorder:
             now.train_mode += model.training
             now.eval_mode += not model.training
             now.with_gradient += torch.is_grad_enabled()
+        self.spectra.on_forward(model, now)
         if self._is_trained(model):
             self.timeline.add("forward_train" if model.training else "forward_eval", now)
 
@@ -204,6 +212,7 @@ class Recorder:
         if call is None:
             return
         self._compare_targets(call.target)
+        self.uniform = self.uniform and _is_uniform(call.target)
         training = torch.is_grad_enabled() and result.requires_grad
         # The loss of an auxiliary head is not the one that is examined.
         main = self.criterion is None or call.part <= self.criterion.part
@@ -249,13 +258,22 @@ class Recorder:
         self.timeline.add("backward", self.current)
 
     def after_backward(self) -> None:
-        """It has run. Where no optimizer steps, as where the loop changes the weights by hand, it counts as a step."""
+        """It has run."""
         for watch in self.optimizers:
             watch.backwards += 1
         if not self.optimizers:
-            self.idle += 1
-            if self.idle >= (ACCUMULATED if self.built_count else 3) * self.limits.steps:
-                self._enough()
+            # Some loops change the weights by hand; where an optimizer was built, it may be gradients that accumulate.
+            if not self.built_count or self.backwards > ACCUMULATED * self.limits.steps:
+                self._idled()
+        elif self.stops and self.closing and self.clock.seconds > self.limits.total:
+            self._enough_within()
+
+    def _enough_within(self) -> None:
+        """A step whose closure takes minutes, as L-BFGS's may, is not waited for; it counts as made."""
+        for watch in self.optimizers:
+            if not watch.steps:
+                watch.before_step(self, users_place(4))
+        self._enough()
 
     def _begin_epoch(self, now: Pass) -> None:
         """At the first backward() or step of a pass."""
@@ -298,6 +316,10 @@ class Recorder:
         self.timeline.add("step", self.current)
         if self.current is not None:
             self.current.steps += 1
+        self._idled()
+
+    def _idled(self) -> None:
+        """A step without a new batch from a loader."""
         self.idle += 1
         late = self.stops and self.idle >= LEAST_IDLE and self.clock.seconds > self.limits.total
         if late or (self.idle if self.stops else self.steps) >= 3 * self.limits.steps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +14,18 @@ from trainingdoctor.errors import UserCodeError, UserError
 from trainingdoctor.loading.grammar import modernized
 from trainingdoctor.measure.calling import user_line
 from trainingdoctor.observing.hooks import observed
+from trainingdoctor.observing.launching import Elsewhere
 from trainingdoctor.observing.limits import Enough
 from trainingdoctor.observing.recorder import Recorder
+from trainingdoctor.observing.remains import remains_of
 
 
 @dataclass(frozen=True)
 class Ran:
-    """How a script ended. error: what it raised, None where it ended by itself or had been seen enough.  notes: how it was run."""
+    """How a script ended. names: of its module, and of its functions where it raised before its first step.  error: what it
+    raised, None where it ended by itself or had been seen enough.  notes: how it was run."""
 
-    names: dict[str, object]
+    names: Mapping[str, object]
     error: UserCodeError | None = None
     notes: tuple[str, ...] = ()
 
@@ -42,7 +45,12 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
     with ExitStack() as stack:
         stack.enter_context(observed(recorder))
         recorder.leave = stack.close
-        return Ran(vars(module), _ended(code, module, recorder), notes)
+        error = _ended(code, module, recorder)
+        if error is None or error.error is None or recorder.optimizers:
+            return Ran(vars(module), error, notes)
+        remains = remains_of(error.error, vars(module))
+        lines = f"built after the line that raised, as the script says: {', '.join(remains.built)}"
+        return Ran(remains.names, error, (*notes, lines) if remains.built else notes)
 
 
 def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...]]:
@@ -68,8 +76,11 @@ def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -
     own = os.getpid()
     try:
         exec(code, vars(module))
-    except Enough:
-        return None
+    except (Enough, Elsewhere) as seen:
+        if isinstance(seen, Enough) or recorder.optimizers:
+            return None
+        name = Path(code.co_filename).name
+        raise UserError(f"{name} starts {seen.script} as a program of its own; run: {seen.command}") from None
     except SystemExit as error:
         if os.getpid() != own:
             raise

@@ -133,6 +133,16 @@ class DistributedSeen:
 
 
 @dataclass(frozen=True)
+class SpectralSeen:
+    """A layer under spectral normalization in an evaluation that came before any forward pass in training mode. norm: largest
+    singular value of the weight in use (1 is right).  where: file:line of the model's call."""
+
+    name: str
+    norm: float
+    where: str = ""
+
+
+@dataclass(frozen=True)
 class Moment:
     """Something that happened, in its order. kind: one of MOMENTS.  within: training, evaluation, other, or "" outside of all
     passes.  number: of that pass."""
@@ -154,7 +164,7 @@ class LoopTrace:
     many there were.  forwards: of the model in training passes.  built: optimizers that were made.  epochs: as
     planned.  ended: the script ended by itself.  backward_at: file:line of the last call.  saves_best: place of a checkpoint that is saved where a
     comparison with the best evaluation result comes out well, "" where none.  epoch_loop: file:line of the loop over epochs.
-    moments: what happened, in its order, up to some thousands.
+    moments: what happened, in its order, up to some thousands.  spectral: layers of a model that was evaluated first.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -173,6 +183,7 @@ class LoopTrace:
     distributed: DistributedSeen | None = None
     accuracy: AccuracySeen | None = None
     moments: tuple[Moment, ...] = ()
+    spectral: tuple[SpectralSeen, ...] = ()
 
     def of(self, kind: str) -> tuple[PassSeen, ...]:
         """The passes of one kind."""

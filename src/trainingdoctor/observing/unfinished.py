@@ -1,0 +1,72 @@
+"""The training of a script that never came to its first step, or one sentence why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from trainingdoctor.errors import UserCodeError, UserError
+from trainingdoctor.loading.names import training_from, unfinished_training
+from trainingdoctor.observing.remains import PARTS
+from trainingdoctor.observing.script import Ran
+from trainingdoctor.training import Training
+
+
+def built(script: Path, ran: Ran, cut: bool = False) -> Training:
+    """What a script whose model was never called has built, as a config does. cut: it was interrupted before its end.
+
+    Raises UserError where that is nothing either.
+    """
+    if cut:
+        training = unfinished_training(ran.names, script.name)
+        if training is None:
+            raise UserError(f"{script.name} was interrupted before anything could be seen")
+        return training
+    if ran.error is None:
+        return _as_config(script, ran)
+    _require_arguments(script, ran.error)
+    training = unfinished_training(ran.names, script.name)
+    hint = _torchrun(script, ran.error)
+    if hint or training is None:
+        raise UserError(str(ran.error).replace("the script", script.name, 1) + hint)
+    return training
+
+
+def completed(training: Training, script: Path, ran: Ran) -> Training:
+    """With what a script that raised before its first step had built, and its loop had not used yet."""
+    held = unfinished_training(ran.names, script.name) if ran.error is not None else None
+    if held is None:
+        return training
+    missing = [part for part in PARTS if getattr(training, part) is None]
+    return replace(training, **{part: getattr(held, part) for part in missing})
+
+
+def _as_config(script: Path, ran: Ran) -> Training:
+    try:
+        return training_from({name: v for name, v in ran.names.items() if not name.startswith("__")}, script.name)
+    except UserError:
+        raise UserError(
+            f"{script.name} ran to its end and no model was called: give the arguments that make it train, after --, "
+            "or a config that builds `model` and its training"
+        ) from None
+
+
+def _require_arguments(script: Path, error: UserCodeError) -> None:
+    """Raise UserError with what argparse found wrong; it exits after it has printed that."""
+    trace = error.error.__traceback__ if isinstance(error.error, SystemExit) else None
+    while trace is not None:
+        code, held = trace.tb_frame.f_code, trace.tb_frame.f_locals
+        if code.co_qualname == "ArgumentParser.error":
+            raise UserError(
+                f"{script.name} ended at once: {str(held.get('message', '')).rstrip('.')}; give its arguments after --: "
+                f"trainingdoctor diagnose {script.name} -- ..."
+            )
+        trace = trace.tb_next
+
+
+def _torchrun(script: Path, error: UserCodeError) -> str:
+    """What to type where a script wants the environment that torchrun makes."""
+    wanted = any(name in str(error.error) for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"))
+    if not wanted or not isinstance(error.error, KeyError | ValueError | TypeError):
+        return ""
+    return f"; it wants torchrun: torchrun --nproc-per-node 1 -m trainingdoctor diagnose {script.name}"
