@@ -99,14 +99,16 @@ class InputHealth:
 
 @evidence(cost="probe", optional=("val_batches",))
 def input_health(train_batches: tuple[Batch, ...], val_batches: tuple[Batch, ...] | None) -> InputHealth:
-    """Look at the input tensors of the drawn batches."""
+    """Look at the input tensors of the drawn batches; where a model takes images and numbers of classes, at the images."""
     found = [t for b in train_batches for t in tensors(b.inputs)]
     if not found:
         raise Unavailable("the batches hold no input tensor")
+    images = [t for t in found if t.ndim == 4]
+    kinds = images or found
     floats = [t for t in found if t.is_floating_point()]
     return InputHealth(
-        dtypes=tuple(dict.fromkeys(str(t.dtype).removeprefix("torch.") for t in found)),
-        shape=tuple(found[0].shape),
+        dtypes=tuple(dict.fromkeys(str(t.dtype).removeprefix("torch.") for t in kinds)),
+        shape=tuple(kinds[0].shape),
         nonfinite=sum(int((~torch.isfinite(t)).sum()) for t in floats),
         constant_share=_constant_share(train_batches),
         dictionary=isinstance(train_batches[0].inputs, dict),

@@ -1,0 +1,14 @@
+"""What the drawn inputs hold."""
+
+import torch
+
+from trainingdoctor.measure.batches import Batch
+from trainingdoctor.measure.images import input_health
+
+
+def test_classes_beside_images_are_not_taken_for_their_type() -> None:
+    images, classes = torch.rand(8, 1, 4, 4), torch.arange(8)
+    found = input_health((Batch((images, classes), None),), None)
+    assert (found.dtypes, found.shape) == (("float32",), (8, 1, 4, 4))
+    found = input_health((Batch(((images * 255).long(), classes), None),), None)
+    assert found.dtypes == ("int64",)
