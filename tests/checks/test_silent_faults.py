@@ -11,6 +11,8 @@ from torch.optim import SGD, Adam
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from trainingdoctor import Training
+from trainingdoctor.measure.batches import Batch, forward
+from trainingdoctor.measure.outputs import outputs
 from trainingdoctor.testing import assert_healthy, assert_unwell
 from trainingdoctor_checks import (
     augmentation,
@@ -309,3 +311,26 @@ def test_a_discriminator_needs_no_augmentation() -> None:
     for targets, severity in ((torch.ones(64, 1), "info"), (flags, "warning")):
         subject = training(net, images, targets, criterion=nn.BCEWithLogitsLoss(), epochs=20)
         assert_unwell(augmentation.missing, subject, severity=severity)
+
+
+class TimeFirst(nn.Module):
+    """A language model on (time, samples), with rows of all positions for the loss."""
+
+    def __init__(self, flat: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding, self.lstm, self.head, self.flat = nn.Embedding(20, 8), nn.LSTM(8, 8), nn.Linear(8, 20), flat
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.head(self.lstm(self.embedding(x))[0])
+        return logits.flatten(0, 1) if self.flat else logits.transpose(1, 2)
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_time_may_come_first(flat: bool) -> None:
+    text = TOKENS.T.contiguous()
+    batch = Batch(text[:16], text[1:].flatten() if flat else text[1:])
+    few = batch.first(8)
+    assert torch.equal(few.targets.reshape(8, 64), text[1:9])
+    assert forward(TimeFirst(flat), few).shape[0] == (8 * 64 if flat else 8)
+    assert_healthy(model.batch_mixing, outputs(TimeFirst(flat), (batch,)))

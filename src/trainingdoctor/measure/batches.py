@@ -44,7 +44,7 @@ class Batch:
     def rows(self, start: int, count: int) -> "Batch":
         """`count` samples from `start` on."""
         size = self.size
-        return Batch(_rows(self.inputs, size, start, count), _rows(self.targets, size, start, count))
+        return Batch(_rows(self.inputs, size, start, count), _target_rows(self.targets, size, start, count))
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -77,6 +77,14 @@ def moved(value: Any, device: torch.device) -> Any:
 
 def _rows(value: Any, size: int, start: int, count: int) -> Any:
     return mapped(value, lambda t: t[start : start + count] if t.ndim and len(t) == size else t)
+
+
+def _target_rows(targets: Any, size: int, start: int, count: int) -> Any:
+    """Targets of language models come flattened: several, one after the other, for each row of the inputs."""
+    if isinstance(targets, Tensor) and targets.ndim == 1 and size and len(targets) > size and not len(targets) % size:
+        each = len(targets) // size
+        return targets[start * each : (start + count) * each]
+    return _rows(targets, size, start, count)
 
 
 def split_batch(raw: Any) -> Batch:

@@ -76,9 +76,11 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
     set_mode(model, True)
     train = _predicted(model, batch)
     set_mode(model, False)
-    # The last samples: what runs along the batch as along time changes those that come later.
-    rest = batch.rows(batch.size - few, few)
-    whole, again, part = _predicted(model, batch), _predicted(model, batch), _predicted(model, rest)
+    # The last samples: what runs along the batch as along time changes those that come later. Where each row has several
+    # targets, it may be a time step, which is to depend on earlier ones.
+    start = 0 if _several_targets(batch) else batch.size - few
+    whole, again = _predicted(model, batch), _predicted(model, batch)
+    part = _predicted(model, batch.rows(start, few))
     zeroed = _predicted(model, Batch(mapped(batch.inputs, _zeroed), batch.targets))
     scale = float(whole.std()) or 1e-12
     width = train.shape[1] if train.ndim >= 2 else None
@@ -93,7 +95,7 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
         log_sum_error=float(train.logsumexp(1).abs().max()) if width else float("inf"),
         across_samples=_across(train, whole),
         repeat=float((whole - again).abs().max()) / scale,
-        mixing=_difference(whole[len(whole) - few :], part) / scale,
+        mixing=_difference(whole[start : start + few], part) / scale,
         input=float((whole - zeroed).abs().max()) / scale,
         head_is_zero=_head_is_zero(model),
         finite=bool(torch.isfinite(train).all()),
@@ -126,6 +128,11 @@ def _predicted(model: nn.Module, batch: Batch) -> Tensor:
 
 def _zeroed(tensor: Tensor) -> Tensor:
     return torch.zeros_like(tensor) if tensor.is_floating_point() else tensor
+
+
+def _several_targets(batch: Batch) -> bool:
+    target = batch.targets
+    return isinstance(target, Tensor) and not target.is_floating_point() and target.numel() > batch.size
 
 
 def _difference(first: Tensor, second: Tensor) -> float:
