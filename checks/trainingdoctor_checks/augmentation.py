@@ -40,8 +40,8 @@ def missing(
     ResNet-18 goes from 10.6 % error on CIFAR-10 to 4.7 % (DeVries & Taylor 2017, table 1: C10 against C10+).
     Remedy: random crop with padding and horizontal flip, in the training pipeline only.
     Thresholds: colour images of at most 200,000 samples, trained for 10 epochs or more by a net with convolutions or
-    attention, warn. Grey images (digits reach 99 % without), targets per pixel, short runs and other data: info, or
-    nothing.
+    attention, warn. Grey images (digits reach 99 % without), targets per pixel, no targets or all the same (a GAN), short
+    runs and other data: info, or nothing.
     Measured: no measurement yet.
     """
     p = augmentation_pairs
@@ -53,7 +53,7 @@ def missing(
     small = p.size is not None and p.size <= many
     long = run_length.epochs is None or run_length.epochs >= long_run
     spatial = architecture.convolutions > 0 or architecture.attention > 0
-    say = warning if p.channels >= 3 and small and long and spatial and not p.per_pixel else info
+    say = warning if p.channels >= 3 and small and long and spatial and not p.per_pixel and p.supervised else info
     seen = f", and each is shown {run_length.epochs} times" if run_length.epochs else ""
     yield say(
         f"{p.samples} training images drawn {p.draws} times each came out identical every time: there is no augmentation"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainingdoctor import Finding, Note, Verdicts, check, info, warning
+from trainingdoctor import Finding, Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.augmentation import AugmentationPairs
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.transform_steps import Step
 
 COATES = "Coates, Lee & Ng 2011, An analysis of single-layer networks in unsupervised feature learning, AISTATS"
+RONNEBERGER = "Ronneberger et al. 2015, U-Net, arXiv:1505.04597, section 3.1"
 CROPS = ("RandomCrop", "RandomResizedCrop", "RandomAffine", "RandomPerspective")
 
 
@@ -108,4 +109,27 @@ def _without_effect(step: Step, pairs: AugmentationPairs) -> Finding:
     )
 
 
-CHECKS = (too_strong, order)
+@check("augmentation.left_behind", cost="probe", explains=("labels.*", "loss.not_learning"), references=(RONNEBERGER,))
+def left_behind(augmentation_pairs: AugmentationPairs, *, share: float = 0.25) -> Verdicts:
+    """The images are mirrored or moved, and their masks are not.
+
+    What it does: draws the same samples several times and compares the draws of the images and those of the targets.
+    Why it costs accuracy: every second mask belongs to another picture: the net learns blurred, symmetrical masks.
+    Remedy: one draw of the random numbers for both: torchvision.transforms.v2 with tv_tensors.Mask, or albumentations
+    with image= and mask=.
+    Thresholds: a quarter of the pairs of draws mirrored or shifted, and no target that ever differs.
+    Measured: no measurement yet.
+    """
+    p = augmentation_pairs
+    moves = {k: p.kinds[k] for k in ("mirrored", "flipped_vertically", "shifted") if p.kinds.get(k, 0) >= share}
+    if not p.still_maps or not moves:
+        return
+    yield critical(
+        f"Of {p.samples} training samples drawn {p.draws} times, the images are {' and '.join(moves).replace('_', ' ')} and the masks never change: they do not fit.",
+        "image, mask = transform(tv_tensors.Image(image), tv_tensors.Mask(mask)) with torchvision.transforms.v2: one draw for both",
+        where="train_loader.dataset",
+        kinds=moves,
+    )
+
+
+CHECKS = (left_behind, too_strong, order)

@@ -62,7 +62,7 @@ def missing_class(targets: Targets, outputs: Outputs, *, most: float = 0.5) -> V
 
     What it does: counts the targets of the whole data set for each output.
     Why it costs accuracy: what is never a target is never predicted.
-    Remedy: look for a filter, a wrong mapping, or a subset that is cut from sorted data.
+    Remedy: look for a filter, a wrong mapping, or a subset that is cut from sorted data; an ignore_index that is no class.
     Thresholds: warns when up to half of the outputs have no sample; with more, the model is too wide
     (model.output_width).
     Measured: no measurement yet.
@@ -71,7 +71,14 @@ def missing_class(targets: Targets, outputs: Outputs, *, most: float = 0.5) -> V
     if not t.complete or t.kind != "indices" or width is None or t.minimum is None:
         return
     missing = [c for c in range(width) if not t.counts.get(c)]
-    if missing and len(missing) <= most * width and t.minimum >= 0 and (t.maximum or 0) < width:
+    if len(missing) == 1 and t.ignored:
+        yield warning(
+            f"The criterion ignores class {missing[0]}: ignore_index={missing[0]} leaves {t.ignored:,} of {t.ignored + sum(t.counts.values()):,} samples out, and the class is never learned.",
+            "ignore_index=-100 (the default), or an index that is no class",
+            where="criterion.ignore_index",
+            ignored=t.ignored,
+        )
+    elif missing and len(missing) <= most * width and t.minimum >= 0 and (t.maximum or 0) < width:
         yield warning(
             f"{len(missing)} of {width} classes never appear in the training data: {', '.join(map(str, missing[:10]))}.",
             "Look for a filter, a wrong mapping of labels, or a subset cut from data that is sorted by class.",

@@ -25,13 +25,18 @@ def not_learning(overfit: Overfit, *, least: float = 0.1, right: float = 0.5, st
     Remedy: the root cause that the report names; without one, look for .detach(), argmax, or a wrong variable between
     model and loss.
     Thresholds: under 10 % of the loss gone and under half of the samples right, in all 150 steps, or in 40 of a model with
-    normalization that took its time: VGG-16 without it, which learns, needs more than 50 (measured).
+    normalization that took its time: VGG-16 without it, which learns, needs more than 50 (measured). A net without
+    normalization that has many tokens to learn first learns how frequent each is: an LSTM on characters is no further
+    than that after 150 steps, and learns. Nothing is said there once the loss is down at what the frequencies give.
     Measured: no measurement yet.
     """
     o = overfit
     poor = o.accuracy is None or o.accuracy < right
     enough = o.whole or (o.normalized and len(o.losses) >= steps)
-    if o.progress < least and poor and not enough:
+    frequencies = (
+        o.rows and not o.normalized and o.chance is not None and o.best < min(1.02 * o.chance, 0.9 * o.losses[0])
+    )
+    if o.progress < least and poor and (frequencies or not enough):
         yield Note(
             f"time was up after {len(o.losses)} steps, too few to tell whether {o.samples} samples can be learned"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
+    from trainingdoctor.measure.features import FeatureScales
     from trainingdoctor.measure.images import ChannelStatistics
     from trainingdoctor.measure.layers import Architecture
 
@@ -45,7 +46,7 @@ def missing(train_images: ChannelStatistics, architecture: Architecture) -> Verd
     Remedy: transforms.Normalize(mean, std) with the numbers in the finding.
     Thresholds: values beyond 30 with none below -1 (0..255): a warning, critical for nets without normalization
     layers. Values in 0..1: a warning for colour images in nets of 10 convolutions and more or without normalization;
-    an info for the rest (MNIST examples do it).
+    an info for the rest (MNIST examples do it), and for images that are to be reconstructed, as a sigmoid gives them.
     Measured: no measurement yet.
     """
     s = train_images
@@ -57,7 +58,7 @@ def missing(train_images: ChannelStatistics, architecture: Architecture) -> Verd
     if raw:
         say = critical if architecture.normalizations == 0 else warning
     else:
-        say = warning if s.channels >= 3 and deep else info
+        say = warning if s.channels >= 3 and deep and not s.reconstructed else info
     scale = 255 if raw else 1
     remedy = f"transforms.Normalize(({_numbers(tuple(m / scale for m in s.mean))}), ({_numbers(tuple(v / scale for v in s.std))}))"
     yield say(
@@ -159,4 +160,37 @@ def train_eval_mismatch(
         yield Note(f"the extremes agree within {moved:.2g} deviations and a factor of {scaled:.2g}")
 
 
-CHECKS = (missing, wrong_statistics, train_eval_mismatch)
+@check("normalization.features", cost="probe", explains=HARM, references=(LECUN,))
+def features(feature_scales: FeatureScales, *, most: float = 30.0, apart: float = 30.0) -> Verdicts:
+    """The columns of a table come in their raw units.
+
+    What it does: measures the columns as they reach the first linear layer, after what the model itself does to them.
+    Why it costs accuracy: a column of thousands beside columns of ones is all that the first layer sees, and its
+    gradients set the rate that the others can have; the others are learned hundreds of times more slowly.
+    Remedy: (x - mean) / std with the training set's numbers, the logarithm of amounts, or a BatchNorm1d in front.
+    Thresholds: a column of size 30 and more (root mean square) that is 30 times the median column; or a median column
+    of 30. Standardized columns have 1, shares and flags less, pixels of 0 to 16 no more than 16.
+    Measured: a net of 64 and 64 units on 6,400 rows of 12 columns, two of them raw (ages, and amounts of 40,000), Adam,
+    12 epochs, 2 seeds: 55 % in place of 89 % of the test rows right.
+    """
+    sizes = sorted(s for s in feature_scales.size if s > 0)
+    if not sizes:
+        return
+    largest, median = sizes[-1], sizes[len(sizes) // 2 if len(sizes) % 2 else len(sizes) // 2 - 1]
+    if largest < most or (largest < apart * median and median < most):
+        yield Note(f"columns of size {sizes[0]:.2g} to {largest:.2g}, the median {median:.2g}")
+        return
+    raw = [i for i, s in enumerate(feature_scales.size) if s >= most]
+    shown = ", ".join(f"{i}: {feature_scales.mean[i]:.3g} ± {feature_scales.std[i]:.2g}" for i in raw[:4])
+    yield warning(
+        f"{len(raw)} of {len(feature_scales.size)} columns reach {feature_scales.layer or 'the first layer'} in raw units ({shown}); the median column has size {median:.2g}.",
+        "mean, std = x_train.mean(0), x_train.std(0); x = (x - mean) / std for training and evaluation",
+        where="train_loader.dataset",
+        confidence=0.85,
+        columns=raw[:20],
+        largest=largest,
+        median=median,
+    )
+
+
+CHECKS = (missing, wrong_statistics, train_eval_mismatch, features)

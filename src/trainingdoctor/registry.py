@@ -71,6 +71,11 @@ MEASURE_MODULES = (
     "freezing",
     "spectral",
     "origins",
+    "shown",
+    "features",
+    "repeats",
+    "padding",
+    "unregistered",
 )
 
 

@@ -208,6 +208,11 @@ SICK = [
     (learning_rate.update_ratio, (step(each={"update": 0.9}),), "info"),
     (learning.not_learning, (Overfit((2.3,) * 150, 0.1, 32, 1e-3, 2.3, False, normalized=False),), "critical"),
     (learning.not_learning, (Overfit((2.3,) * 60, 0.1, 32, 1e-3, 2.3, False, whole=False),), "critical"),
+    (
+        learning.not_learning,
+        (Overfit((4.6,) * 150, 0.1, 32, 1e-3, 3.2, False, normalized=False, rows=True),),
+        "critical",
+    ),
     (learning.nonfinite, (step(loss=float("nan")),), "critical"),
     (
         learning.diverges,
@@ -271,6 +276,7 @@ HEALTHY = [
     # Time was up: VGG-16 without normalization comes from 2.30 to 2.19 in 50 steps, and learns.
     (learning.not_learning, (Overfit((2.3,) * 50, 0.1, 32, 1e-3, 2.3, False, normalized=False, whole=False),)),
     (learning.not_learning, (Overfit((2.3,) * 12, 0.1, 32, 1e-3, 2.3, False, whole=False),)),
+    (learning.not_learning, (Overfit((4.6, 3.2, 3.15), 0.2, 32, 1e-3, 3.2, False, normalized=False, rows=True),)),
     (learning.not_learning, (Overfit((2.3, 1.0, 0.4), 1.0, 32, 1e-3, 2.3, True),)),
     (learning.nonfinite, (step(),)),
     (learning.diverges, (trials(2.0, 1.9),)),

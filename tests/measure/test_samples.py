@@ -1,5 +1,6 @@
 """What a small classifier sees: labels against inputs, and what augmentation leaves."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -194,3 +195,12 @@ def test_noise_shows_against_evaluation_and_stored_images(waves: Any) -> None:
     assert n.ratio < 0.3
     assert n.noise_to_signal > 1
     assert n.stored == pytest.approx(n.evaluation, abs=0.05)
+
+
+def test_an_evaluation_set_of_another_class_is_not_related() -> None:
+    samples = Samples(
+        torch.rand(400, 8), torch.arange(400) % 9, tuple(range(400)), tuple(range(400)), True, False, None
+    )
+    other = replace(samples, labels=torch.full((400,), 9))
+    with pytest.raises(Unavailable, match="classes"):
+        label_relation(samples, other, probe_features(samples, samples))

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,8 +34,10 @@ class AugmentationPairs:
 
     kinds: what changed between draws, of mirrored, flipped_vertically, shifted, colour, erased, mixed, other, each with
     the share of pairs that show it.  uses_randomness: a draw moved a random state or its transforms are random by name.
-    per_pixel: the targets are maps, as in segmentation, which change along with the images.  redrawn: a sample holds
+    per_pixel: the targets are maps, as in segmentation, which change along with the images; still_maps: they are as large as
+    the images and came out the same in every draw, though they are not constant.  redrawn: a sample holds
     several images, or its class changes: other samples may be drawn, not other views of the same one.
+    supervised: the criterion gets targets that differ within a batch; a GAN's discriminator gets all ones or all zeros.
     pictures: of images, some samples' draws (draws, samples, channels, height, width), made small; None otherwise.
     """
 
@@ -50,7 +52,9 @@ class AugmentationPairs:
     side: int
     size: int | None
     per_pixel: bool = False
+    still_maps: bool = False
     redrawn: bool = False
+    supervised: bool = True
     pictures: Tensor | None = field(default=None, repr=False, compare=False)
 
     def plot(self, target: "Path | None" = None) -> "Figure":
@@ -70,18 +74,20 @@ class AugmentationPairs:
         return picture_html(self.plot, of_pairs(self))
 
 
-@evidence(cost="probe", optional=("augment_on_device", "dataset_facts"))
+@evidence(cost="probe", optional=("augment_on_device", "dataset_facts", "train_batches"))
 def augmentation_pairs(
     train_loader: Any,
     augment_on_device: Callable[..., Any] | None,
     dataset_facts: Any,
+    train_batches: tuple[Batch, ...] | None,
     *,
     samples: int = 12,
     draws: int = 6,
 ) -> AugmentationPairs:
     """Draw `samples` training samples `draws` times each: data set, collate function, augment_on_device."""
     random_names = bool(dataset_facts and dataset_facts.random_transforms)
-    return measure_pairs(train_loader, augment_on_device, samples, draws, random_names)
+    pairs = measure_pairs(train_loader, augment_on_device, samples, draws, random_names)
+    return replace(pairs, supervised=train_batches is None or any(_tells(b.targets) for b in train_batches))
 
 
 @evidence(cost="probe")
@@ -127,6 +133,7 @@ def measure_pairs(
         side=int(max(stack.shape[3:])) if image else 0,
         size=size,
         per_pixel=isinstance(batches[0].targets, Tensor) and batches[0].targets.ndim >= 3,
+        still_maps=image and varies and not differ and _are_maps(batches[0].targets, stack),
         pictures=pictures(stack) if image else None,
         redrawn=_several_images(batches[0]) or (differ and _are_classes(batches[0].targets)),
     )
@@ -154,6 +161,21 @@ def shrunk(stack: Tensor, side: int = SIDE) -> Tensor:
         return stack
     small = functional.interpolate(stack.flatten(0, 1), size=(side, side), mode="area")
     return small.reshape(draws, samples, *small.shape[1:])
+
+
+def _tells(targets: Any) -> bool:
+    """Whether targets can tell one sample of a batch from another."""
+    if not isinstance(targets, Tensor):
+        return targets is not None
+    return targets.numel() < 8 or bool((targets != targets.flatten()[0]).any())
+
+
+def _are_maps(targets: Any, stack: Tensor) -> bool:
+    """Whether most targets have the images' height and width, and a content of their own."""
+    if not isinstance(targets, Tensor) or targets.ndim < 3 or targets.shape[-2:] != stack.shape[-2:]:
+        return False
+    flat = targets.flatten(1)
+    return bool((flat != flat[:, :1]).any(1).float().mean() > 0.5)
 
 
 def _several_images(batch: Batch) -> bool:

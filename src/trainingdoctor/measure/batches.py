@@ -50,10 +50,7 @@ class Batch:
         if self.one:
             return self
         size = self.size
-        each = _targets_each(self.targets, size)
-        return Batch(
-            _rows(self.inputs, size, start, count), _rows(self.targets, size * each, start * each, count * each)
-        )
+        return Batch(_rows(self.inputs, size, start, count), _target_rows(self.targets, size, start, count))
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -88,10 +85,12 @@ def _rows(value: Any, size: int, start: int, count: int) -> Any:
     return mapped(value, lambda t: t[start : start + count] if t.ndim and len(t) == size else t)
 
 
-def _targets_each(targets: Any, size: int) -> int:
-    """Targets of a sample: several where a language model's are flat, one for each of its words."""
-    flat = isinstance(targets, Tensor) and targets.ndim == 1 and size and len(targets) % size == 0
-    return max(len(targets) // size, 1) if flat else 1
+def _target_rows(targets: Any, size: int, start: int, count: int) -> Any:
+    """Targets of language models come flattened: several, one after the other, for each row of the inputs."""
+    if isinstance(targets, Tensor) and targets.ndim == 1 and size and len(targets) > size and not len(targets) % size:
+        each = len(targets) // size
+        return targets[start * each : (start + count) * each]
+    return _rows(targets, size, start, count)
 
 
 def split_batch(raw: Any) -> Batch:

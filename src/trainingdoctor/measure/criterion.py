@@ -100,7 +100,12 @@ def _kind(loss: Callable[..., Tensor], logits: Tensor, probabilities: Tensor, on
         return _exact_at_target(loss, one_hot)
     if _accepts(loss, logits + 5.0) and torch.isclose(loss(logits + 5.0).mean(), loss(logits).mean(), rtol=1e-3):
         return "cross_entropy"
-    return "bce_with_logits" if _accepts(loss, logits) else "bce"
+    return "bce_with_logits" if _accepts(loss, logits) and _goes_on(loss, one_hot) else "bce"
+
+
+def _goes_on(loss: Callable[..., Tensor], one_hot: Tensor) -> bool:
+    """Whether surer is better beyond 0 and 1, as it is for logits; a loss of probabilities may clamp them."""
+    return bool(loss(20 * one_hot - 10).mean() < loss(one_hot).mean() - 1e-3)
 
 
 def _class_numbers(one_hot: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ def read_graph(output: Tensor, sources: Iterable[Any]) -> Graph | None:
     root, wanted = output.grad_fn, set(sources)
     if root is None:
         return None
-    order = _ran(root)
+    order = nodes_under(root)
     dependent: set[Any] = set()
     inputs: dict[Any, tuple[tuple[int, Any], ...]] = {}
     for step in order:
@@ -78,7 +78,7 @@ def read_graph(output: Tensor, sources: Iterable[Any]) -> Graph | None:
     return Graph(root, steps, inputs, _consumers(steps, inputs), _unavoidable(root, steps, inputs), frozenset(wanted))
 
 
-def _ran(root: Any) -> list[Any]:
+def nodes_under(root: Any) -> list[Any]:
     """All nodes under `root`, each after the ones that feed it."""
     order: list[Any] = []
     seen = {root}

@@ -1,6 +1,6 @@
 """Image batches: what values the channels have, in training and in evaluation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ class ChannelStatistics:
 
     Black and white map to the extremes whatever the augmentation does, so that the extremes tell the normalization
     apart from crops, erasing and colour. samples: how many images.  constant: images whose pixels are all equal.
+    reconstructed: the targets are images of the same shape, as in an autoencoder.
     """
 
     mean: tuple[float, ...]
@@ -26,6 +27,7 @@ class ChannelStatistics:
     side: int
     constant: int
     integer_values: bool
+    reconstructed: bool = False
 
     @property
     def channels(self) -> int:
@@ -73,7 +75,9 @@ def statistics(images: Tensor) -> ChannelStatistics:
 @evidence(cost="probe")
 def train_images(train_batches: tuple[Batch, ...]) -> ChannelStatistics:
     """Channel statistics of the images that the model trains on."""
-    return statistics(image_tensor(train_batches))
+    first = train_batches[0]
+    alike = isinstance(first.targets, Tensor) and first.targets.shape == _image(first).shape
+    return replace(statistics(image_tensor(train_batches)), reconstructed=alike)
 
 
 @evidence(cost="probe")

@@ -39,6 +39,11 @@ def label_relation(
     plain_train: Samples, plain_eval: Samples, probe_features: ProbeFeatures, *, fitted: int = 2000
 ) -> LabelRelation:
     """Fit on up to `fitted` training samples (half as many for the evaluation set's own fit), and score on the rest."""
+    known = torch.isin(plain_eval.labels, plain_train.labels)
+    if len(plain_eval.labels[known].unique()) < 2 or float(known.float().mean()) < 0.5:
+        raise Unavailable(
+            "most evaluation samples are of classes that the training samples do not have, or all of one class"
+        )
     train, test = _split(plain_train, fitted, frozenset())
     own, other = _split(plain_eval, fitted // 2, frozenset(plain_train.keys[i] for i in train.tolist()))
     classes = _classes(plain_train.labels[train], plain_eval.labels)

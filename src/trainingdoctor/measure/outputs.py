@@ -5,10 +5,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward, mapped, prediction
 from trainingdoctor.measure.calling import set_mode
+
+# The factor of the last layer that shows whether predictions are bounded, and the share of them that is at the bound then.
+AMPLIFIED = 1e4
+GATHERED = 0.2
 
 
 @dataclass(frozen=True)
@@ -20,9 +25,10 @@ class Outputs:
     row_sum_error: largest |sum over dimension 1 - 1|.  log_sum_error: largest |logsumexp over dimension 1|.
     Differences are relative to the prediction's standard deviation over everything: repeat (two eval passes), mixing
     (a sample alone against the same in a batch, eval mode), input (against zeroed input).
-    zero_share: share that is exactly 0.  amplified: the largest prediction with the last layer 100 times as large, which
-    tells values that are small from values that are bounded.  row_norm: length of the rows where all have the same one, else
-    None.
+    zero_share: share that is exactly 0.  amplified: the largest prediction with the last layer 10,000 times as large, of
+    either sign, which tells values that are small from values that are bounded.  floor, ceiling: bounds at which predictions
+    gather then, as those of a sigmoid do; None where there is none.  row_norm: length of the rows where all have the same
+    one, else None.
     """
 
     shape: tuple[int, ...]
@@ -41,6 +47,8 @@ class Outputs:
     zero_share: float = 0.0
     amplified: float = 1.0
     row_norm: float | None = None
+    floor: float | None = None
+    ceiling: float | None = None
 
     @property
     def are_probabilities(self) -> bool:
@@ -68,10 +76,15 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
     set_mode(model, True)
     train = _predicted(model, batch)
     set_mode(model, False)
-    whole, again, part = _predicted(model, batch), _predicted(model, batch), _predicted(model, batch.first(few))
+    # The last samples: what runs along the batch as along time changes those that come later. Where each row has several
+    # targets, it may be a time step, which is to depend on earlier ones.
+    start = 0 if _several_targets(batch) else batch.size - few
+    whole, again = _predicted(model, batch), _predicted(model, batch)
+    part = _predicted(model, batch.rows(start, few))
     zeroed = _predicted(model, Batch(mapped(batch.inputs, _zeroed), batch.targets))
     scale = float(whole.std()) or 1e-12
     width = train.shape[1] if train.ndim >= 2 else None
+    largest = _amplified(model, batch)
     return Outputs(
         shape=tuple(train.shape),
         width=width,
@@ -82,13 +95,15 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
         log_sum_error=float(train.logsumexp(1).abs().max()) if width else float("inf"),
         across_samples=_across(train, whole),
         repeat=float((whole - again).abs().max()) / scale,
-        mixing=_difference(whole, part, few) / scale,
+        mixing=_difference(whole[start : start + few], part) / scale,
         input=float((whole - zeroed).abs().max()) / scale,
         head_is_zero=_head_is_zero(model),
         finite=bool(torch.isfinite(train).all()),
         zero_share=float((train == 0).float().mean()),
-        amplified=_amplified(model, batch),
+        amplified=float((whole if largest is None else largest).max()),
         row_norm=_row_norm(train) if width else None,
+        floor=None if largest is None else _gathering(largest),
+        ceiling=None if largest is None else _negated(_gathering(-largest)),
     )
 
 
@@ -115,8 +130,13 @@ def _zeroed(tensor: Tensor) -> Tensor:
     return torch.zeros_like(tensor) if tensor.is_floating_point() else tensor
 
 
-def _difference(whole: Tensor, part: Tensor, few: int) -> float:
-    return float((whole[:few] - part).abs().max()) if part.shape == whole[:few].shape else 0.0
+def _several_targets(batch: Batch) -> bool:
+    target = batch.targets
+    return isinstance(target, Tensor) and not target.is_floating_point() and target.numel() > batch.size
+
+
+def _difference(first: Tensor, second: Tensor) -> float:
+    return float((first - second).abs().max()) if first.shape == second.shape else 0.0
 
 
 def _head_is_zero(model: nn.Module) -> bool:
@@ -125,15 +145,31 @@ def _head_is_zero(model: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def _amplified(model: nn.Module, batch: Batch) -> float:
-    """The largest prediction once the convolution or linear layer that runs last is 100 times as large."""
+def _amplified(model: nn.Module, batch: Batch) -> Tensor | None:
+    """Predictions once the convolution or linear layer that runs last is 10,000 times as large, of either sign; None without one."""
     ran: list[nn.Module] = []
-    layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    layers = [m for m in model.modules() if isinstance(m, nn.Linear | _ConvNd)]
     handles = [m.register_forward_pre_hook(lambda module, _inputs: ran.append(module)) for m in layers]
     _predicted(model, batch)
     for handle in handles:
         handle.remove()
-    for parameter in ran[-1].parameters(recurse=False) if ran else ():
-        # Not in place: a parameter may be an expanded one.
-        parameter.data = parameter.data * 100
-    return float(_predicted(model, batch).max())
+    if not ran:
+        return None
+    found = []
+    for factor in (AMPLIFIED, -1.0):
+        for parameter in ran[-1].parameters(recurse=False):
+            # Not in place: a parameter may be an expanded one.
+            parameter.data = parameter.data * factor
+        found.append(_predicted(model, batch))
+    return torch.cat(found)
+
+
+def _gathering(values: Tensor) -> float | None:
+    """The smallest value, where many others are the same."""
+    least = values.min()
+    many = float((values <= least + 1e-4).float().mean()) >= GATHERED
+    return float(least) if many and bool(values.isfinite().all()) else None
+
+
+def _negated(value: float | None) -> float | None:
+    return None if value is None else -value

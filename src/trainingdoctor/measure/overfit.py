@@ -26,7 +26,8 @@ class Overfit:
     """Losses of training on one batch with Adam. accuracy: share of it predicted right at the end, in train mode.
 
     normalized: the model has layers that normalize, with which this takes some dozens of steps; without, a hundred and more.
-    whole: all steps that were planned were made, or the batch was learned before.
+    whole: all steps that were planned were made, or the batch was learned before.  rows: several class numbers belong to
+    each sample, as in a language model, so that there are many more to learn.
     """
 
     losses: tuple[float, ...]
@@ -37,6 +38,7 @@ class Overfit:
     learned: bool
     normalized: bool = True
     whole: bool = True
+    rows: bool = False
 
     @property
     def best(self) -> float:
@@ -91,7 +93,9 @@ def overfit(
     learned = _learned(losses, accuracy, chance)
     whole = learned or len(losses) == most_steps or not math.isfinite(losses[-1])
     normalized = any(isinstance(m, NORMALIZING) for m in model.modules())
-    return Overfit(tuple(losses), accuracy, batch.size, rate, chance, learned, normalized, whole)
+    target = batch.targets
+    rows = isinstance(target, Tensor) and not target.is_floating_point() and target.numel() > batch.size
+    return Overfit(tuple(losses), accuracy, batch.size, rate, chance, learned, normalized, whole, rows)
 
 
 def _step(

@@ -18,11 +18,24 @@ ATTRIBUTES = ("targets", "labels", "y", "train_labels", "_labels")
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """Real numbers as targets. low, high: what 2.5 % are below and above."""
+
+    mean: float
+    std: float
+    minimum: float
+    maximum: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Targets:
     """Targets of the drawn batches. kind: indices (class numbers), soft (rows that sum to 1), or dense (other numbers).
 
     width: size of dimension 1 of soft or dense targets.  counts: of class indices, over the whole data set where
-    `complete`, else over the drawn batches.  Targets equal to ignore_index are not counted.
+    `complete`, else over the drawn batches.  Targets equal to ignore_index are not counted.  numbers: of dense targets.
+    ignored: how many there are of those, None where the criterion has no class index to ignore.
     """
 
     kind: str
@@ -33,6 +46,8 @@ class Targets:
     maximum: int | None
     counts: dict[int, int]
     complete: bool
+    numbers: Numbers | None = None
+    ignored: int | None = None
 
 
 @evidence(cost="probe", optional=("criterion", "train_loader"))
@@ -58,6 +73,20 @@ def targets(train_batches: tuple[Batch, ...], criterion: Any, train_loader: Any)
         maximum=max(counts, default=None),
         counts=dict(sorted(counts.items())),
         complete=listed is not None,
+        ignored=sum(int(v) == ignore for v in flat) if isinstance(ignore, int) and ignore >= 0 else None,
+        numbers=_numbers(drawn) if kind == "dense" and first.is_floating_point() else None,
+    )
+
+
+def _numbers(drawn: list[Tensor]) -> Numbers | None:
+    values = torch.cat([t.flatten() for t in drawn]).double()
+    if not len(values) or not bool(values.isfinite().all()):
+        return None
+    # quantile() takes no more than 16 million.
+    some = values[:: 1 + len(values) // 100_000]
+    low, high = some.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return Numbers(
+        float(values.mean()), float(values.std(correction=0)), float(values.min()), float(values.max()), low, high
     )
 
 

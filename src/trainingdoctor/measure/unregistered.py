@@ -1,0 +1,51 @@
+"""Parameters that a model computes with and does not know of."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.batches import Batch, forward, prediction, tensors
+from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.graph import nodes_under
+
+
+@dataclass(frozen=True)
+class Unregistered:
+    """Leaves of the prediction's graph that are in no module of the model. numbers: in all of them.  shapes: of the first few.
+
+    trained: how many of them an optimizer holds.  of: numbers of all leaves.
+    """
+
+    tensors: int
+    numbers: int
+    of: int
+    trained: int
+    shapes: tuple[tuple[int, ...], ...]
+
+
+@evidence(cost="probe", optional=("optimizers",))
+def unregistered(
+    model: nn.Module, train_batches: tuple[Batch, ...], optimizers: tuple[Any, ...] | None
+) -> Unregistered:
+    """Follow the graph of a prediction in train mode down to its leaves."""
+    set_mode(model, True)
+    batch = train_batches[0].first(4)
+    with torch.enable_grad():
+        output = prediction(forward(model, batch))
+    if output.grad_fn is None:
+        raise Unavailable("no parameter is in the prediction's graph")
+    leaves = {id(n.variable): n.variable for n in nodes_under(output.grad_fn) if hasattr(n, "variable")}
+    known = {id(p) for p in model.parameters()} | {id(t) for t in tensors(batch.inputs)}
+    held = {id(p) for o in optimizers or () for group in o.param_groups for p in group["params"]}
+    hidden = [leaf for identity, leaf in leaves.items() if identity not in known]
+    return Unregistered(
+        tensors=len(hidden),
+        numbers=sum(t.numel() for t in hidden),
+        of=sum(t.numel() for t in leaves.values()),
+        trained=sum(id(t) in held for t in hidden),
+        shapes=tuple(tuple(t.shape) for t in hidden[:3]),
+    )
