@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from trainingdoctor.errors import UserError
+from trainingdoctor.files import write_whole
 
 FOLDER = ".trainingdoctor"
 TABLES = """
@@ -73,7 +74,7 @@ class Runs:
             folder = self.files_of(number)
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
-                (folder / name).write_text(text, encoding="utf-8")
+                write_whole(folder / name, text)
         return Run(number, kind, config.name, started, verdict, root_causes, accuracy)
 
     def files_of(self, number: int) -> Path:
