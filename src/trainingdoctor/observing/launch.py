@@ -97,6 +97,7 @@ def _answered(child: subprocess.Popen[bytes], order: Order) -> Answer:
     reader.start()
     try:
         _wait(child, order)
+        killed = child.returncode == -signal.SIGKILL
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
@@ -105,7 +106,7 @@ def _answered(child: subprocess.Popen[bytes], order: Order) -> Answer:
     if order.answer.is_file():
         answer: Answer = pickle.loads(order.answer.read_bytes())
         return answer
-    return Answer(error=_why_silent(order, child.returncode, bytes(tail)))
+    return Answer(error=_why_silent(order, child.returncode, killed, bytes(tail)))
 
 
 @contextlib.contextmanager
@@ -138,8 +139,10 @@ def _drain(stream: IO[bytes], tail: bytearray) -> None:
         del tail[:-TAIL]
 
 
-def _why_silent(order: Order, code: int | None, tail: bytes) -> str:
+def _why_silent(order: Order, code: int | None, killed: bool, tail: bytes) -> str:
     name, limit = order.script.name, order.settings.time_limit
+    if killed:
+        return f"{name} was killed from outside, as the system does where memory ends: try smaller batches or fewer workers"
     if code == -signal.SIGKILL:
         return f"{name} could not be stopped within {limit:g} s, and was killed"
     lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
