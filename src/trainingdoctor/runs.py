@@ -125,7 +125,8 @@ class Runs:
                 with index:
                     yield index
         except (OSError, sqlite3.Error) as error:
-            raise UserError(f"{self.folder} cannot be used to keep runs: {error}") from error
+            reason = (isinstance(error, OSError) and error.strerror) or error
+            raise UserError(f"{self.folder} cannot be used to keep runs: {reason}") from error
 
 
 def digest(*parts: Any) -> str:
