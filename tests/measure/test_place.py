@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from trainingdoctor import Training, UserError
-from trainingdoctor.measure.place import placed
+from trainingdoctor.measure.place import _tensors, placed
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,20 @@ def test_every_tensor_comes_back_to_where_it_was(training: Callable[..., Trainin
         assert all(s["momentum_buffer"].is_cuda for s in optimizer.state.values())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert all(torch.equal(a, s["momentum_buffer"]) for a, s in zip(momenta, optimizer.state.values(), strict=True))
+
+
+def test_what_is_moved_is_the_model_the_criterion_and_the_optimizers_state(training: Callable[..., Training]) -> None:
+    examined = training(criterion=torch.nn.CrossEntropyLoss(weight=torch.ones(4)))
+    model = examined.model
+    assert model is not None
+    optimizer = torch.optim.Adam(model.parameters())
+    inputs, targets = next(iter(examined.train_loader))
+    examined.criterion(model(inputs), targets).backward()
+    optimizer.step()
+    for optimizers in (optimizer, [optimizer]):
+        moved = {id(t) for t in _tensors(Training(model=model, criterion=examined.criterion, optimizer=optimizers))}
+        states = [s for held in optimizer.state.values() for s in held.items()]
+        assert moved >= {id(t) for t in (*model.parameters(), *model.buffers(), examined.criterion.weight)}
+        # Adam counts its steps on the CPU.
+        assert moved.isdisjoint({id(t) for name, t in states if name == "step"})
+        assert moved >= {id(t) for name, t in states if name != "step"}
