@@ -1,6 +1,6 @@
 """The hostile gallery as a table: what was said of each input, the exit code, the seconds.
 
-python benchmarks/gallery.py [--here]: writes benchmarks/results/gallery.json and .md. The inputs are those of tests/gallery. What hangs, kills or
+python benchmarks/gallery.py [--here] [--only WORDS]: writes benchmarks/results/gallery.json and .md. The inputs are those of tests/gallery. What hangs, kills or
 ends its process is diagnosed by the command line in a process of its own; all else in this one, one after the other.
 """
 
@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -75,12 +76,15 @@ def shown(kind: str, row: Row, played: Played, seconds: float) -> Shown:
 
 
 def by_command(row: Row, folder: Path) -> Played:
-    """In a process of its own."""
+    """In a process of its own, or in what a shell makes of that."""
     config, output = write(row, folder), folder.parent / f"{folder.name}.json"
     command = [sys.executable, "-m", "trainingdoctor", "diagnose", str(config), *row.options, "--output", str(output)]
+    shell = ["bash", "-c", row.shell.replace("{command}", shlex.join(command))]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+        done = subprocess.run(
+            shell, capture_output=True, text=True, check=False, timeout=120, env=environment, cwd=folder
+        )
     except subprocess.TimeoutExpired:
         return Played(124, "", "did not end within 120 s")
     report = json.loads(output.read_text()) if output.exists() else {}
@@ -148,17 +152,29 @@ def table(found: Sequence[Shown]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def before() -> dict[tuple[str, str], Shown]:
+    """The lines of the last table."""
+    lines = [Shown(**line) for line in json.loads((RESULTS / "gallery.json").read_text())]
+    return {(line.kind, line.name): line for line in lines}
+
+
 def main() -> int:
     """All inputs; 1 where one was not as expected."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--here", action="store_true", help="Without those that need a process of their own.")
-    here = parser.parse_args().here
-    wanted = [r for r in rows() if not (r[1].slow and here)]
+    parser.add_argument(
+        "--only", action="append", help="Rows whose kind or name holds these words; the others stay as they are."
+    )
+    arguments = parser.parse_args()
+    words = arguments.only or [""]
+    named = [r for r in rows() if any(word in f"{r[0]}: {r[1].name}" for word in words)]
+    wanted = [r for r in named if not (r[1].slow and arguments.here)]
     # Those that wait do so beside one another.
     with ThreadPoolExecutor(2) as pool:
         waiting = {(k, r.name): pool.submit(one, k, replace(r)) for k, r, _ in wanted if r.slow}
         slow = {key: future.result() for key, future in waiting.items()}
-    found = [slow[k, r.name] if r.slow else one(k, r, around) for k, r, around in wanted]
+    new = {(k, r.name): slow[k, r.name] if r.slow else one(k, r, around) for k, r, around in wanted}
+    found = list(({**before(), **new} if arguments.only else new).values())
     (RESULTS / "gallery.json").write_text(json.dumps([asdict(s) for s in found], indent=2) + "\n")
     (RESULTS / "gallery.md").write_text(table(found))
     print(f"{sum(s.as_expected for s in found)} of {len(found)} as expected")

@@ -1,12 +1,15 @@
 """Small real trainings that the tests share."""
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from coverage import Coverage
 from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
@@ -14,6 +17,7 @@ from typer.testing import CliRunner
 
 from trainingdoctor import Training
 from trainingdoctor.cli import app
+from trainingdoctor.observing import launch
 
 torch.set_num_threads(1)
 
@@ -82,6 +86,22 @@ class Waves(Dataset):
     def __getitem__(self, index: int) -> tuple[Any, int]:
         image = Image.fromarray(self.data[index])
         return (image if self.transform is None else self.transform(image)), self.targets[index]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def counted() -> Iterator[None]:
+    """Under coverage an observed script's process leaves by itself: killed, it could not tell what it ran."""
+    wait = launch._wait
+
+    def longer(child: subprocess.Popen[bytes], order: launch.Order) -> None:
+        wait(child, order)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(20 if order.answer.is_file() else 0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if Coverage.current():
+            patch.setattr(launch, "_wait", longer)
+        yield
 
 
 @pytest.fixture

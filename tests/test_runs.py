@@ -93,3 +93,20 @@ def test_an_index_is_whole_after_its_writer_was_killed(tmp_path: Path) -> None:
         with sqlite3.connect(tmp_path / FOLDER / "index.sqlite") as index:
             assert index.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         index.close()
+
+
+def test_two_at_once_keep_all_their_runs(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom trainingdoctor.runs import Runs\n"
+        "runs = Runs.beside(Path(sys.argv[1]) / 'config.py')\n"
+        "for i in range(12):\n    runs.add('diagnose', Path('c.py'), 'healthy', (), None, {'report.json': sys.argv[2]})\n"
+        "    runs.keep(sys.argv[2] + str(i), i)\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), who]) for who in ("1", "2")]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    runs = runs_in(tmp_path)
+    kept = runs.all()
+    assert [r.number for r in kept] == list(range(1, 25))
+    whose = [(runs.files_of(r.number) / "report.json").read_text() for r in kept]
+    assert (whose.count("1"), whose.count("2")) == (12, 12)
+    assert [runs.kept(f"{who}{i}") for who in "12" for i in range(12)] == [*range(12), *range(12)]

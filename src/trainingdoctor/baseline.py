@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainingdoctor.errors import Reason, UserError
+from trainingdoctor.files import write_whole
 from trainingdoctor.finding import Finding
 from trainingdoctor.report import BaselineUse, Outcome, Report, Result
 
@@ -81,10 +82,8 @@ class Baseline:
     def write(self) -> None:
         """Write it, whole or not at all. Raises UserError where that cannot be done."""
         known = [{"target": e.target, "code": e.code, "where": list(e.where)} for e in sorted(self.entries)]
-        beside = self.file.with_name(f"{self.file.name}.new")
         try:
-            beside.write_text(json.dumps({KEY: FORM, "known": known}, indent=2) + "\n", encoding="utf-8")
-            beside.replace(self.file)
+            write_whole(self.file, json.dumps({KEY: FORM, "known": known}, indent=2) + "\n")
         except OSError as error:
             raise UserError(f"--baseline {self.file} cannot be written: {error.strerror}") from error
 

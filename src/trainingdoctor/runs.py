@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from trainingdoctor.errors import UserError
+from trainingdoctor.files import write_whole
 
 FOLDER = ".trainingdoctor"
 TABLES = """
@@ -73,7 +74,7 @@ class Runs:
             folder = self.files_of(number)
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
-                (folder / name).write_text(text, encoding="utf-8")
+                write_whole(folder / name, text)
         return Run(number, kind, config.name, started, verdict, root_causes, accuracy)
 
     def files_of(self, number: int) -> Path:
@@ -124,7 +125,8 @@ class Runs:
                 with index:
                     yield index
         except (OSError, sqlite3.Error) as error:
-            raise UserError(f"{self.folder} cannot be used to keep runs: {error}") from error
+            reason = (isinstance(error, OSError) and error.strerror) or error
+            raise UserError(f"{self.folder} cannot be used to keep runs: {reason}") from error
 
 
 def digest(*parts: Any) -> str:

@@ -158,7 +158,7 @@ HEALTHY: dict[str, Recipe] = {
     "LBFGS": (RESNET, lambda m: torch.optim.LBFGS(m.parameters()), without, 50, "epoch", 1),
     "L2 as in graph nets": (MLP, lambda m: Adam(m.parameters(), lr=0.01, weight_decay=5e-4), without, 200, "epoch", 1),
     "L2 as in DARTS": (RESNET, lambda m: Adam(m.parameters(), lr=3e-4, betas=(0.5, 0.999), weight_decay=1e-3), without, 50, "epoch", 391),
-    "Adam with the flag": (RESNET, lambda m: Adam(m.parameters(), weight_decay=0.05, decoupled_weight_decay=True), without, 10, "epoch", 391),
+    "Adam with the flag": (RESNET, lambda m: Adam([{"params": [*m.parameters()], "decoupled_weight_decay": True}], weight_decay=0.05), without, 10, "epoch", 391),
     "radiance field": (MLP, lambda m: Adam(m.parameters(), lr=1e-2, eps=1e-15), lambda o: lr.ExponentialLR(o, 0.99), 300, "epoch", 100),
     "StyleGAN": (RESNET, lambda m: Adam(m.parameters(), lr=2e-3, betas=(0.0, 0.99)), without, 100, "epoch", 391),
 }  # fmt: skip

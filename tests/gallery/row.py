@@ -31,6 +31,7 @@ class Row:
     report's finding, a reason why something was not examined, or on standard error.  exit: the exit code.  judged: checks
     that must have judged all the same, at least.  options: of `diagnose`.  files: texts beside the config.
     touches: files that the config changes by itself.  slow: takes seconds, or a process of its own; left to the benchmark.
+    shell: how bash calls a slow one in its folder; `{command}` is what is called.
     """
 
     name: str
@@ -43,3 +44,4 @@ class Row:
     head: str = HEAD
     touches: tuple[str, ...] = ()
     slow: bool = False
+    shell: str = "{command}"

@@ -1,4 +1,7 @@
-"""What surrounds a run: disks, folders, pipes, signals, memory. Each is prepared in this process; the config is healthy."""
+"""What surrounds a run: disks, folders, pipes, signals, memory. The config is healthy.
+
+Each is prepared in this process, or, where it has a `shell`, it is the real thing around a process of its own.
+"""
 
 import errno
 import os
@@ -11,7 +14,7 @@ from unittest.mock import patch
 
 from tests.gallery.row import Row
 
-WRITE = Path.write_text
+WRITE = Path.write_bytes
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,12 @@ def around(name: str, within: Callable[[Path], Any], config: str = "", said: str
 def writing_raises(number: int) -> Iterator[None]:
     """A write to a report's file fails as on a full or read-only disk."""
 
-    def write(self: Path, text: str, **options: Any) -> int:
+    def write(self: Path, data: bytes) -> int:
         if self.suffix in (".json", ".html", ".py") and "config" not in self.name:
             raise OSError(number, os.strerror(number))
-        return WRITE(self, text, **options)
+        return WRITE(self, data)
 
-    with patch.object(Path, "write_text", write):
+    with patch.object(Path, "write_bytes", write):
         yield
 
 
@@ -82,7 +85,49 @@ def variables(**values: str) -> Callable[[Path], Any]:
 
 SAVES = ("--quick", "--save")
 INTERRUPTS = "def forward(*_): os.kill(os.getpid(), signal.{0}); time.sleep(5)\nmodel.forward = forward"
+# Only root writes where permission bits forbid it, and only as long as it may.
+OBEYING = '$([ "$(id -u)" = 0 ] && echo setpriv --bounding-set=-dac_override)'
+TWICE = "{command} --save & {command} --save && wait $! && test $(ls .trainingdoctor/runs | wc -l) = 2"
+# What is left of the address space holds 256 MiB: 4 samples of 64 MiB, not the 8 of a batch.
+LITTLE = """
+import resource
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+def forward(x):
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 28), resource.getrlimit(resource.RLIMIT_AS)[1]))
+    return nn.Sequential.forward(model, x) + torch.zeros(len(x), 1 << 24).sum()
+model.forward = forward
+"""
+KILLED = """
+for a, b in train_loader:
+    optimizer.zero_grad()
+    criterion(model(a), b).backward()
+    optimizer.step()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def real(name: str, shell: str, said: str = "", config: str = "", **more: Any) -> Surrounding:
+    """The real thing, by a shell."""
+    return around(name, nowhere, config, said, slow=True, shell=shell, **more)
+
+
+REAL = (
+    real("files end at 4 KiB", "ulimit -f 4; {command}", "cannot be written: File too large", exit=2, judged=0),
+    real("files end at 4 KiB, the run is to be kept", "ulimit -f 4; {command} --save", "cannot be used to keep runs", exit=2, judged=0),
+    real("standard output on a full disk", "{command} > /dev/full", "standard output cannot be written: No space left on device", exit=2),
+    real("the report on a full disk", "{command} --output /dev/full", "cannot be written: No space left on device", exit=2),
+    real("standard output is read by nobody", "set -o pipefail; {command} | true", "standard output cannot be written: Broken pipe", exit=2),
+    real("only the first line is read", "set -o pipefail; {command} | head -1"),
+    real("standard output is closed", "{command} >&-"),
+    real("two at once in one folder, both kept", TWICE),
+    real("permission bits forbid the folder", f"chmod 555 .; {OBEYING} {{command}}"),
+    real("permission bits forbid the folder, the run is to be kept", f"chmod 555 .; {OBEYING} {{command}} --save", "cannot be used to keep runs", exit=2, judged=0),
+    real("an empty environment", 'env -i PATH="$PATH" PYTHONPATH="$PYTHONPATH" {command}'),
+    real("the address space ends in forward", "{command}", "smaller batch", LITTLE),
+    real("the system kills a script", "{command} --as script", "was killed", KILLED, exit=2, judged=0),
+)  # fmt: skip
 ROWS = (
+    *REAL,
     around("full disk", full, said="cannot be written: No space left on device", exit=2, judged=0),
     around("read-only disk", read_only, said="cannot be written: Read-only file system", exit=2, judged=0),
     around("read-only folder", not_permitted, said="cannot be written: no permission", exit=2, judged=0),

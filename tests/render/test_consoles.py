@@ -1,6 +1,7 @@
 """Consoles: narrow ones, those without colour, those that lack our marks, and those that are read aloud."""
 
 import io
+import os
 import re
 import sys
 from dataclasses import replace
@@ -10,11 +11,11 @@ import pytest
 from rich.console import Console
 from tests.render.test_terminal import CODE, REPORT, drawn, unwell
 
-from trainingdoctor import info, warning
+from trainingdoctor import UserError, info, warning
 from trainingdoctor.baseline import Baseline
 from trainingdoctor.check import Cost
-from trainingdoctor.cli.deliver import send_drawn
-from trainingdoctor.cli.streams import PLAIN, READABLE, make_readable
+from trainingdoctor.cli.deliver import send, send_drawn
+from trainingdoctor.cli.streams import PLAIN, READABLE, make_readable, open_missing
 from trainingdoctor.errors import Reason
 from trainingdoctor.render.environment import print_environment
 from trainingdoctor.render.terminal import print_report
@@ -121,3 +122,21 @@ def test_what_is_known_is_marked_and_what_is_gone_is_said() -> None:
 
 def test_standard_streams_are_made_readable() -> None:
     make_readable(sys.stdout, None, object())
+
+
+def test_a_stream_that_is_closed_is_the_null_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    open_missing()
+    print("nobody reads it")
+    sys.stdout.close()
+    assert sys.stdout.name == os.devnull
+    assert sys.stderr.name != os.devnull
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_what_standard_output_does_not_take_is_one_sentence() -> None:
+    with (
+        Path("/dev/full").open("w") as full,
+        pytest.raises(UserError, match="standard output cannot be written: No space"),
+    ):
+        send("a report", full)

@@ -71,6 +71,17 @@ def test_results_are_at_paths_of_the_repository(repository: Path) -> None:
     assert str(repository) not in render_sarif(PLACED, repository / "ml" / "train.py")
 
 
+def test_what_has_no_line_of_its_own_is_where_it_is_built(repository: Path) -> None:
+    source = repository / "ml" / "train.py"
+    source.write_text("net = Net()\n\noptimizer = SGD(\n    net.parameters(),\n    lr=3,\n)\n")
+    machine = unwell("env.driver", warning("Old.", "update", where="driver"))
+    results = run_of(replace(PLACED, results=(*PLACED.results, machine)), source)["results"]
+    lines = {r["ruleId"]: r["locations"][0]["physicalLocation"]["region"]["startLine"] for r in results}
+    assert lines["lr.too_high"] == 5
+    assert lines["loop.zero_grad_missing"] == 34
+    assert lines["env.driver"] == 1
+
+
 def test_rules_have_the_manual_and_a_level() -> None:
     rules = {r["id"]: r for r in run_of(PLACED)["tool"]["driver"]["rules"]}
     rule = rules["lr.too_high"]

@@ -13,7 +13,7 @@ from trainingdoctor.cli.history import compare, history
 from trainingdoctor.cli.lr_range import lr_range
 from trainingdoctor.cli.reference_run import reference_run
 from trainingdoctor.cli.schedule import schedule
-from trainingdoctor.cli.streams import make_readable
+from trainingdoctor.cli.streams import make_readable, open_missing
 from trainingdoctor.cli.verify import verify
 
 app = typer.Typer(
@@ -48,5 +48,6 @@ for command in (diagnose, fix, verify, history, compare, lr_range, schedule, env
 
 def main() -> None:
     """Entry point of the `trainingdoctor` command."""
+    open_missing()
     make_readable(sys.stdout, sys.stderr)
     app(prog_name="trainingdoctor")

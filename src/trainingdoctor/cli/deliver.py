@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from trainingdoctor.errors import UserError
+from trainingdoctor.files import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -152,8 +153,8 @@ def check_writable(path: Path, option: str = "--output") -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write `text` to `path`. Raises UserError where that cannot be done."""
+    """Write `text` to `path`, wholly or not at all. Raises UserError where that cannot be done."""
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise UserError(f"--output {path} cannot be written: {error.strerror}") from error

@@ -35,7 +35,7 @@ def _terminate(*_: object) -> None:
 
 
 def exits(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A command whose UserError is one sentence on standard error and exit code 2, and Ctrl-C exit code 130."""
+    """A command whose UserError is one sentence on standard error and exit code 2, as is want of memory, and Ctrl-C exit code 130."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -44,6 +44,9 @@ def exits(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except UserError as error:
             print(f"trainingdoctor: {visible(str(error))}", file=sys.stderr)  # noqa: T201
+            raise typer.Exit(USAGE) from None
+        except MemoryError:
+            print("trainingdoctor: memory ended: leave it more, or give smaller batches or --quick", file=sys.stderr)  # noqa: T201
             raise typer.Exit(USAGE) from None
         except KeyboardInterrupt:
             print("trainingdoctor: interrupted", file=sys.stderr)  # noqa: T201

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import UnsupportedOperation
+from pathlib import Path
 from typing import TextIO
 
 # For encodings without our marks, such as cp1252 on older Windows consoles: as wide, so that what is aligned stays so.
@@ -22,6 +23,13 @@ def readable(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(READABLE, readable)
+
+
+def open_missing() -> None:
+    """Let a standard stream that is closed be the null device, before another file gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - as long as the process
 
 
 def make_readable(*streams: object) -> None:

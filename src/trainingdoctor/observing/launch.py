@@ -111,6 +111,7 @@ def _answered(child: subprocess.Popen[bytes], order: Order, patient: bool) -> An
     reader.start()
     try:
         _wait(child, order, order.settings.time_limit + MARGIN)
+        killed = child.returncode == -signal.SIGKILL
     except (KeyboardInterrupt, Terminated):
         if patient:
             child.send_signal(signal.SIGINT)
@@ -124,7 +125,7 @@ def _answered(child: subprocess.Popen[bytes], order: Order, patient: bool) -> An
     reader.join(1.0)
     if order.answer.is_file():
         return _given(order)
-    return Answer(error=_why_silent(order, child.returncode, bytes(tail)))
+    return Answer(error=_why_silent(order, child.returncode, killed, bytes(tail)))
 
 
 @contextlib.contextmanager
@@ -157,8 +158,10 @@ def _drain(stream: IO[bytes], tail: bytearray) -> None:
         del tail[:-TAIL]
 
 
-def _why_silent(order: Order, code: int | None, tail: bytes) -> str:
+def _why_silent(order: Order, code: int | None, killed: bool, tail: bytes) -> str:
     name, limit = order.script.name, order.settings.time_limit
+    if killed:
+        return f"{name} was killed from outside, as the system does where memory ends: try smaller batches or fewer workers"
     if code == -signal.SIGKILL:
         return f"{name} could not be stopped within {limit:g} s, and was killed"
     lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from trainingdoctor.errors import UserError
+from trainingdoctor.files import write_whole
 from trainingdoctor.reference.curve import draw_curve
 from trainingdoctor.reference.train import EpochMetrics
 
@@ -47,24 +48,17 @@ def write_conditions(output: Path, config: Mapping[str, Any], device: torch.devi
         "threads": torch.get_num_threads(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S"),
     }
-    write(output / "config.json", json.dumps(config, indent=2, default=str) + "\n")
-    write(output / "environment.json", json.dumps(environment, indent=2) + "\n")
+    write_whole(output / "config.json", json.dumps(config, indent=2, default=str) + "\n")
+    write_whole(output / "environment.json", json.dumps(environment, indent=2) + "\n")
 
 
 def write_metrics(output: Path, metrics: Sequence[EpochMetrics]) -> None:
     """metrics.jsonl, a line for each epoch."""
-    write(output / "metrics.jsonl", "".join(json.dumps(asdict(m)) + "\n" for m in metrics))
+    write_whole(output / "metrics.jsonl", "".join(json.dumps(asdict(m)) + "\n" for m in metrics))
 
 
 def write_result(output: Path, result: "RunResult", target: float, title: str) -> None:
     """metrics.jsonl, curve.png and result.json."""
     write_metrics(output, result.metrics)
     draw_curve(result.metrics, target, title, output / "curve.png")
-    write(output / "result.json", json.dumps(asdict(result), indent=2) + "\n")
-
-
-def write(path: Path, text: str) -> None:
-    """Write beside `path`, then rename: whoever is killed in between leaves the old file whole."""
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(text)
-    temporary.replace(path)
+    write_whole(output / "result.json", json.dumps(asdict(result), indent=2) + "\n")

@@ -47,7 +47,9 @@ class CallOn:
         """Exchange the receiver; of `scaler.scale(loss).backward()` that is `loss`."""
         call = method_call(source, self.place, self.method)
         held: Any = call.func
-        inner = held.value
+        if not isinstance(held, cst.Attribute):
+            raise Unplaceable(f"{self.method}() is called on nothing")
+        inner: Any = held.value
         if m.matches(inner, m.Call(func=m.Attribute(attr=m.Name("scale")), args=[m.Arg()])):
             inner = inner.args[0].value
             text = self.text.strip("()")
@@ -167,10 +169,12 @@ def _inside(source: Source, outer: cst.CSTNode, kind: type[Any]) -> list[Any]:
 
 
 def method_call(source: Source, place: Place, method: str) -> cst.Call:
-    """The call of a method on a line. Raises Unplaceable."""
+    """The call of a method on a line, or of a function that is imported by that name. Raises Unplaceable."""
     for call in source.all(cst.Call):
         span = source.place(call)
-        if span.line <= place.line <= span.end_line and m.matches(call.func, m.Attribute(attr=m.Name(method))):
+        if span.line <= place.line <= span.end_line and m.matches(
+            call.func, m.Attribute(attr=m.Name(method)) | m.Name(method)
+        ):
             return call
     raise Unplaceable(f"{place} calls no {method}()")
 
@@ -185,9 +189,11 @@ def loop_at(source: Source, place: Place) -> cst.For | cst.While:
 
 
 def _of(source: Source, call: cst.Call, text: str) -> str:
-    attribute: Any = call.func
+    receiver = source.shown(call.func.value) if isinstance(call.func, cst.Attribute) else ""
+    if not receiver and "{receiver}" in text:
+        raise Unplaceable(f"{source.shown(call.func)}() is called on nothing")
     first = source.shown(call.args[0].value) if call.args else ""
-    return text.replace("{receiver}", source.shown(attribute.value)).replace("{first}", first)
+    return text.replace("{receiver}", receiver).replace("{first}", first)
 
 
 def _statements(source: Source, node: cst.CSTNode) -> list[cst.CSTNode]:

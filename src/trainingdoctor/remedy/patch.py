@@ -10,6 +10,7 @@ from pathlib import Path
 import libcst as cst
 
 from trainingdoctor.errors import UserError
+from trainingdoctor.files import write_whole
 from trainingdoctor.remedy.fix import Proposal
 from trainingdoctor.remedy.source import Source, Unplaceable
 
@@ -50,7 +51,7 @@ class Patch:
             backup = file.with_name(file.name + BACKUP)
             try:
                 backup.write_bytes(file.read_bytes())
-                file.write_bytes(text.encode())
+                write_whole(file, text)
             except OSError as error:
                 raise UserError(f"{file.name} cannot be written: {error.strerror}") from error
             backups.append(backup)

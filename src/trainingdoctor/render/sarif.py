@@ -13,6 +13,7 @@ from typing import Any
 from trainingdoctor.baseline import Entry
 from trainingdoctor.check import Check
 from trainingdoctor.finding import Finding, Severity
+from trainingdoctor.loading.built import built_line
 from trainingdoctor.report import Outcome, Report
 
 LEVELS = {Severity.CRITICAL: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -23,7 +24,7 @@ ROOT = "%SRCROOT%"
 
 
 def render_sarif(report: Report, source: Path | None = None) -> str:
-    """One run; each finding is a result at its line where that is known, else at the file that was examined.
+    """One run; each finding is a result at its line, else where what it names is built, else at the examined file.
 
     source: that file; paths are then relative to the repository around it, or to its folder where there is none.
     """
@@ -98,13 +99,19 @@ class _Files:
 
     def location(self, finding: Finding) -> dict[str, Any]:
         found = next((m for where in finding.where if (m := LINE.fullmatch(where))), None)
-        file, line = (found["file"], int(found["line"])) if found else (self.target, 1)
+        file, line = (found["file"], int(found["line"])) if found else (self.target, self._built(finding))
         physical: dict[str, Any] = {
             "artifactLocation": {"uri": self._uri(file), "uriBaseId": ROOT},
             "region": {"startLine": max(line, 1)},
         }
         logical = [{"fullyQualifiedName": where} for where in finding.where[:4] if not LINE.fullmatch(where)]
         return {"physicalLocation": physical, **({"logicalLocations": logical} if logical else {})}
+
+    def _built(self, finding: Finding) -> int:
+        """The line in the examined file; what is said of the machine or of metrics has none."""
+        if self.source is None or not finding.where or finding.code.startswith(("env.", "history.")):
+            return 1
+        return built_line(self.source, finding.where[0]) or 1
 
     def _uri(self, name: str) -> str:
         from urllib.parse import quote

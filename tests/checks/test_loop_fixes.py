@@ -1,0 +1,92 @@
+"""Fixes of a loop: the source as it is after each, and the sentence where there can be none."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import nn
+from torch.optim import SGD, RMSprop
+
+from trainingdoctor import warning
+from trainingdoctor.observing.trace import LoopTrace
+from trainingdoctor.remedy import NotFixable, Provenance
+from trainingdoctor.remedy.arguments import Edit
+from trainingdoctor.remedy.building import Building
+from trainingdoctor.remedy.source import Source
+from trainingdoctor_checks.fixes import loop
+from trainingdoctor_checks.fixes.optimizer import decouple, hold_all, set_number
+
+SCRIPT = """\
+net.train()
+for x, y in train_loader:
+    loss = criterion(net(x), y)
+    loss.backward()
+    clip_grad_norm_(net.parameters(), 1)
+    scaler.step(optimizer)
+    scaler.update()
+    opt.step()
+total = 0
+for x, y in test_loader:
+    loss = criterion(net(x), y)
+    total += loss
+"""
+
+
+@pytest.fixture
+def provenance(tmp_path: Path) -> Provenance:
+    (tmp_path / "train.py").write_text(SCRIPT)
+    return Provenance(Building(), tmp_path / "train.py", is_script=True)
+
+
+def added(edits: Iterable[Edit], provenance: Provenance) -> set[str]:
+    """The lines that come in."""
+    source = Source(provenance.file, SCRIPT)
+    for edit in edits:
+        edit.apply(source)
+    return set(source.written().splitlines()) - set(SCRIPT.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("fix", "line", "remedy", "lines"),
+    [
+        (loop.clear, 6, "", {"    optimizer.zero_grad()"}),
+        (loop.clear, 8, "", {"    opt.zero_grad()"}),
+        (loop.divided, 4, "(loss / 4).backward()", {"    (loss / 4).backward()"}),
+        (loop.unscale, 5, "", {"    scaler.unscale_(optimizer)"}),
+        (loop.into_evaluation, 10, "", {"net.eval()"}),
+        (loop.without_gradients, 10, "", {"import torch", "", "with torch.no_grad():", "    for x, y in test_loader:", "        loss = criterion(net(x), y)", "        total += loss"}),
+        (loop.numbers_only, 10, "", {"    total += loss.item()"}),
+    ],
+)  # fmt: skip
+def test_the_loop_is_mended_at_its_line(
+    fix: Any, line: int, remedy: str, lines: set[str], provenance: Provenance
+) -> None:
+    finding = warning("x", remedy, where=f"train.py:{line}")
+    assert added(fix.function(finding=finding, provenance=provenance), provenance) == lines
+
+
+@pytest.mark.parametrize("where", [(), ("optimizer",), ("gone.py:3",)])
+def test_without_a_line_the_reason_is_told(where: tuple[str, ...], provenance: Provenance) -> None:
+    for fix in (loop.clear, loop.into_evaluation, loop.unscale):
+        with pytest.raises(NotFixable, match=r"no line was seen|there are 0 files gone\.py"):
+            list(fix.function(finding=warning("x", "y", where=where), provenance=provenance))
+
+
+def test_what_an_optimizer_does_not_allow_is_told(provenance: Provenance) -> None:
+    net = nn.Linear(2, 2)
+    prop = RMSprop(net.parameters(), lr=0.1, weight_decay=0.1)
+    with pytest.raises(NotFixable, match="only Adam has a twin"):
+        list(decouple.function(finding=warning("x", "y"), optimizer=prop, provenance=provenance))
+    groups = SGD([{"params": [net.weight], "momentum": 0.5}, {"params": [net.bias]}], lr=0.1)
+    finding = warning("x", "momentum=0.9", where="optimizer.param_groups[0].momentum")
+    with pytest.raises(NotFixable, match="the parameter groups have momentums of their own"):
+        list(set_number.function(finding=finding, optimizer=groups, provenance=provenance))
+    with pytest.raises(NotFixable, match="where the optimizer is built was not seen"):
+        list(hold_all.function(optimizer=prop, model=net, provenance=provenance))
+
+
+def test_a_scheduler_that_was_not_seen_being_built_is_left_alone(provenance: Provenance) -> None:
+    trace: Any = LoopTrace
+    with pytest.raises(NotFixable, match="where the scheduler is built was not seen"):
+        list(loop.step_scheduler.function(scheduler=object(), loop_trace=trace, provenance=provenance))

@@ -1,0 +1,77 @@
+"""What a script writes lands in the scratch folder, and is found there when it is read again."""
+
+# What scripts call is what is redirected.
+# ruff: noqa: PTH102, PTH103, PTH105, PTH107, PTH110, PTH112, PTH123
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainingdoctor.observing.scratch import redirected
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The script's folder, with a log, a checkpoint and a folder of an earlier run."""
+    folder = tmp_path / "home"
+    (folder / "runs").mkdir(parents=True)
+    (folder / "log.txt").write_text("before\n")
+    (folder / "best.pt").write_text("weights of an earlier run")
+    return folder
+
+
+def test_real_files_stay_as_they_are(home: Path, tmp_path: Path) -> None:
+    log, best, new = (str(home / name) for name in ("log.txt", "best.pt", "new.pt"))
+    with redirected(tmp_path / "scratch"):
+        with open(log, "a") as file:
+            file.write("after\n")
+        with open(log) as file:
+            assert file.read() == "before\nafter\n"
+        torch.save({"epoch": 3}, new)
+        os.replace(new, best)
+        assert torch.load(best)["epoch"] == 3
+        assert not os.path.exists(new)
+        os.remove(best)
+        os.remove(log)
+        shutil.rmtree(home)
+    assert {p.name: p.read_text() for p in home.iterdir() if p.is_file()} == {
+        "log.txt": "before\n",
+        "best.pt": "weights of an earlier run",
+    }
+
+
+def test_folders_are_made_and_refused_as_the_script_expects(home: Path, tmp_path: Path) -> None:
+    with redirected(tmp_path / "scratch"):
+        os.makedirs(home / "runs", exist_ok=True)
+        with pytest.raises(FileExistsError):
+            os.makedirs(home / "runs")
+        os.mkdir(home / "ours")
+        with pytest.raises(FileExistsError):
+            os.mkdir(home / "ours")
+        assert os.path.isdir(home / "ours")
+    assert not (home / "ours").exists()
+
+
+def test_descriptors_and_devices_are_left_alone(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with redirected(tmp_path / "scratch"):
+        with open(writing, "w") as file:
+            file.write("through the pipe")
+        with open(reading) as file:
+            assert file.read() == "through the pipe"
+        with open(os.devnull, "w") as file:
+            file.write("gone")
+    assert not list((tmp_path / "scratch").rglob("null"))
+
+
+def test_the_environment_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.delenv("WANDB_DIR", raising=False)
+    with redirected(tmp_path / "scratch"):
+        assert os.environ["WANDB_MODE"] == "offline"
+        assert Path(os.environ["TMPDIR"]).is_relative_to(tmp_path)
+    assert os.environ["WANDB_MODE"] == "online"
+    assert "WANDB_DIR" not in os.environ
