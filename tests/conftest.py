@@ -93,8 +93,8 @@ def counted() -> Iterator[None]:
     """Under coverage an observed script's process leaves by itself: killed, it could not tell what it ran."""
     wait = launch._wait
 
-    def longer(child: subprocess.Popen[bytes], order: launch.Order) -> None:
-        wait(child, order)
+    def longer(child: subprocess.Popen[bytes], order: launch.Order, seconds: float) -> None:
+        wait(child, order, seconds)
         with suppress(subprocess.TimeoutExpired):
             child.wait(20 if order.answer.is_file() else 0)
 

@@ -19,19 +19,20 @@ LEARNS_BADLY = ("loss.not_learning", "lr.too_high", "lr.too_low", "init.gradient
 
 
 @check("model.repeated_layer", explains=("batchnorm.shared", *LEARNS_BADLY), references=(PYTHON, ALBERT))
-def repeated_layer(repeated_layers: RepeatedLayers) -> Verdicts:
+def repeated_layer(repeated_layers: RepeatedLayers, *, most: int = 2) -> Verdicts:
     """One layer stands several times in a list of layers: they share their weights.
 
     What it does: looks for the same module under several numbers of one Sequential or ModuleList.
     Why it costs accuracy: [block] * 6 is six times the same block: the model has a sixth of the weights, and BatchNorm
     layers in it mix the statistics of six places.
     Remedy: a new module each: [Block() for _ in range(6)].
-    Thresholds: none; identity. Layers without matrices (activations, PReLU) may be shared. Who shares weights across
-    depth on purpose (ALBERT) mostly calls one layer in a loop, which is not said.
+    Thresholds: identity; a single layer that is there twice is an info. Layers without matrices (activations, PReLU) may be
+    shared. Who shares weights across depth on purpose (ALBERT) mostly calls one layer in a loop, which is not said.
     Measured: no measurement yet.
     """
-    for places in repeated_layers.places[:3]:
-        yield warning(
+    for places, block in list(zip(repeated_layers.places, repeated_layers.blocks, strict=True))[:3]:
+        say = warning if block or len(places) > most else info
+        yield say(
             f"{places[0]} to {places[-1]} are {len(places)} times one and the same module: they share their weights.",
             "nn.Sequential(*[Block() for _ in range(n)]), or copy.deepcopy(block): [block] * n repeats one object",
             where=places[:3],

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.observing.assemble import assembled
 from trainingdoctor.observing.calls import CriterionCall, Followed
 from trainingdoctor.observing.hooks import observed
@@ -106,3 +107,32 @@ def test_the_loss_of_an_auxiliary_output_is_not_the_one_that_is_examined() -> No
     assert recorder.criterion is not None
     assert recorder.criterion.part == 0
     assert [b.targets.tolist() for b in recorder.samples.of("training", id(model))] == [[0, 1, 0, 1]] * 2
+
+
+class Tagger(nn.Module):
+    """Takes a dictionary by name; gives a code and logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(5, 5)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        code = self.table(tokens) * mask[..., None]
+        return {"code": code, "logits": code.mean(1)}
+
+
+def test_what_follows_a_model_takes_a_dictionary_as_the_model_does() -> None:
+    model, inputs = Tagger(), {"tokens": TOKENS, "mask": torch.ones(4, 6)}
+    output = model(**inputs)
+    call = CriterionCall.of(functional.cross_entropy, (output["logits"], torch.arange(4)), {}, output)
+    assert call is not None
+    assert (call.part, call.is_followed) == (1, True)
+    assert torch.equal(forward(Followed(model, call.between, call.part), Batch(inputs, None)), output["logits"])
+
+
+def test_a_models_own_loss_is_no_output_of_its_own() -> None:
+    logits = torch.randn(4, 5, requires_grad=True)
+    output = {"loss": functional.cross_entropy(logits, torch.arange(4)), "logits": logits}
+    call = CriterionCall.of(functional.cross_entropy, (logits, torch.arange(4)), {}, output)
+    assert call is not None
+    assert not call.is_followed

@@ -28,7 +28,7 @@ def test_a_silent_end_is_told_in_a_sentence(
     monkeypatch.setattr(launch, "MARGIN", 0.0)
     order = launch.Order(Path("train.py"), (), tmp_path / "answer", tmp_path, Settings(time_limit=limit))
     child = subprocess.Popen(["sh", "-c", does], stdout=subprocess.PIPE, start_new_session=True)
-    answer = launch._answered(child, order)
+    answer = launch._answered(child, order, patient=False)
     assert answer.error.startswith(said)
     assert answer.report is None
     assert child.returncode is not None

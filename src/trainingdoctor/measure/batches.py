@@ -41,6 +41,10 @@ class Batch:
         """The same batch on `device`."""
         return replace(self, inputs=moved(self.inputs, device), targets=moved(self.targets, device))
 
+    def detached(self) -> "Batch":
+        """The same batch, of tensors that nothing was computed from."""
+        return replace(self, inputs=mapped(self.inputs, Tensor.detach), targets=mapped(self.targets, Tensor.detach))
+
     def first(self, count: int) -> "Batch":
         """The first `count` samples."""
         return self.rows(0, count)

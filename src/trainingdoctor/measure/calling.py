@@ -45,13 +45,20 @@ def set_mode(model: Any, training: bool) -> None:
     Where `train` is a loop of the user's, the modes are set without it.
     """
     with user_code("model.train()" if training else "model.eval()"):
-        if any(map(_has_loop, model.modules())):
+        if _trains_itself(model):
             for module in model.modules():
                 module.training = training
         elif training:
             model.train()
         else:
             model.eval()
+
+
+def _trains_itself(model: Any) -> bool:
+    try:
+        return any(map(_has_loop, model.modules()))
+    except Exception:  # noqa: BLE001 - a model whose modules cannot be listed has the modes that it sets
+        return False
 
 
 def _has_loop(module: Any) -> bool:

@@ -8,7 +8,7 @@ from torch import nn
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, forward, prediction, tensors
+from trainingdoctor.measure.batches import Batch, forward, prediction
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.graph import nodes_under
 
@@ -33,13 +33,14 @@ def unregistered(
 ) -> Unregistered:
     """Follow the graph of a prediction in train mode down to its leaves."""
     set_mode(model, True)
-    batch = train_batches[0].first(4)
+    # A cut of what requires gradients would be another leaf than what it was cut from.
+    batch = train_batches[0].first(4).detached()
     with torch.enable_grad():
         output = prediction(forward(model, batch))
     if output.grad_fn is None:
         raise Unavailable("no parameter is in the prediction's graph")
     leaves = {id(n.variable): n.variable for n in nodes_under(output.grad_fn) if hasattr(n, "variable")}
-    known = {id(p) for p in model.parameters()} | {id(t) for t in tensors(batch.inputs)}
+    known = {id(p) for p in model.parameters()}
     held = {id(p) for o in optimizers or () for group in o.param_groups for p in group["params"]}
     hidden = [leaf for identity, leaf in leaves.items() if identity not in known]
     return Unregistered(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -93,9 +95,14 @@ def _of_batch(value: Any, first: Any) -> bool:
     return value.requires_grad or (value.ndim > 0 and value.shape[:1] == first.shape[:1])
 
 
+def _outputs(output: Any) -> Iterator[Tensor]:
+    """Tensors that a loss may be of; a number among them is the model's own loss, which it only gives with the targets."""
+    return (t for t in tensors(output) if t.ndim)
+
+
 def part_of(output: Any, part: int) -> Tensor:
     """One of the model's outputs."""
-    return next(islice(tensors(output), part, None))
+    return next(islice(_outputs(output), part, None))
 
 
 def _by_sample(target: Any, output: Tensor) -> Any:
@@ -113,7 +120,7 @@ def _between(output: Any, argument: Any) -> tuple[int, str] | None:
     """From which of the model's outputs `argument` follows, and how; None where it does not."""
     if not isinstance(argument, Tensor) or not argument.is_floating_point():
         return None if argument is not output else (0, "")
-    for part, made in enumerate(tensors(output)):
+    for part, made in enumerate(_outputs(output)):
         if made is argument:
             return part, ""
         for name, function in BETWEEN:
@@ -138,12 +145,23 @@ class Followed(nn.Module):
         super().__init__()
         self.model, self.between, self.part = model, between, part
         # Reports name the model by its class.
-        self.__class__ = type(type(model).__name__, (Followed,), {})
+        self.__class__ = type(type(model).__name__, (Followed,), {"forward": _signed(type(model))})
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The output as the loss got it; rows with the classes second."""
         output = part_of(self.model(*args, **kwargs), self.part)
         return output.movedim(-1, 1) if self.between == ROWS else dict(BETWEEN)[self.between](output)
+
+
+def _signed(model: type[nn.Module]) -> Callable[..., Tensor]:
+    """`Followed.forward` with the parameters of that class's: a batch that is a dictionary is given by their names."""
+
+    def forward(self: Followed, *args: Any, **kwargs: Any) -> Tensor:
+        return Followed.forward(self, *args, **kwargs)
+
+    with suppress(TypeError, ValueError):
+        forward.__signature__ = inspect.signature(model.forward)  # type: ignore[attr-defined]
+    return forward
 
 
 class Samples:
