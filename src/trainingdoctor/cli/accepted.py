@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainingdoctor.aside import aside
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Accepted:
             baseline = baseline.updated(report, self.target)
             baseline.write()
             count = sum(entry.target == self.target for entry in baseline.entries)
-            print(f"trainingdoctor: {baseline.file.name} lists {count} of {self.target}", file=sys.stderr)  # noqa: T201
+            aside(f"{baseline.file.name} lists {count} of {self.target}")
         return baseline.compared(report, self.target)
 
 

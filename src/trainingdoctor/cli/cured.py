@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from trainingdoctor.aside import aside
 from trainingdoctor.cli.exits import USAGE
 from trainingdoctor.errors import UserError
 
@@ -38,7 +39,7 @@ def subject_for(
     registry, broken = load_registry(), list[str]()
     fixes = load_fixes(broken)
     for sentence in broken:
-        print(f"trainingdoctor: {sentence}", file=sys.stderr)  # noqa: T201
+        aside(sentence)
     settings = settings_for(config, registry, None, ignore, quick, time_limit, None)
     codes = checked_patterns(select or [], registry, "--select")
     return Subject(config, settings, registry, fixes, tuple(codes), device, seed)
@@ -69,7 +70,7 @@ def _of_config(subject: Subject) -> tuple[Callable[[Texts], Examination], Callab
     limit = subject.settings.time_limit
 
     def last_words() -> int:
-        print(f"trainingdoctor: {subject.file.name} did not end within {2 * limit:g} s", file=sys.stderr)  # noqa: T201
+        aside(f"{subject.file.name} did not end within {2 * limit:g} s")
         return USAGE
 
     def examine(texts: Texts) -> Examination:
@@ -109,7 +110,7 @@ def _announce(say: Callable[[str], object], subject: Subject, texts: Texts) -> N
     words = f"looking at {subject.file.name}{' as changed' if texts else ''}"
     say(words)
     if not sys.stderr.isatty():
-        print(f"trainingdoctor: {words}", file=sys.stderr)  # noqa: T201
+        aside(words)
 
 
 def _asked(proposal: Proposal, texts: Texts) -> bool:

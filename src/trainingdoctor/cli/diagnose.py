@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainingdoctor.aside import aside
 from trainingdoctor.cli.completing import codes
 from trainingdoctor.cli.deliver import FORMATS, Delivery, check_writable, deliver, draws_pictures
 from trainingdoctor.errors import UserError
@@ -197,7 +198,7 @@ def _observe(
             if_cut=if_cut,
         )
     for note in answer.notes:
-        typer.echo(f"trainingdoctor: {script.name}: {note}", err=True)
+        aside(f"{script.name}: {note}")
     return answer.report
 
 

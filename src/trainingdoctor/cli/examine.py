@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from trainingdoctor.aside import aside
 from trainingdoctor.cli.deliver import Delivery, deliver
 from trainingdoctor.errors import Terminated
 
@@ -43,7 +44,7 @@ def examine(
 
     def last_words() -> int:
         if not under_way:
-            print(f"trainingdoctor: {config.name} did not end within {settings.time_limit:g} s", file=sys.stderr)  # noqa: T201
+            aside(f"{config.name} did not end within {settings.time_limit:g} s")
             return USAGE
         report = deliver(under_way[0].report(), delivery, stdout)
         return exit_code(report, settings.fail_on)

@@ -2,16 +2,15 @@
 
 import functools
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import typer
 
+from trainingdoctor.aside import aside
 from trainingdoctor.errors import Terminated, UserError
 from trainingdoctor.finding import Severity
-from trainingdoctor.render.printable import visible
 from trainingdoctor.report import Outcome, Report
 
 HEALTHY, FINDINGS, USAGE, CRASHED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
@@ -43,16 +42,16 @@ def exits(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except UserError as error:
-            print(f"trainingdoctor: {visible(str(error))}", file=sys.stderr)  # noqa: T201
+            aside(str(error))
             raise typer.Exit(USAGE) from None
         except MemoryError:
-            print("trainingdoctor: memory ended: leave it more, or give smaller batches or --quick", file=sys.stderr)  # noqa: T201
+            aside("memory ended: leave it more, or give smaller batches or --quick")
             raise typer.Exit(USAGE) from None
         except KeyboardInterrupt:
-            print("trainingdoctor: interrupted", file=sys.stderr)  # noqa: T201
+            aside("interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except Terminated:
-            print("trainingdoctor: terminated", file=sys.stderr)  # noqa: T201
+            aside("terminated")
             raise typer.Exit(TERMINATED) from None
 
     return wrapped

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainingdoctor.aside import aside
 from trainingdoctor.cli.completing import codes
 from trainingdoctor.cli.exits import FINDINGS, HEALTHY
 from trainingdoctor.errors import UserError
@@ -145,11 +146,7 @@ def _verified(
 ) -> Verification:
     from trainingdoctor.verify.verify import Verifier
 
-    return Verifier(task, available, budget, seeds, run, jobs, runs, say=_say).verify(variants)
-
-
-def _say(words: str) -> None:
-    print(f"trainingdoctor: {words}", file=sys.stderr)  # noqa: T201
+    return Verifier(task, available, budget, seeds, run, jobs, runs, say=aside).verify(variants)
 
 
 def _keep(runs: Runs, config: Path, cure: Cure | None, figures: str, accuracy: float | None) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from trainingdoctor.aside import aside
 from trainingdoctor.errors import Terminated, UserError
 from trainingdoctor.history.curves import LearningCurves
 from trainingdoctor.observing.child import MARGIN, Answer, Order
@@ -115,7 +116,7 @@ def _answered(child: subprocess.Popen[bytes], order: Order, patient: bool) -> An
     except (KeyboardInterrupt, Terminated):
         if patient:
             child.send_signal(signal.SIGINT)
-            print("trainingdoctor: telling what was seen; Ctrl-C again ends at once", file=sys.stderr)  # noqa: T201
+            aside("telling what was seen; Ctrl-C again ends at once")
             _wait(child, order, PATIENCE)
         raise
     finally:
