@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from trainingdoctor.measure.batches import Batch, tensors
-from trainingdoctor.measure.dataset import length
+from trainingdoctor.measure.schedule import steps_per_epoch
 
 SAMPLES = 32
 # Of a training whose batch is all there is: so many samples have little noise, and cost little.
@@ -25,7 +25,7 @@ def small_batches(batches: tuple[Batch, ...], samples: int = SAMPLES) -> tuple[B
 def is_whole(batches: tuple[Batch, ...], train_loader: Any) -> bool:
     """Whether each batch is the whole training set: the loader has one, or a loop without a loader gives the same again and again."""
     if train_loader is not None:
-        return length(train_loader) == 1
+        return steps_per_epoch(train_loader) == 1
     first = list(tensors(batches[0].inputs))
     return len(batches) > 1 and all(_same(first, list(tensors(b.inputs))) for b in batches[1:])
 
