@@ -120,7 +120,7 @@ def _widens(a: WeightLayer, b: WeightLayer) -> bool:
     return a.kernel == b.kernel == 1 and a.outputs >= 2 * max(a.inputs, b.outputs)
 
 
-@check("model.relu_on_logits", cost="probe", explains=("loss.not_learning", "lr.too_low", "model.ignores_input"))
+@check("model.relu_on_logits", cost="probe", explains=("loss.not_learning", "lr.*", "model.ignores_input"))
 def relu_on_logits(outputs: Outputs, criterion_kind: CriterionKind, flow: Flow, *, least: float = 0.05) -> Verdicts:
     """An activation after the last layer clips or squashes the logits.
 

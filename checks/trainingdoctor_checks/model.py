@@ -167,7 +167,11 @@ def frozen(trainable: Trainable, pretraining: Pretraining, *, most: float = 0.5)
         )
 
 
-@check("model.batch_mixing", cost="probe", explains=("model.reads_padding",))
+@check(
+    "model.batch_mixing",
+    cost="probe",
+    explains=("model.reads_padding", "lr.too_high", "lr.too_low", "loss.not_learning"),
+)
 def batch_mixing(outputs: Outputs, *, most: float = 0.05) -> Verdicts:
     """In evaluation mode one sample's prediction depends on the others in the batch.
 

@@ -42,3 +42,23 @@ def test_small_positive_logits_do_not() -> None:
 def test_zeros_of_a_relu() -> None:
     assert predicted(nn.ReLU()).zero_share > 0.2
     assert predicted().zero_share == 0
+
+
+class Mixing(nn.Module):
+    """Deep, with running statistics as initialized; takes the batch's mean out of the logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        blocks = [nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.ReLU()) for _ in range(20)]
+        self.body = nn.Sequential(*blocks, nn.Linear(8, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.body(x)
+        return logits - logits.mean(0)
+
+
+def test_what_a_deep_net_does_to_its_batch_shows_before_it_has_running_statistics() -> None:
+    torch.manual_seed(0)
+    model = Mixing()
+    assert outputs(model, (Batch(torch.randn(16, 8), None),)).mixing > 0.2
+    assert {m.momentum for m in model.modules() if isinstance(m, nn.BatchNorm1d)} == {0.1}

@@ -1,10 +1,13 @@
 """What the model gives back on real samples: its range, and what it depends on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from trainingdoctor.evidence import evidence
@@ -74,7 +77,8 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
     batch = train_batches[0].first(samples)
     few = max(1, batch.size // 2)
     set_mode(model, True)
-    train = _predicted(model, batch)
+    with _fresh_statistics_taken(model):
+        train = _predicted(model, batch)
     set_mode(model, False)
     # The last samples: what runs along the batch as along time changes those that come later. Where each row has several
     # targets, it may be a time step, which is to depend on earlier ones.
@@ -124,6 +128,20 @@ def _across(train: Tensor, evaluated: Tensor) -> float:
 @torch.no_grad()
 def _predicted(model: nn.Module, batch: Batch) -> Tensor:
     return prediction(forward(model, batch)).detach().float().cpu()
+
+
+@contextmanager
+def _fresh_statistics_taken(model: nn.Module) -> Iterator[None]:
+    """Running statistics as initialized become those of the batch that passes: else a deep net predicts one thing of all samples in eval mode."""
+    layers = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    fresh = [(m, m.momentum) for m in layers if m.num_batches_tracked is not None and not int(m.num_batches_tracked)]
+    for layer, _ in fresh:
+        layer.momentum = 1.0
+    try:
+        yield
+    finally:
+        for layer, momentum in fresh:
+            layer.momentum = momentum
 
 
 def _zeroed(tensor: Tensor) -> Tensor:
