@@ -223,6 +223,14 @@ SICK = [
 ]
 
 HEALTHY = [
+    (
+        learning_rate.too_high,
+        (replace(trials(2.5, 2.0), peak=0.02, adaptive=True, optimizer="Adam", user_batch_size=1, chance=None), PLAIN),
+    ),
+    (
+        learning_rate.too_low,
+        (replace(usual("Adadelta", 0.1), trials=trials(2.5, 2.5).trials), Pretraining(10, 0), RESNET),
+    ),
     (augmentation.missing, (PAIRS, RUN, RESNET)),
     (augmentation.weak, (PAIRS,)),
     (augmentation.on_evaluation, (SAME,)),
