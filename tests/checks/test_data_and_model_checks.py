@@ -200,6 +200,7 @@ SICK = [
     (learning_rate.too_low, (usual("SGD", 0.1), Pretraining(10, 0), RESNET), "info"),
     (learning_rate.too_low, (usual("SGD", 1e-3), Pretraining(10, 0), RESNET), "critical"),
     (learning_rate.too_low, (usual("AdamW", 1e-3), Pretraining(10, 0), RESNET), "info"),
+    (learning_rate.too_low, (usual("Adadelta", 0.1), Pretraining(10, 0), RESNET), "info"),
     (learning_rate.too_low, (usual("AdamW", 1e-5), Pretraining(10, 0), RESNET), "critical"),
     (learning_rate.too_low, (replace(trials(2.5, 2.5), peak=1e-6), Pretraining(10, 0), RESNET), "warning"),
     (learning_rate.too_low, (adaptive("Adagrad", 1e-5), Pretraining(10, 0), RESNET), "warning"),
@@ -226,10 +227,6 @@ HEALTHY = [
     (
         learning_rate.too_high,
         (replace(trials(2.5, 2.0), peak=0.02, adaptive=True, optimizer="Adam", user_batch_size=1, chance=None), PLAIN),
-    ),
-    (
-        learning_rate.too_low,
-        (replace(usual("Adadelta", 0.1), trials=trials(2.5, 2.5).trials), Pretraining(10, 0), RESNET),
     ),
     (augmentation.missing, (PAIRS, RUN, RESNET)),
     (augmentation.weak, (PAIRS,)),

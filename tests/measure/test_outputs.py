@@ -62,3 +62,21 @@ def test_what_a_deep_net_does_to_its_batch_shows_before_it_has_running_statistic
     model = Mixing()
     assert outputs(model, (Batch(torch.randn(16, 8), None),)).mixing > 0.2
     assert {m.momentum for m in model.modules() if isinstance(m, nn.BatchNorm1d)} == {0.1}
+
+
+class Tagger(nn.Module):
+    """Tags the words of one sentence, which has no batch dimension."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.reads, self.head = nn.Embedding(9, 6), nn.LSTM(6, 6), nn.Linear(6, 3)
+
+    def forward(self, words: torch.Tensor) -> torch.Tensor:
+        tags: torch.Tensor = self.head(self.reads(self.table(words))[0])
+        return tags
+
+
+def test_the_words_of_a_sentence_are_no_batch_that_mixes() -> None:
+    torch.manual_seed(0)
+    batch = Batch(torch.randint(0, 9, (8,)), torch.randint(0, 3, (8,)))
+    assert outputs(Tagger(), (batch,)).mixing < 0.05

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, forward, mapped, prediction
+from trainingdoctor.measure.batches import Batch, forward, mapped, prediction, tensors
 from trainingdoctor.measure.calling import set_mode
 
 # The factor of the last layer that shows whether predictions are bounded, and the share of them that is at the bound then.
@@ -80,9 +80,9 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
     with _fresh_statistics_taken(model):
         train = _predicted(model, batch)
     set_mode(model, False)
-    # The last samples: what runs along the batch as along time changes those that come later. Where each row has several
-    # targets, it may be a time step, which is to depend on earlier ones.
-    start = 0 if _several_targets(batch) else batch.size - few
+    # The last samples: what runs along the batch as along time changes those that come later. What may be time steps is to
+    # depend on earlier ones: rows with several targets each, and rows that are a number each, as the words of one sentence.
+    start = 0 if _several_targets(batch) or _is_line(batch) else batch.size - few
     whole, again = _predicted(model, batch), _predicted(model, batch)
     part = _predicted(model, batch.rows(start, few))
     zeroed = _predicted(model, Batch(mapped(batch.inputs, _zeroed), batch.targets))
@@ -151,6 +151,10 @@ def _zeroed(tensor: Tensor) -> Tensor:
 def _several_targets(batch: Batch) -> bool:
     target = batch.targets
     return isinstance(target, Tensor) and not target.is_floating_point() and target.numel() > batch.size
+
+
+def _is_line(batch: Batch) -> bool:
+    return next((t.ndim for t in tensors(batch.inputs) if t.ndim), 0) == 1
 
 
 def _difference(first: Tensor, second: Tensor) -> float:
