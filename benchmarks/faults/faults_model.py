@@ -96,31 +96,6 @@ def shared_norm(model: nn.Module) -> None:
     replaced(model, NORMS, lambda m: first.setdefault(m.num_features, m))
 
 
-def one_block(model: nn.Module) -> None:
-    """In each stage, the second block is all that follow: [block] * n."""
-    for stage in [m for m in model.modules() if isinstance(m, nn.Sequential) and len(m) >= 3]:
-        for i in range(2, len(stage)):
-            if type(stage[i]) is type(stage[1]):
-                stage[i] = stage[1]
-
-
-class Unknown(nn.Module):
-    """Layers in a plain list."""
-
-    def __init__(self, layers: nn.Module) -> None:
-        super().__init__()
-        self.layers = [layers]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers[0](x)
-
-
-def last_stage_unknown(model: nn.Module) -> None:
-    """The last stage of blocks is in a plain list."""
-    stage = [m for m in model.modules() if isinstance(m, nn.Sequential) and len(m) >= 2][-1]
-    replaced(model, nn.Sequential, lambda m: Unknown(m) if m is stage else m)
-
-
 def new_head(*layers: Callable[[nn.Linear], nn.Module]) -> Callable[[nn.Module], None]:
     """Replace the head by a sequence made of it."""
 
@@ -245,8 +220,6 @@ FAULTS: tuple[Fault, ...] = (
     fault("BatchNorm untracked", "batchnorm.untracked", model_step(untracked), "bn"),
     fault("BatchNorm eps 10", "batchnorm.eps", model_step(each_norm(eps=10.0)), "bn", consequences=SEEN),
     fault("BatchNorm shared", "batchnorm.shared", model_step(shared_norm), "bn", strength="subtle"),
-    fault("one block several times", "model.repeated_layer", model_step(one_block), "residual bn", consequences=("batchnorm.shared", *SEEN)),
-    fault("layers in a plain list", "model.unregistered", model_step(last_stage_unknown), "residual bn", consequences=("model.*", "batchnorm.*", *SEEN)),
     fault("dropout 0.9 before the head", "dropout.too_high", model_step(new_head(lambda h: nn.Dropout(0.9), same)), "conv"),
     fault("dropout 0.8", "dropout.too_high", model_step(all_dropout(0.8)), "dropout", corpus=f"{UM} dropout 0.8; {DC} dropout"),
     fault("dropout before BatchNorm", "dropout.before_batchnorm", model_step(dropout_before_norms), "bn", consequences=("model.*", "lr.too_high")),

@@ -11,6 +11,7 @@ from itertools import chain, combinations
 import faults_data
 import faults_model
 import faults_recipe
+import faults_structure
 from bases import BASES, DEEP, QUICK, SLOW
 from fault import Fault
 from parts import Parts
@@ -19,7 +20,7 @@ from zoo import ZOO, Animal
 
 FAULTS: tuple[Fault, ...] = tuple(
     replace(fault, part=module.__name__.removeprefix("faults_"))
-    for module in (faults_data, faults_model, faults_recipe)
+    for module in (faults_data, faults_model, faults_recipe, faults_structure)
     for fault in module.FAULTS
 )
 # Every fault runs on two bases that it fits, one of them now and then slower, and every so-manieth on a deep one, too.
