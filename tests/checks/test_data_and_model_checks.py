@@ -108,6 +108,13 @@ def trials(
     return RateTrials((trial(1.0, own), trial(0.1, tenth), *more), peak, 0.25, 32, 128, 60, 2.5, 2.3, False, 0.9, False)
 
 
+def rough(own: float, tenth: float) -> RateTrials:
+    """Both rates learn, after their losses shot up to these."""
+    of = trials(2.0, 1.9)
+    curves = (Trial(1.0, 0.1, (own, *[2.0] * 59), False), Trial(0.1, 0.01, (tenth, *[1.9] * 59), False))
+    return replace(of, trials=curves)
+
+
 def usual(optimizer: str, peak: float) -> RateTrials:
     """Trials in which a hundred times the rate does far better."""
     return replace(trials(2.5, 2.5, peak=peak, f10=2.4, f100=1.8), optimizer=optimizer)
@@ -194,6 +201,7 @@ SICK = [
     (initialization.logits_scale, (ReferenceInit(step(logits_std=300.0, loss=400.0), step()),), "warning"),
     (learning_rate.too_high, (trials(2.31, 1.7), RESNET), "warning"),
     (learning_rate.too_high, (trials(2.0, 1.9, worst=50.0), RESNET), "warning"),
+    (learning_rate.too_high, (rough(own=60.0, tenth=15.0), RESNET), "warning"),
     (learning_rate.too_high, (trials(2.0, 1.9, diverged=True), RESNET), "critical"),
     (learning_rate.too_high, (trials(2.0, 1.95, peak=2.0), RESNET), "warning"),
     (learning_rate.too_low, (trials(2.5, 2.5, f10=2.4, f100=1.8), Pretraining(10, 0), RESNET), "critical"),
@@ -224,6 +232,8 @@ SICK = [
 ]
 
 HEALTHY = [
+    (learning_rate.too_high, (rough(own=60.0, tenth=40.0), RESNET)),
+    (learning_rate.too_high, (rough(own=10.0, tenth=2.5), RESNET)),
     (
         learning_rate.too_high,
         (replace(trials(2.5, 2.0), peak=0.02, adaptive=True, optimizer="Adam", user_batch_size=1, chance=None), PLAIN),
