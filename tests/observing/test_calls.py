@@ -1,5 +1,6 @@
 """What a criterion was called with, from the output to its value."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -29,6 +30,17 @@ class Language(nn.Module):
         return logits, functional.cross_entropy(logits.view(-1, 5), targets.view(-1), ignore_index=-1)
 
 
+def watched(model: nn.Module, loss: Callable[[], Tensor], steps: int = 3) -> Recorder:
+    """What was seen of a loop that makes so many steps on that loss."""
+    recorder, optimizer = Recorder(), torch.optim.SGD(model.parameters(), 0.1)
+    with observed(recorder):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return recorder
+
+
 def test_rows_are_examined_sample_by_sample() -> None:
     model = Language()
     logits, loss = model(TOKENS, TOKENS)
@@ -44,13 +56,7 @@ def test_rows_are_examined_sample_by_sample() -> None:
 
 def test_a_loss_among_a_models_results_is_its_criterion() -> None:
     model = Language()
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    recorder = Recorder()
-    with observed(recorder):
-        for _ in range(3):
-            optimizer.zero_grad()
-            model(TOKENS, TOKENS)[1].backward()
-            optimizer.step()
+    recorder = watched(model, lambda: model(TOKENS, TOKENS)[1])
     assert recorder.criterion is not None
     assert recorder.criterion.arguments == {"ignore_index": -1}
     batches = recorder.samples.of("training", id(model))
@@ -79,14 +85,7 @@ class Autoencoder(nn.Module):
 
 def test_the_output_that_the_loss_got_is_the_one_that_is_examined() -> None:
     model, criterion, x = Autoencoder(), nn.MSELoss(), torch.randn(4, 6)
-    recorder = Recorder()
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    with observed(recorder):
-        for _ in range(3):
-            optimizer.zero_grad()
-            _, decoded = model(x)
-            criterion(decoded, x).backward()
-            optimizer.step()
+    recorder = watched(model, lambda: criterion(model(x)[1], x))
     training, _ = assembled(recorder, Path("script.py"))
     assert training.model is not None
     assert training.criterion is criterion
@@ -96,14 +95,13 @@ def test_the_output_that_the_loss_got_is_the_one_that_is_examined() -> None:
 
 def test_the_loss_of_an_auxiliary_output_is_not_the_one_that_is_examined() -> None:
     model, criterion, x = Autoencoder(), nn.CrossEntropyLoss(), torch.randn(4, 6)
-    recorder = Recorder()
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    with observed(recorder):
-        for _ in range(2):
-            optimizer.zero_grad()
-            main, auxiliary = model(x)
-            (criterion(main, torch.tensor([0, 1, 0, 1])) + criterion(auxiliary, torch.arange(4))).backward()
-            optimizer.step()
+
+    def loss() -> Tensor:
+        main, auxiliary = model(x)
+        both: Tensor = criterion(main, torch.tensor([0, 1, 0, 1])) + criterion(auxiliary, torch.arange(4))
+        return both
+
+    recorder = watched(model, loss, steps=2)
     assert recorder.criterion is not None
     assert recorder.criterion.part == 0
     assert [b.targets.tolist() for b in recorder.samples.of("training", id(model))] == [[0, 1, 0, 1]] * 2

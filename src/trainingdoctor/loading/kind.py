@@ -23,13 +23,34 @@ def is_script(path: Path) -> bool:
     """
     if path.suffix == ".ipynb":
         return True
-    try:
-        tree = ast.parse(modernized(path.read_bytes())[0])
-    except (OSError, SyntaxError, ValueError):
+    tree = parsed(path)
+    if tree is None:
         return False
-    calls = {n.func.attr for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
-    started = bool(calls & STARTS) and bool(_imported(tree) & LIBRARIES)
-    return bool(calls & LOOP) or started or any(map(_is_guard, tree.body)) or not any(map(_builds, tree.body))
+    calls = methods_called(tree)
+    return (
+        bool(calls & LOOP)
+        or starts_library(calls, _imported(tree))
+        or any(map(_is_guard, tree.body))
+        or not any(map(_builds, tree.body))
+    )
+
+
+def parsed(path: Path) -> ast.Module | None:
+    """The file's syntax, also in the grammar of an older Python; None where it cannot be read."""
+    try:
+        return ast.parse(modernized(path.read_bytes())[0])
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def methods_called(tree: ast.Module) -> set[str]:
+    """Names of the methods that are called anywhere in it."""
+    return {n.func.attr for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
+
+
+def starts_library(calls: set[str], imported: set[str]) -> bool:
+    """Whether it calls the loop of a library that it imports (top-level names)."""
+    return bool(calls & STARTS) and bool(imported & LIBRARIES)
 
 
 def _imported(tree: ast.Module) -> set[str]:

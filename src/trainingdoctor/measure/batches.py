@@ -41,6 +41,12 @@ class Batch:
         """The same batch on `device`."""
         return replace(self, inputs=moved(self.inputs, device), targets=moved(self.targets, device))
 
+    @property
+    def has_several_targets(self) -> bool:
+        """Whether several class numbers belong to each sample, as in a language model: its rows may be time steps."""
+        t = self.targets
+        return isinstance(t, Tensor) and not t.is_floating_point() and t.numel() > self.size
+
     def detached(self) -> "Batch":
         """The same batch, of tensors that nothing was computed from."""
         return replace(self, inputs=mapped(self.inputs, Tensor.detach), targets=mapped(self.targets, Tensor.detach))
@@ -251,6 +257,12 @@ def forward(model: nn.Module, batch: Batch) -> Any:
         said = f"the model returned a {type(output).__name__} without a tensor in it: nothing can be learned from that"
         raise UserCodeError("the model's forward", said=said)
     return output
+
+
+@torch.no_grad()
+def predicted(model: nn.Module, batch: Batch) -> Tensor:
+    """The model's prediction as numbers to look at: float32, on the CPU, without a graph."""
+    return prediction(forward(model, batch)).detach().float().cpu()
 
 
 def _holds_nothing(output: Any) -> bool:

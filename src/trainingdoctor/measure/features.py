@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.errors import Reason, Unavailable
+from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.layers import require_watchable
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,8 @@ def feature_scales(model: nn.Module, train_batches: tuple[Batch, ...]) -> Featur
 
 def _reaching_first(model: nn.Module, batch: Batch) -> tuple[str, Tensor]:
     """The name of the first layer with weights that runs, and its input."""
+    require_watchable(model)
     names = {m: n for n, m in model.named_modules() if next(m.parameters(recurse=False), None) is not None}
-    if any(isinstance(m, torch.jit.ScriptModule) for m in names):
-        raise Unavailable("the model is a ScriptModule, which lets nobody watch its layers", Reason.FAILED)
     ran: list[tuple[nn.Module, Any]] = []
     handles = [m.register_forward_pre_hook(lambda module, inputs: ran.append((module, inputs[:1]))) for m in names]
     with torch.no_grad():

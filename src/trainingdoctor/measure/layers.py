@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.dropout import _DropoutNd
 
-from trainingdoctor.errors import Unavailable
+from trainingdoctor.errors import Reason, Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.calling import set_mode
 
@@ -78,3 +79,11 @@ def dropout_layers(model: nn.Module) -> tuple[DropoutLayer, ...]:
         raise Unavailable("the model has no dropout layer")
     set_mode(model, False)
     return tuple(DropoutLayer(n, type(m).__name__, float(m.p), m.training) for n, m in layers.items())
+
+
+def require_watchable(model: nn.Module) -> None:
+    """Raise Unavailable where hooks cannot be put on a layer."""
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            said = f"{name or 'the model'} is a ScriptModule, which lets nobody watch its layers: diagnose the model that it was made of"
+            raise Unavailable(said, Reason.FAILED)

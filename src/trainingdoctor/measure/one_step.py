@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.errors import Reason, Unavailable
+from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, prediction, tensors
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.layers import require_watchable
 from trainingdoctor.measure.steps import backward, compute_loss, needs_closure, training_step
 from trainingdoctor.measure.steps import step as optimizers_step
 
@@ -209,10 +210,8 @@ def watched(model: nn.Module) -> Iterator[list[Activation]]:
     """Record the output of every leaf module that runs in the block."""
     records: list[Activation] = []
     handles = []
+    require_watchable(model)
     for name, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            said = f"{name or 'the model'} is a ScriptModule, which lets nobody watch its layers: diagnose the model that it was made of"
-            raise Unavailable(said, Reason.FAILED)
         if not any(True for _ in module.children()):
             handles.append(module.register_forward_hook(_recorder(name or type(module).__name__, records)))
     try:

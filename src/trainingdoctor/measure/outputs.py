@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, forward, mapped, prediction, tensors
+from trainingdoctor.measure.batches import Batch, mapped, predicted, tensors
 from trainingdoctor.measure.calling import set_mode
 
 # The factor of the last layer that shows whether predictions are bounded, and the share of them that is at the bound then.
@@ -78,14 +78,14 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
     few = max(1, batch.size // 2)
     set_mode(model, True)
     with _fresh_statistics_taken(model):
-        train = _predicted(model, batch)
+        train = predicted(model, batch)
     set_mode(model, False)
     # The last samples: what runs along the batch as along time changes those that come later. What may be time steps is to
     # depend on earlier ones: rows with several targets each, and rows that are a number each, as the words of one sentence.
-    start = 0 if _several_targets(batch) or _is_line(batch) else batch.size - few
-    whole, again = _predicted(model, batch), _predicted(model, batch)
-    part = _predicted(model, batch.rows(start, few))
-    zeroed = _predicted(model, Batch(mapped(batch.inputs, _zeroed), batch.targets))
+    start = 0 if batch.has_several_targets or _is_line(batch) else batch.size - few
+    whole, again = predicted(model, batch), predicted(model, batch)
+    part = predicted(model, batch.rows(start, few))
+    zeroed = predicted(model, Batch(mapped(batch.inputs, _zeroed), batch.targets))
     scale = float(whole.std()) or 1e-12
     width = train.shape[1] if train.ndim >= 2 else None
     largest = _amplified(model, batch)
@@ -125,11 +125,6 @@ def _across(train: Tensor, evaluated: Tensor) -> float:
     return 0.0 if alike else float(train.std(0).max())
 
 
-@torch.no_grad()
-def _predicted(model: nn.Module, batch: Batch) -> Tensor:
-    return prediction(forward(model, batch)).detach().float().cpu()
-
-
 @contextmanager
 def _fresh_statistics_taken(model: nn.Module) -> Iterator[None]:
     """Running statistics as initialized become those of the batch that passes: else a deep net predicts one thing of all samples in eval mode."""
@@ -146,11 +141,6 @@ def _fresh_statistics_taken(model: nn.Module) -> Iterator[None]:
 
 def _zeroed(tensor: Tensor) -> Tensor:
     return torch.zeros_like(tensor) if tensor.is_floating_point() else tensor
-
-
-def _several_targets(batch: Batch) -> bool:
-    target = batch.targets
-    return isinstance(target, Tensor) and not target.is_floating_point() and target.numel() > batch.size
 
 
 def _is_line(batch: Batch) -> bool:
@@ -172,7 +162,7 @@ def _amplified(model: nn.Module, batch: Batch) -> Tensor | None:
     ran: list[nn.Module] = []
     layers = [m for m in model.modules() if isinstance(m, nn.Linear | _ConvNd)]
     handles = [m.register_forward_pre_hook(lambda module, _inputs: ran.append(module)) for m in layers]
-    _predicted(model, batch)
+    predicted(model, batch)
     for handle in handles:
         handle.remove()
     if not ran:
@@ -182,7 +172,7 @@ def _amplified(model: nn.Module, batch: Batch) -> Tensor | None:
         for parameter in ran[-1].parameters(recurse=False):
             # Not in place: a parameter may be an expanded one.
             parameter.data = parameter.data * factor
-        found.append(_predicted(model, batch))
+        found.append(predicted(model, batch))
     return torch.cat(found)
 
 

@@ -93,8 +93,7 @@ def overfit(
     learned = _learned(losses, accuracy, chance)
     whole = learned or len(losses) == most_steps or not math.isfinite(losses[-1])
     normalized = any(isinstance(m, NORMALIZING) for m in model.modules())
-    target = batch.targets
-    rows = isinstance(target, Tensor) and not target.is_floating_point() and target.numel() > batch.size
+    rows = batch.has_several_targets
     return Overfit(tuple(losses), accuracy, batch.size, rate, chance, learned, normalized, whole, rows)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, forward, mapped, prediction, tensors
+from trainingdoctor.measure.batches import Batch, mapped, predicted, tensors
 from trainingdoctor.measure.calling import set_mode
 
 # Shorter sequences, and fewer equal tokens at their end, are not taken for padded ones.
@@ -36,7 +36,7 @@ def padding_use(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: 
     batch = train_batches[0]
     tokens, padding, ends = _padded(batch)
     set_mode(model, False)
-    whole = _predicted(model, batch)
+    whole = predicted(model, batch)
     if whole.ndim != 2 or len(whole) != len(tokens):
         raise Unavailable("the predictions are not one row for each sequence")
     apart = float(whole.std(0).max())
@@ -45,7 +45,7 @@ def padding_use(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: 
     rows = [i for i, end in enumerate(ends.tolist()) if end >= LEAST_PADDING][:samples]
     kept = [max(tokens.shape[1] - int(ends[i]), LEAST_LENGTH) for i in rows]
     try:
-        alone = [_predicted(model, _cut(batch, tokens, i, length)) for i, length in zip(rows, kept, strict=True)]
+        alone = [predicted(model, _cut(batch, tokens, i, length)) for i, length in zip(rows, kept, strict=True)]
     except UserCodeError as error:
         raise Unavailable("the model takes sequences of one length only") from error
     moved = torch.stack([(whole[i] - one[0]).abs().max() for i, one in zip(rows, alone, strict=True)])
@@ -73,8 +73,3 @@ def _cut(batch: Batch, tokens: Tensor, row: int, length: int) -> Batch:
     shape = (1, tokens.shape[1])
     inputs: Any = mapped(one.inputs, lambda t: t[:, :length] if t.shape[:2] == shape else t)
     return Batch(inputs, one.targets)
-
-
-@torch.no_grad()
-def _predicted(model: nn.Module, batch: Batch) -> Tensor:
-    return prediction(forward(model, batch)).detach().float().cpu()

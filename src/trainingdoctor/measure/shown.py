@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, forward, loss_of, mapped, prediction, tensors
+from trainingdoctor.measure.batches import Batch, forward, loss_of, mapped, predicted, prediction, tensors
 from trainingdoctor.measure.calling import set_mode
 
 # Shorter sequences say too little.
@@ -53,7 +53,7 @@ def sequence_use(
 
 def _earlier_change(model: nn.Module, batch: Batch, sequence: Tensor, start: int, asked: Tensor) -> float:
     """The largest change of the outputs that are asked for, when the inputs from `start` on are another sample's."""
-    pair = (_by_position(_outputs(model, b), sequence) for b in (batch, _replaced(batch, sequence, start)))
+    pair = (_by_position(predicted(model, b), sequence) for b in (batch, _replaced(batch, sequence, start)))
     first, second = (p[:, : asked.shape[1]][asked] for p in pair)
     return float((first - second).abs().max()) if len(first) else 0.0
 
@@ -95,11 +95,6 @@ def _replaced(batch: Batch, sequence: Tensor, start: int) -> Batch:
     """The batch with each sequence continued, from `start` on, by the next sample's."""
     mixed = torch.cat([sequence[:, :start], sequence.roll(1, 0)[:, start:]], 1)
     return Batch(mapped(batch.inputs, lambda t: mixed if t is sequence else t), batch.targets)
-
-
-@torch.no_grad()
-def _outputs(model: nn.Module, batch: Batch) -> Tensor:
-    return prediction(forward(model, batch)).detach().float().cpu()
 
 
 def _by_position(output: Tensor, sequence: Tensor) -> Tensor:

@@ -49,8 +49,9 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     within = _per_step(recorder)
     call = recorder.criterion
     trace = traced(recorder)
-    followed = model is not None and call is not None and call.is_followed
-    if followed:
+    examined = model
+    if model is not None and call is not None and call.is_followed:
+        examined = Followed(model, call.between, call.part)
         trace = replace(trace, spectral=tuple(replace(s, name=f"model.{s.name}") for s in trace.spectral))
     known: dict[str, Any] = {"loop_trace": trace}
     if model is not None:
@@ -70,7 +71,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     schedulers = [w.scheduler for w in recorder.schedulers.watched if driven(w.scheduler) in latest]
     clip = recorder.clipping.seen()
     training = Training(
-        model=Followed(model, call.between, call.part) if model is not None and call and call.is_followed else model,
+        model=examined,
         train_loader=_loader(recorder, "training"),
         val_loader=_loader(recorder, "evaluation"),
         criterion=call.criterion() if call else None,

@@ -8,8 +8,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from trainingdoctor.loading.grammar import modernized
-from trainingdoctor.loading.kind import LIBRARIES, STARTS
+from trainingdoctor.loading.kind import methods_called, parsed, starts_library
 from trainingdoctor.observing.places import is_users
 
 
@@ -56,14 +55,11 @@ def file_trains(file: Path) -> bool:
         if one in known or not one.is_file():
             continue
         known.add(one)
-        try:
-            tree = ast.parse(modernized(one.read_bytes())[0])
-        except (OSError, SyntaxError, ValueError):
+        tree = parsed(one)
+        if tree is None:
             continue
-        called = {n.func.attr for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
-        imported = set(_imported(tree))
-        libraries = {name.partition(".")[0] for name in imported} & LIBRARIES
-        if "backward" in called or (libraries and called & STARTS):
+        calls, imported = methods_called(tree), set(_imported(tree))
+        if "backward" in calls or starts_library(calls, {name.partition(".")[0] for name in imported}):
             return True
         waiting += [p for name in imported for p in _beside(file.resolve().parent, name)]
     return False
