@@ -1,6 +1,6 @@
-"""The reference run on one GPU: variants of the step, where its time goes, the loop that a user would write, and seeds.
+"""The reference run on one GPU: variants of the step, where its time goes, the loop that a user would write, seeds, recipes.
 
-python benchmarks/reference --data DIR [--stages variants,kernels,plain,seeds] [--seeds 5] [--epochs N] [--output DIR]
+python benchmarks/reference --data DIR [--stages variants,kernels,plain,seeds,recipes] [--seeds 5] [--epochs N] [--output DIR]
 
 Writes DIR/reference.json after each stage, and DIR/reference.png with one line for each seed. A stage that fails is told as its
 error and does not end the others.
@@ -13,6 +13,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ import torch
 from kernels import ceilings, kernels
 from picture import draw
 from plain import plain_loop
+from recipes import CANDIDATES, candidates, compared
 from variants import VARIANTS, variants
 
 from trainingdoctor.reference import RECIPES, Settings, load_images
 from trainingdoctor.reference.data import Images
-from trainingdoctor.reference.run import RunResult, deterministic, summary, train_resnet110
+from trainingdoctor.reference.run import RunResult, deterministic, result_of, summary, train_resnet110
+from trainingdoctor.reference.train import Run
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 
@@ -47,22 +50,66 @@ def card() -> dict[str, Any]:
     }
 
 
-def seeds(settings: Settings, images: Images, count: int, budget: float) -> dict[str, Any]:
+def seeds(settings: Settings, images: Images, count: int, budget: float, parallel: int) -> dict[str, Any]:
     """`count` runs of the recipe: the summary, and each one's metrics and wall seconds (model, warm-up, evaluations included).
 
-    budget: seconds; a run that would end later, by the longest one so far, is not begun.
+    budget: seconds; runs that would end later are not begun.  parallel: of the runs after the first, how many at a time; their
+    seconds are not those of a run that has the card for itself.
     """
-    results: list[RunResult] = []
-    walls: list[float] = []
-    for seed in range(count):
-        if sum(walls) + max(walls, default=0.0) > budget:
+    started = time.perf_counter()
+    runs = [alone(settings, images)]
+    longest = time.perf_counter() - started
+    for first in range(1, count, parallel):
+        if time.perf_counter() - started + longest > budget:
             break
-        started = time.perf_counter()
-        results.append(train_resnet110(images, replace(settings, seed=seed), say=print))
-        walls.append(round(time.perf_counter() - started, 2))
-        print(f"seed {seed}: {results[-1].accuracy:.2f} %, {results[-1].seconds:.1f} s, wall {walls[-1]} s", flush=True)
-    runs = [{**asdict(r), "wall": w} for r, w in zip(results, walls, strict=True)]
-    return {"settings": settings.to_dict(), "summary": summary(results), "runs": runs}
+        some = [replace(settings, seed=seed) for seed in range(first, min(first + parallel, count))]
+        begun = time.perf_counter()
+        runs += side_by_side(some, images) if parallel > 1 else [alone(some[0], images)]
+        longest = max(longest, time.perf_counter() - begun)
+    results = [result for result, _ in runs]
+    rows = [{**asdict(result), **about} for result, about in runs]
+    timed = [result for result, about in runs if about["beside"] == 0]
+    whole = {
+        **summary(results),
+        "seconds": summary(timed)["seconds"],
+        "seconds_per_epoch": summary(timed)["seconds_per_epoch"],
+    }
+    return {"settings": settings.to_dict(), "summary": whole, "runs": rows}
+
+
+def alone(settings: Settings, images: Images) -> tuple[RunResult, dict[str, Any]]:
+    """One run that has the card for itself."""
+    started = time.perf_counter()
+    torch.cuda.reset_peak_memory_stats()
+    result = train_resnet110(images, settings, say=print)
+    about = {
+        "wall": round(time.perf_counter() - started, 2),
+        "beside": 0,
+        "gigabytes": round(torch.cuda.max_memory_allocated() / 1e9, 2),
+    }
+    print(f"seed {settings.seed}: {result.accuracy:.2f} %, {result.seconds:.1f} s, {about}", flush=True)
+    return result, about
+
+
+def side_by_side(some: list[Settings], images: Images) -> list[tuple[RunResult, dict[str, Any]]]:
+    """Runs on streams of their own, all captured before any trains."""
+    with deterministic():
+        ready = [Run(settings, images) for settings in some]
+        for run in ready:
+            run.warm_up(print)
+        torch.cuda.synchronize()
+        with ThreadPoolExecutor(len(ready)) as pool:
+            return list(pool.map(lambda run: _beside(run, images, len(ready) - 1), ready))
+
+
+def _beside(run: Run, images: Images, others: int) -> tuple[RunResult, dict[str, Any]]:
+    started = time.perf_counter()
+    with torch.cuda.stream(torch.cuda.Stream()):
+        for metrics in run.epochs(print):
+            if metrics.epoch % 12 == 0:
+                print(f"seed {run.settings.seed}: epoch {metrics.epoch}, {metrics.test_accuracy:.2f} %", flush=True)
+    result = result_of(run.metrics, run.settings.seed, run.model, images.source)
+    return result, {"wall": round(time.perf_counter() - started, 2), "beside": others}
 
 
 def main() -> None:
@@ -71,7 +118,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--stages", default="variants,kernels,plain,seeds")
     parser.add_argument("--variants", default="|".join(VARIANTS), help="names of variants, separated by |")
+    parser.add_argument("--recipes", default="|".join(CANDIDATES), help="of the stage `recipes`, separated by |")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--parallel", type=int, default=1, help="of the seeds after the first, how many at a time")
     parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which no seed is begun")
     parser.add_argument("--epochs", type=int, help="of the seeds; default: the recipe's")
     parser.add_argument("--batch-size", type=int)
@@ -93,6 +142,7 @@ def main() -> None:
         "bfloat16",
         graph=True,
         compiled=arguments.compile,
+        fused=not arguments.compile,
     )
 
     def plain() -> list[dict[str, Any]]:
@@ -101,9 +151,14 @@ def main() -> None:
 
     stages: dict[str, Callable[[], Any]] = {
         "variants": lambda: variants(settings, images, arguments.variants.split("|")),
-        "kernels": lambda: {"ceilings": ceilings(), **kernels(replace(settings, graph=False, compiled=False), images)},
+        "kernels": lambda: {"ceilings": ceilings(), **kernels(replace(settings, graph=False), images)},
         "plain": plain,
-        "seeds": lambda: seeds(settings, images, arguments.seeds, arguments.budget),
+        "recipes": lambda: compared(
+            candidates(settings, arguments.recipes.split("|")),
+            arguments.parallel,
+            lambda some: side_by_side(some, images),
+        ),
+        "seeds": lambda: seeds(settings, images, arguments.seeds, arguments.budget, arguments.parallel),
     }
     file = arguments.output / "reference.json"
     found: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}

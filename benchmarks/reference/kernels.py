@@ -16,6 +16,7 @@ from trainingdoctor.reference.train import Run
 
 # By what their names hold, the first that fits.
 KINDS = {
+    "fused": ("convolve<", "kernel_gradient<", "normalize<", "normalize_backward<", "relu_backward<", "statistics_of<"),
     "convolution": ("conv", "xmma", "cutlass", "gemm", "wgrad", "dgrad", "implicit", "cudnn"),
     "normalization": ("batch_norm", "bn_", "batchnorm", "welford"),
     "elementwise": ("elementwise", "relu", "threshold", "add_", "copy", "pad"),
@@ -27,6 +28,7 @@ def kernels(settings: Settings, images: Images) -> dict[str, Any]:
     """Microseconds on the device of one eager step, by kind of kernel and for the ten dearest."""
     with deterministic():
         run = Run(settings, images)
+        run.warm_up(print)
         draws = Draws.of_epoch(torch.randperm(len(images.train_x)), run.generator).to(run.device)
         batch = next(draws.split(settings.batch_size))
         for _ in range(5):

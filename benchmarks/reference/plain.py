@@ -38,22 +38,26 @@ class Pictures(Dataset[tuple[torch.Tensor, int]]):
         return self.transform(Image.fromarray(self.pixels[index])), self.labels[index]
 
 
-def plain_loop(images: Images, device: str, *, amp: bool, workers: int = 8, epochs: int = 2) -> dict[str, Any]:
-    """Seconds of each epoch; the first one starts the workers and loads the kernels."""
-    loader = DataLoader(
-        Pictures(images), 128, shuffle=True, num_workers=workers, pin_memory=True, persistent_workers=True
-    )
+def plain_loop(
+    images: Images, device: str, *, amp: bool, workers: int = 8, warm: int = 20, steps: int = 100
+) -> dict[str, Any]:
+    """Seconds of an epoch, from `steps` steps after `warm` ones that start the workers and load the kernels."""
+    loader = DataLoader(Pictures(images), 128, shuffle=True, num_workers=workers, pin_memory=True)
     model, criterion = resnet110().to(device), nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
-    seconds = []
-    for _ in range(epochs):
-        started = time.perf_counter()
-        for x, y in loader:
-            optimizer.zero_grad()
-            with torch.autocast("cuda", torch.bfloat16, enabled=amp):
-                loss = criterion(model(x.to(device, non_blocking=True)), y.to(device, non_blocking=True))
-            loss.backward()
-            optimizer.step()
-        torch.cuda.synchronize()
-        seconds.append(round(time.perf_counter() - started, 2))
-    return {"precision": "bfloat16" if amp else "float32", "workers": workers, "batch_size": 128, "epochs": seconds}
+    started = 0.0
+    for step, (x, y) in enumerate(loader):
+        if step == warm:
+            torch.cuda.synchronize()
+            started = time.perf_counter()
+        if step == warm + steps:
+            break
+        optimizer.zero_grad()
+        with torch.autocast("cuda", torch.bfloat16, enabled=amp):
+            loss = criterion(model(x.to(device, non_blocking=True)), y.to(device, non_blocking=True))
+        loss.backward()
+        optimizer.step()
+    torch.cuda.synchronize()
+    epoch = (time.perf_counter() - started) / steps * len(loader)
+    precision = "bfloat16" if amp else "float32"
+    return {"precision": precision, "workers": workers, "batch_size": 128, "steps": steps, "epoch": round(epoch, 2)}

@@ -16,14 +16,14 @@ from trainingdoctor.reference.train import Run
 
 # name: changes of the settings, and whether cuDNN may take algorithms that are not deterministic.
 VARIANTS: dict[str, tuple[dict[str, Any], bool]] = {
-    "eager": ({"graph": False}, False),
-    "graph": ({"graph": True}, False),
-    "graph, float32": ({"graph": True, "precision": "float32"}, False),
-    "graph, cuDNN's choice": ({"graph": True}, True),
-    "graph, batch 1024": ({"graph": True, "batch_size": 1024}, False),
-    "graph, batch 128": ({"graph": True, "batch_size": 128}, False),
-    "graph, compiled": ({"graph": True, "compiled": True}, False),
-    "graph, compiled, cuDNN's choice": ({"graph": True, "compiled": True}, True),
+    "eager": ({"graph": False, "fused": False}, False),
+    "graph": ({"fused": False}, False),
+    "graph, float32": ({"fused": False, "precision": "float32"}, False),
+    "graph, compiled": ({"fused": False, "compiled": True}, False),
+    "graph, fused": ({}, False),
+    "graph, fused, batch 256": ({"batch_size": 256}, False),
+    "graph, fused, batch 1024": ({"batch_size": 1024}, False),
+    "fused": ({"graph": False}, False),
 }
 
 

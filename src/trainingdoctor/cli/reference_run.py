@@ -46,6 +46,10 @@ def reference_run(
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the residual blocks (torch.compile); its time is told apart.")
     ] = False,
+    fused: Annotated[
+        bool | None,
+        typer.Option(help="Train on this package's own CUDA kernels.  [default: with bfloat16 on a GPU that can]"),
+    ] = None,
     vram: Annotated[
         float | None,
         typer.Option(help="Keep to so many GiB of the GPU's memory, in smaller steps whose gradients add up."),
@@ -86,7 +90,7 @@ def reference_run(
     if with_fixes:
         raise UserError("--with-fixes needs --config: there is nothing to fix in the reference")
     images, settings = _prepared(
-        recipe, gpu, device, data, download, model, epochs, batch_size, seed, precision, graph, compiled, vram, limit_train, smoke
+        recipe, gpu, device, data, download, model, epochs, batch_size, seed, precision, graph, compiled, fused, vram, limit_train, smoke
     )  # fmt: skip
     results = _trained(images, settings, seeds, target, output, resume)
     why_not = _why_not(results, images, target, smoke, limit_train)
@@ -148,6 +152,7 @@ def _prepared(
     precision: str | None,
     graph: bool | None,
     compiled: bool,
+    fused: bool | None,
     vram: float | None,
     limit_train: int | None,
     smoke: bool,
@@ -182,9 +187,22 @@ def _prepared(
         # The scale of float16 is looked at on the host after each step.
         graph=where.startswith("cuda") and kind != "float16" if graph is None else graph,
         compiled=compiled,
+        fused=_fused(fused, compiled, where, kind),
         vram=vram,
     )
     return images, settings
+
+
+def _fused(wanted: bool | None, compiled: bool, where: str, precision: str) -> bool:
+    """The user's word, else where the kernels can run. Raises UserError where they are asked for and cannot."""
+    from trainingdoctor.reference.fused import why_not
+
+    if wanted is False or (wanted is None and compiled):
+        return False
+    reason = why_not(where, precision)
+    if wanted and reason:
+        raise UserError(f"--fused: {reason}; leave it out")
+    return reason is None
 
 
 def _gpu(gpu: int | None, device: str | None) -> int | None:

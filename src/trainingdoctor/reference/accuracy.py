@@ -49,7 +49,7 @@ def evaluate(
     images: Tensor,
     labels: Tensor,
     autocast: Callable[[], torch.autocast],
-    size: int = 1000,
+    size: int = 2500,
     view: Callable[[Tensor], Tensor] = normalized,
 ) -> float:
     """Accuracy in percent on all images, a single view of each, in the mode that the model is in."""

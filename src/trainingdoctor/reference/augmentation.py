@@ -28,6 +28,13 @@ class Draws:
         shifts = torch.randint(0, 2 * PADDING + 1, (2, count), generator=generator)
         return cls(order, shifts, torch.rand(count, generator=generator) < 0.5)
 
+    def alternating(self, mirrored: Tensor, epoch: int) -> "Draws":
+        """Flips that alternate: each image mirrored in every second epoch, `mirrored` (all samples) telling which begin so.
+
+        Jordan 2024, arXiv:2404.00498, section 3.6: two epochs in a row never show the same view.
+        """
+        return Draws(self.indices, self.shifts, mirrored[self.indices] ^ bool(epoch % 2))
+
     def __len__(self) -> int:
         return len(self.indices)
 

@@ -7,8 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from trainingdoctor.reference.augmentation import augmented
+from trainingdoctor.reference.muon import muon
 from trainingdoctor.reference.recipe import Recipe, schedule
 from trainingdoctor.reference.step import Augment, Criterion
+
+
+def optimizer_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's: SGD, or Muon for the convolutions."""
+    if not recipe.muon:
+        return sgd(model, recipe)
+    rates = {"rate": recipe.muon, "of_others": recipe.peak}
+    return muon(model, **rates, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
 
 
 def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -54,7 +63,7 @@ class Parts:
     """What is put together with a recipe. trains, evaluates: whether the model is in training mode then."""
 
     prepare: Callable[[nn.Module], None] = untouched
-    optimizer: Callable[[nn.Module, Recipe], torch.optim.Optimizer] = sgd
+    optimizer: Callable[[nn.Module, Recipe], torch.optim.Optimizer] = optimizer_of
     criterion: Callable[[Recipe], Criterion] = cross_entropy
     augment: Augment = augmented
     evaluation_view: Callable[[Tensor], Tensor] | None = None

@@ -1,7 +1,7 @@
 """Recipes for the reference run: how the ResNet is trained. Every number has its source."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trainingdoctor.errors import UserError
 
@@ -12,7 +12,8 @@ class Recipe:
 
     drops: shares of the run at which the rate is divided by ten.  iterations: where the recipe counts in these; `epochs`
     is then what they make of CIFAR-10, the last one being cut short.  batch_size: samples per optimizer step. decay_all:
-    weight decay on BatchNorm and biases too.
+    weight decay on BatchNorm and biases too.  alternating_flip: each image mirrored in every second epoch, not at random.
+    muon: rate of the convolutions where these take Muon (`reference.muon`); 0: SGD for all.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Recipe:
     warmup: float
     warmup_factor: float
     shape: str
+    alternating_flip: bool = False
+    muon: float = 0.0
     drops: tuple[float, ...] = ()
     iterations: int | None = None
 
@@ -54,10 +57,11 @@ HE2015 = Recipe(
 FAST = Recipe(
     name="fast",
     source="one-cycle after Smith & Topin 2018, arXiv:1708.07120; no decay on BatchNorm and biases and label smoothing after "
-    "He et al. 2019, arXiv:1812.01187; the rate by linear scaling (Goyal et al. 2017) from 0.8 at 512, the better of the two measured there (benchmarks/results/reference.md)",
-    epochs=60,
-    batch_size=256,
-    peak=0.4,
+    "He et al. 2019, arXiv:1812.01187; alternating flips after Jordan 2024, arXiv:2404.00498; batch and rate are the better of those "
+    "measured (benchmarks/results/reference.md)",
+    epochs=64,
+    batch_size=512,
+    peak=0.8,
     momentum=0.9,
     nesterov=True,
     weight_decay=5e-4,
@@ -66,15 +70,23 @@ FAST = Recipe(
     warmup=0.2,
     warmup_factor=0.0,
     shape="onecycle",
+    alternating_flip=True,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (FAST, HE2015)}
+MUON = replace(
+    FAST,
+    name="muon",
+    source="`fast`, and Jordan et al. 2024, kellerjordan.github.io/posts/muon, for the convolutions; the better of two rates measured",
+    muon=0.05,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (FAST, HE2015, MUON)}
 
 
 def recipe_named(name: str) -> Recipe:
     """A recipe by name. Raises UserError."""
     if name not in RECIPES:
-        raise UserError(f"--recipe {name}: there is {' and '.join(RECIPES)}")
+        raise UserError(f"--recipe {name}: there is {', '.join(RECIPES)}")
     return RECIPES[name]
 
 

@@ -31,7 +31,8 @@ def prepare(output: Path) -> None:
 def source_hash(*others: Path) -> str:
     """SHA-256 over the source files of this package, in order of their names, and over `others`."""
     digest = hashlib.sha256()
-    for file in (*sorted(Path(__file__).parent.glob("*.py")), *others):
+    folder = Path(__file__).parent
+    for file in (*sorted(f for kind in ("*.py", "*.cu") for f in folder.rglob(kind)), *others):
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 

@@ -19,7 +19,8 @@ from trainingdoctor.reference.memory import is_out_of_memory, keep_to, no_memory
 from trainingdoctor.reference.parts import Parts
 from trainingdoctor.reference.processes import Processes
 from trainingdoctor.reference.records import source_hash
-from trainingdoctor.reference.train import EpochMetrics, OnStep, Run, Say, Settings
+from trainingdoctor.reference.settings import Settings
+from trainingdoctor.reference.train import EpochMetrics, OnStep, Run, Say
 
 CHECKPOINT = "checkpoint.pt"
 

@@ -17,8 +17,8 @@ from trainingdoctor.reference.data import Images
 from trainingdoctor.reference.memory import is_out_of_memory, no_memory
 from trainingdoctor.reference.parts import Parts
 from trainingdoctor.reference.processes import Processes
-from trainingdoctor.reference.recipe import Recipe
 from trainingdoctor.reference.resnet import Block, CifarResNet, channels_last
+from trainingdoctor.reference.settings import Settings
 from trainingdoctor.reference.step import GraphedStep, Step
 
 Say = Callable[[str], None]
@@ -41,35 +41,6 @@ class EpochMetrics:
     images_per_second: float
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What one run is: recipe, model depth, seed, device, precision ("bfloat16", "float16" or "float32").
-
-    float16 goes with a loss scale (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2).  vram: GiB of the GPU's memory to
-    keep to, None for all of it.
-
-    iterations: where the run ends, if that is before the last epoch's end.  graph: whether the step is replayed as a CUDA
-    graph.  compiled: whether the residual blocks go through torch.compile, a kernel for each of their five shapes.
-    """
-
-    recipe: Recipe
-    depth: int
-    epochs: int
-    batch_size: int
-    seed: int
-    device: str
-    precision: str
-    channels_last: bool = True
-    iterations: int | None = None
-    graph: bool = False
-    compiled: bool = False
-    vram: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and strings."""
-        return asdict(self)
-
-
 class Run:
     """One training under way: everything that a checkpoint must hold. `epochs_done` counts finished epochs."""
 
@@ -85,6 +56,8 @@ class Run:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "float16")
         # Shuffling and augmentation have a generator of their own, on the CPU: the same numbers on every device.
         self.generator = torch.Generator().manual_seed(settings.seed)
+        sides = torch.Generator().manual_seed(settings.seed + 1)
+        self.mirrored = torch.rand(len(images.train_x), generator=sides) < 0.5
         self.steps_per_epoch = max(1, len(images.train_x) // settings.batch_size)
         whole = settings.epochs * self.steps_per_epoch
         self.steps = min(whole, settings.iterations or whole)
@@ -100,9 +73,12 @@ class Run:
 
     def warm_up(self, say: Say) -> None:
         """Compile and capture what is to be, on samples that then count for nothing. Where that fails, says so and goes on."""
+        started = time.perf_counter()
+        if self.settings.fused and self.processes.world == 1:
+            _fused(self.model, self.device, say)
+            self.warm_up_seconds = time.perf_counter() - started
         if not self.settings.graph or self.processes.world > 1:
             return
-        started = time.perf_counter()
         count = self.settings.batch_size
         still = torch.zeros(2, count, dtype=torch.long), torch.zeros(count, dtype=torch.bool)
         draws = Draws(torch.arange(count) % len(self.images.train_x), *still).to(self.device)
@@ -144,7 +120,10 @@ class Run:
 
     def _batches(self, first: int) -> Iterator[Draws]:
         order = self.parts.order(len(self.images.train_x), self.generator)
-        draws = Draws.of_epoch(order, self.generator).to(self.device)
+        draws = Draws.of_epoch(order, self.generator)
+        if self.settings.recipe.alternating_flip:
+            draws = draws.alternating(self.mirrored, self.epochs_done)
+        draws = draws.to(self.device)
         return islice(draws.split(self.settings.batch_size), min(self.steps_per_epoch, self.steps - first))
 
     def _step(self, draws: Draws, rate: float, say: Say) -> tuple[Tensor, Tensor]:
@@ -188,7 +167,7 @@ class Run:
             torch.cuda.empty_cache()
 
     def _evaluate(self) -> float:
-        """In pieces of 1000; where those do not fit into memory, in pieces of a micro-batch."""
+        """In pieces of 2500; where those do not fit into memory, in pieces of a micro-batch."""
         self.model.train(self.parts.evaluates)
         view = self.parts.evaluation_view or normalized
         x, y = self.images.test_x, self.images.test_y
@@ -241,3 +220,16 @@ def _model(settings: Settings, classes: int, parts: Parts) -> nn.Module:
             if isinstance(block, Block):
                 block.compile(dynamic=False)
     return model
+
+
+def _fused(model: nn.Module, device: torch.device, say: Say) -> None:
+    """Put its blocks on this package's kernels. Where those cannot be compiled, says so and leaves it as it is."""
+    from trainingdoctor.reference.fused.model import fuse, on_cuda
+
+    try:
+        on_cuda(device)
+    except (RuntimeError, ImportError, AssertionError) as error:
+        say(f"no fused kernels, the blocks run on cuDNN's: {str(error).strip().splitlines()[0]}")
+    else:
+        if isinstance(model, CifarResNet):
+            fuse(model)
