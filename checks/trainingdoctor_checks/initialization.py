@@ -14,8 +14,9 @@ from trainingdoctor import Note, Verdicts, check, critical, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture
-    from trainingdoctor.measure.one_step import OneStep, ParameterStep
+    from trainingdoctor.measure.one_step import OneStep
     from trainingdoctor.measure.origins import Origin
+    from trainingdoctor.measure.parameter_step import ParameterStep
     from trainingdoctor.measure.reference_init import ReferenceInit
 
 HE = "He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852"
