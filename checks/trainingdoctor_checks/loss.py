@@ -96,10 +96,13 @@ def sign(criterion_kind: CriterionKind) -> Verdicts:
     What it does: raises the right class's score on synthetic predictions and looks which way the loss goes.
     Why it costs accuracy: training descends it, away from the targets.
     Remedy: remove the minus sign (or add the one that is missing, for a log-likelihood).
-    Thresholds: none; the sign.
+    Thresholds: none; the sign. A contrastive loss of distances, where those of a pair that belongs together shall be
+    small, is zero where they are, and left out.
     Measured: no measurement yet.
     """
-    if not criterion_kind.descends and criterion_kind.kind != "nll":
+    if criterion_kind.of_distances:
+        yield Note(f"{criterion_kind.name} is a loss of distances: those of pairs that are marked shall be small")
+    elif not criterion_kind.descends and criterion_kind.kind != "nll":
         yield critical(
             f"{criterion_kind.name} rises when the right class's score rises: training moves away from the targets.",
             "Negate the loss.",

@@ -266,6 +266,7 @@ HEALTHY = [
     (loss.softmax_before_cross_entropy, (LOGS, replace(CE, kind="nll"))),
     (loss.wrong_for_task, (CE, TARGETS, OUTPUTS)),
     (loss.sign, (CE,)),
+    (loss.sign, (replace(CE, descends=False, of_distances=True),)),
     (loss.reduction, (CE, TARGETS, (SGD,))),
     (loss_targets.target_format, (OUTPUTS, TARGETS, CE)),
     (model.output_width, (OUTPUTS, TARGETS)),
