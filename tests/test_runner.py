@@ -8,7 +8,18 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from trainingdoctor import Training, Unavailable, UserError, Verdicts, check, critical, diagnose, evidence, warning
+from trainingdoctor import (
+    Training,
+    Unavailable,
+    UserError,
+    Verdicts,
+    check,
+    critical,
+    diagnose,
+    evidence,
+    measuring,
+    warning,
+)
 from trainingdoctor.errors import Reason
 from trainingdoctor.registry import Registry
 from trainingdoctor.report import Outcome, Verdict
@@ -209,3 +220,30 @@ def test_checks_that_train_come_last(training: Any) -> None:
     order = [ranks[code] for code in ran if code in ranks]
     assert order == sorted(order)
     assert set(order) == {0, 1, 2}
+
+
+def test_a_measurement_that_touches_nothing_leaves_time_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    @evidence(cost="probe")
+    def elsewhere() -> int:
+        time.sleep(1e6)
+        return 1
+
+    @check("lab.elsewhere", cost="probe")
+    def waits(elsewhere: int) -> Verdicts:
+        """Waits for another process."""
+        yield critical("It came.", "None.", value=elsewhere)
+
+    @check("lab.here", cost="train")
+    def works(model: nn.Module) -> Verdicts:
+        """Needs no time."""
+        yield critical("A model.", "None.", value=len(list(model.parameters())))
+
+    # Half a second of ten minutes: however busy the machine is, the other check gets its turn.
+    monkeypatch.setattr(measuring, "SHARES", dict.fromkeys(measuring.SHARES, 1e-3))
+    monkeypatch.setattr(measuring, "A_FEW", 0.0)
+    registry = Registry()
+    registry.add([elsewhere, waits, works])
+    report = diagnose(Training(model=nn.Linear(2, 2)), registry=registry)
+    outcomes = {r.code: (r.outcome, r.skipped_for) for r in report.results}
+    assert outcomes["lab.elsewhere"] == (Outcome.SKIPPED, Reason.TIME)
+    assert outcomes["lab.here"] == (Outcome.UNWELL, None)

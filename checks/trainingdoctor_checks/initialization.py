@@ -14,8 +14,9 @@ from trainingdoctor import Note, Verdicts, check, critical, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture
-    from trainingdoctor.measure.one_step import OneStep, ParameterStep
+    from trainingdoctor.measure.one_step import OneStep
     from trainingdoctor.measure.origins import Origin
+    from trainingdoctor.measure.parameter_step import ParameterStep
     from trainingdoctor.measure.reference_init import ReferenceInit
 
 HE = "He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852"
@@ -161,26 +162,33 @@ def _is_pretrained(origins: tuple[Origin, ...]) -> bool:
 def _slope(step: OneStep) -> float | None:
     """Largest relative gradient in the first quarter of the weights over that in the last; None for shallow or silent nets.
 
-    The largest, because branches that start almost silent (LayerScale, ReZero) get hardly any at either end.
+    The largest, because branches that start almost silent (LayerScale, ReZero) get hardly any at either end, nor do
+    queries and keys that stand apart: three weights at least, so that the values are among them. Without the very last,
+    the head: where it is small it gets much for its size and passes little on, and has grown after some steps.
     """
     relative = [(p.gradient or 0.0) / p.weight for p in step.weights if p.weight > 0 and p.gradient is not None]
     moving = [r for r in relative if r > 0]
     if len(relative) < 6 or len(moving) < len(relative) / 2:
         return None
-    quarter = max(2, len(moving) // 4)
-    return max(moving[:quarter]) / max(moving[-quarter:])
+    body = moving[:-1]
+    quarter = len(body) // 4
+    return max(body[: max(3, quarter)]) / max(body[-max(2, quarter) :])
 
 
 @check("init.gradient_flow", cost="probe", explains=("init.dead_relu", *STARTS_BADLY), references=(GLOROT, HE))
-def gradient_flow(reference_init: ReferenceInit, *, factor: float = 1e3, absolute: float = 1e-4) -> Verdicts:
+def gradient_flow(reference_init: ReferenceInit, *, factor: float = 3e3, absolute: float = 5e-4) -> Verdicts:
     """Gradients vanish or explode on their way to the first layers.
 
     What it does: compares the gradient relative to the weight in the first quarter of the layers with the last
-    quarter, and with the same architecture under two standard initializations (PyTorch's and Kaiming's).
+    quarter (without the head), and with the same architecture under two standard initializations (PyTorch's and Kaiming's).
     Why it costs accuracy: the first layers do not learn, or their steps are noise.
     Remedy: normalization, residual connections, ReLU in place of sigmoid, Kaiming initialization.
-    Thresholds: a thousand times away from the better reference and worse than it, or below 1e-4 whatever the
-    references do (ten sigmoid layers). A healthy ResNet-110 has ten times larger gradients early: that is normal.
+    Thresholds: 3,000 times away from the better reference and worse than it, or below 5e-4 whatever the
+    references do. A healthy ResNet-110 has ten times larger gradients early: that is normal. Measured on nets of width 16 to
+    128, and on MLPs of width 64 that were trained as well: BERT, RoBERTa and DistilBERT of transformers, whose weights of
+    deviation 0.02 are small for such widths, 1.5e-3 to 4e-2 (7e-4 of the better reference and more), GPT-2 and ViT 0.14 to 1.0; MLPs that learned, 1e-2 (ten ReLU
+    layers, PyTorch's initialization) and more, with a head of deviation 1e-4 to 1e-2, too; ten sigmoid layers 6e-6 to 9e-6, eight 2e-4 to 4e-4,
+    twenty of tanh 3e-4 to 5e-4, twenty of ReLU 1e-6: all four learned nothing with SGD.
     Measured: no measurement yet.
     """
     own = _slope(reference_init.own)

@@ -7,6 +7,20 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
+from trainingdoctor_checks._rates import (
+    ADAMS,
+    CEILINGS,
+    below_floor,
+    beyond_ceiling,
+    has_batchnorm,
+    is_classic,
+    is_usual,
+    optimizer_name,
+    published_rate,
+    remedy,
+    scaled,
+    usable_rate,
+)
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture
@@ -16,13 +30,6 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.trials import RateTrials
 
 GOYAL = "Goyal et al. 2017, arXiv:1706.02677, section 2.1 (linear scaling)"
-ADAMS = ("Adam", "AdamW", "NAdam", "RAdam")
-# From scratch, convolutions with BatchNorm, batches of 128. Published for Adam: 1e-4 to 1e-2; for Adagrad 1e-2 (torch's default).
-CEILINGS = {"Adam": 0.03, "RMSprop": 0.03}
-FLOORS = {"Adam": 2e-6, "RMSprop": 2e-6, "Adagrad": 1e-4}
-# What is usual, and never far too low whatever some dozens of steps say: torch's defaults; for SGD over 1 - momentum (He et al. 2015,
-# section 4.2, is at 1), for Adadelta, whose first steps are tiny at any rate, PyTorch's mnist_rnn example.
-USUAL = {"SGD": 0.1, "Adam": 1e-3, "RMSprop": 1e-3, "Adagrad": 1e-2, "Adadelta": 0.1}
 PLACE = "optimizer.param_groups[0].lr"
 SMITH = "Smith & Topin 2018, Super-Convergence, arXiv:1708.07120"
 
@@ -51,7 +58,8 @@ def too_high(
     batches. The rate is scaled to the smaller
     batch of the trial, so that the gradient noise is that of the run.
     Why it costs accuracy: the loss stays where it was, climbs, or becomes NaN, while a tenth of the rate learns.
-    Remedy: the rate in the finding, or a warm-up.
+    Remedy: the rate in the finding, or a warm-up. It is the highest that learned of a few rates, each a tenth of the one before,
+    so the limit lies between it and the next; where published recipes have another one for such nets, that is named, too.
     Thresholds: diverged (NaN, or a thousand times the start) is critical. Else: still at 95 % of the chance level or
     above where a tenth of the rate is below 88 %, in trials of at least 40 steps; or a loss that shot up to six times
     the geometric mean of the start and chance where a lower rate stays under three times, or a third of that. Measured: ResNet-20 on CIFAR-10, 60 steps of 32, loss at the end
@@ -67,25 +75,25 @@ def too_high(
     """
     t = rate_trials
     tenth = t.at(0.1)
-    unpublished = _scaled(t) > published and not t.adaptive and t.user_batch_size >= least_batch
-    beyond = unpublished and _is_classic(t, architecture)
+    unpublished = scaled(t) > published and not t.adaptive and t.user_batch_size >= least_batch
+    beyond = unpublished and is_classic(t, architecture)
     said = None if tenth is None else _compared(t, tenth, stuck if t.steps >= long else math.inf, learns, spike)
     if said is not None:
         say = critical if t.own.diverged else warning
         message, confidence = said
-        yield say(message, _remedy(t, learns), where=PLACE, confidence=confidence, **_numbers(t))
+        yield say(message, remedy(t, learns, architecture), where=PLACE, confidence=confidence, **_numbers(t))
     elif beyond and not t.own.diverged:
         yield warning(
-            f"The peak rate {t.peak:g} with momentum {t.momentum:g} at batch {t.user_batch_size} is {_scaled(t) / 0.1:.0f} times the classic 0.1 at 128, above every "
+            f"The peak rate {t.peak:g} with momentum {t.momentum:g} at batch {t.user_batch_size} is {scaled(t) / 0.1:.0f} times the classic 0.1 at 128, above every "
             "published recipe for such nets.",
-            "lr=0.1 at batch 128, in proportion to the batch",
+            f"lr={published_rate(t):.2g}: 0.1 at batch 128 with momentum 0.9, in proportion to the batch and to 1 - momentum",
             where=PLACE,
             confidence=0.7,
             **_numbers(t),
         )
-    elif _beyond_ceiling(t) and _has_batchnorm(architecture) and not t.own.diverged:
+    elif beyond_ceiling(t) and has_batchnorm(architecture) and not t.own.diverged:
         yield warning(
-            f"{t.optimizer} at {t.peak:g}, batch {t.user_batch_size}, is beyond every published recipe for such nets (at most {CEILINGS[_name(t)]:g} at 128).",
+            f"{t.optimizer} at {t.peak:g}, batch {t.user_batch_size}, is beyond every published recipe for such nets (at most {CEILINGS[optimizer_name(t)]:g} at 128).",
             "lr=1e-3",
             where=PLACE,
             confidence=0.7,
@@ -110,7 +118,7 @@ def _compared(t: RateTrials, tenth: Trial, stuck: float, learns: float, spike: f
             f"After {len(own.losses)} steps at {peak} the loss is {own.end:.3g} (chance is {t.chance:.3g}), at {part} of it {lower.end:.3g}.",
             0.9,
         )
-    if t.optimizer in ADAMS and _beyond_ceiling(t) and lower.end < 0.95 * own.end:
+    if t.optimizer in ADAMS and beyond_ceiling(t) and lower.end < 0.95 * own.end:
         return (
             f"{t.optimizer} at {t.peak:g} is beyond every published recipe, and after {len(own.losses)} steps the loss is {own.end:.3g}, at "
             f"{t.peak * lower.factor:.2g} {lower.end:.3g}.",
@@ -129,34 +137,6 @@ def _compared(t: RateTrials, tenth: Trial, stuck: float, learns: float, spike: f
             0.75,
         )
     return None
-
-
-def _beyond_ceiling(t: RateTrials) -> bool:
-    """Whether an adaptive optimizer runs at a rate that none does: its steps are as large as the rate itself.
-
-    Large batches allow more; batches of one sequence, as small recurrent nets are trained with, do not ask for less.
-    """
-    return t.adaptive and t.peak * min(1.0, 128 / t.user_batch_size) ** 0.5 > CEILINGS.get(_name(t), math.inf)
-
-
-def _remedy(t: RateTrials, learns: float) -> str:
-    warm = "" if t.warmup else ", or a warm-up of some hundred steps: LinearLR(optimizer, 0.1, total_iters=...)"
-    return f"lr={usable_rate(t, learns):.2g}{warm}"
-
-
-def _scaled(trials: RateTrials) -> float:
-    """The rate as it would be with momentum 0.9 at batch 128."""
-    return trials.peak / max(1 - trials.momentum, 1e-3) / 10 * 128 / trials.user_batch_size
-
-
-def usable_rate(trials: RateTrials, learns: float) -> float:
-    """The highest rate tried below the user's that learned, else that did not diverge; the user's own where none is left.
-
-    In the user's units. Not the one that did best: some dozens of steps favour rates that are too low for a run.
-    """
-    below = [t for t in trials.trials if t.factor < 1 and not t.diverged]
-    learned = [t for t in below if trials.chance is not None and t.end < learns * trials.chance]
-    return trials.peak * max((t.factor for t in learned or below), default=1.0)
 
 
 def _numbers(trials: RateTrials) -> dict[str, Any]:
@@ -208,14 +188,14 @@ def too_low(
     best = min(higher, key=lambda x: x.end, default=t.own)
     made, possible = _progress(t.own, t), _progress(best, t)
     if possible > 0.05 * abs(t.initial) and made < share * possible:
-        say = info if pretraining.done or _is_usual(t) else critical if made < nothing * possible else warning
+        say = info if pretraining.done or is_usual(t) else critical if made < nothing * possible else warning
         yield say(
             f"{len(best.losses)} steps at the peak rate {t.peak:g} take the loss from {t.initial:.3g} to {t.own.end:.3g}; at {t.peak * best.factor:.2g} they take it to {best.end:.3g}.",
             f"lr={t.peak * best.factor:.2g}",
             where=PLACE,
             **_numbers(t),
         )
-    elif _unpublished(t, published) and _has_batchnorm(architecture) and not pretraining.done:
+    elif below_floor(t, published) and has_batchnorm(architecture) and not pretraining.done:
         yield warning(
             f"The peak rate {t.peak:g} of {t.optimizer} at batch {t.user_batch_size} is far below every published recipe for training such nets from scratch.",
             "lr=1e-3" if t.adaptive else "lr=0.1 at batch 128, in proportion to the batch",
@@ -229,33 +209,6 @@ def _progress(trial: Trial, trials: RateTrials) -> float:
     from trainingdoctor.measure.rate_search import gained
 
     return gained(trial, trials.initial, trials.chance)
-
-
-def _is_classic(t: RateTrials, architecture: Architecture) -> bool:
-    """Convolutions with BatchNorm under SGD: what the published rates were found for."""
-    return not t.adaptive and _has_batchnorm(architecture)
-
-
-def _has_batchnorm(architecture: Architecture) -> bool:
-    return bool(architecture.batchnorms and architecture.is_deep_convolutional)
-
-
-def _unpublished(t: RateTrials, published: float) -> bool:
-    """Whether the rate is under the floor of its optimizer."""
-    return t.peak < FLOORS.get(_name(t), 0.0) if t.adaptive else _scaled(t) < published
-
-
-def _is_usual(t: RateTrials) -> bool:
-    """Whether the rate is at least the optimizer's usual one."""
-    rate = t.peak / max(1 - t.momentum, 1e-3) if t.optimizer == "SGD" else t.peak
-    return rate >= USUAL.get(_name(t), math.inf) * 0.999
-
-
-def _name(t: RateTrials) -> str:
-    """Adam for its whole family; "" for RMSprop with a large epsilon, which takes larger rates (MobileNet: 0.045)."""
-    if t.optimizer == "RMSprop" and (t.epsilon or 0.0) > 1e-5:
-        return ""
-    return "Adam" if t.optimizer in ADAMS else t.optimizer
 
 
 @check(

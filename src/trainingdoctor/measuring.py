@@ -110,10 +110,10 @@ class Measuring:
 
     def _once(self, evidence: Evidence) -> Any:
         arguments = [self._argument(evidence, need) for need in evidence.needs]
-        limit = left = self._time_left()
+        left = self._time_left()
         touches = self._touches(evidence)
-        if touches:
-            limit = min(HANGS[evidence.cost], left, max(SHARES[evidence.cost] * left, A_FEW))
+        # What does not touch the training may still start another Python, which on a busy machine takes long.
+        limit = min(left, max(SHARES[evidence.cost] * left, A_FEW), HANGS[evidence.cost] if touches else left)
         if limit <= 0:
             raise Unavailable(f"time: the limit of {self.settings.time_limit:.0f} s was used up", Reason.TIME)
         return self._under_guard(evidence, arguments, limit, touches)

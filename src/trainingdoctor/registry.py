@@ -19,6 +19,7 @@ MEASURE_MODULES = (
     "environment",
     "summary",
     "loop",
+    "drawing",
     "batches",
     "optimizers",
     "schedule",

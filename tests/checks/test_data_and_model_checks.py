@@ -13,11 +13,12 @@ from trainingdoctor.measure.images import ChannelStatistics, InputHealth
 from trainingdoctor.measure.layers import Architecture
 from trainingdoctor.measure.lengths import LoaderLengths
 from trainingdoctor.measure.loading_speed import LoadingSpeed
-from trainingdoctor.measure.one_step import Activation, OneStep, ParameterStep
+from trainingdoctor.measure.one_step import Activation, OneStep
 from trainingdoctor.measure.optimizers import Group
 from trainingdoctor.measure.order import Order
 from trainingdoctor.measure.outputs import Outputs
 from trainingdoctor.measure.overfit import Overfit
+from trainingdoctor.measure.parameter_step import ParameterStep
 from trainingdoctor.measure.parameters import Trainable
 from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.measure.rate_search import Trial
@@ -36,6 +37,7 @@ from trainingdoctor_checks import (
     learning_rate,
     loader,
     loss,
+    loss_targets,
     model,
     normalization,
 )
@@ -165,7 +167,7 @@ SICK = [
     (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,)), "warning"),
     (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (replace(SGD, base_lr=1e-3),)), "info"),
     (
-        loss.target_format,
+        loss_targets.target_format,
         (
             replace(OUTPUTS, shape=(32, 1), width=1),
             replace(TARGETS, kind="dense", shape=(32,)),
@@ -264,8 +266,9 @@ HEALTHY = [
     (loss.softmax_before_cross_entropy, (LOGS, replace(CE, kind="nll"))),
     (loss.wrong_for_task, (CE, TARGETS, OUTPUTS)),
     (loss.sign, (CE,)),
+    (loss.sign, (replace(CE, descends=False, of_distances=True),)),
     (loss.reduction, (CE, TARGETS, (SGD,))),
-    (loss.target_format, (OUTPUTS, TARGETS, CE)),
+    (loss_targets.target_format, (OUTPUTS, TARGETS, CE)),
     (model.output_width, (OUTPUTS, TARGETS)),
     (model.stem_too_coarse, (step(),)),
     (model.unused_parameters, (step(),)),

@@ -17,6 +17,7 @@ from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.measure.schedule import ScheduleTrace, schedule_trace
 from trainingdoctor_checks import optimizer as optimizer_checks
 from trainingdoctor_checks import schedule as schedule_checks
+from trainingdoctor_checks import scheduler as scheduler_checks
 
 RESNET = Architecture("ResNet", 109, 1, 0, 0, 109, 109, 0, 1_727_962)
 MLP = Architecture("MLP", 0, 3, 0, 0, 0, 0, 0, 100_000)
@@ -167,8 +168,8 @@ BY_TRACE = (
     schedule_checks.decays_too_early,
     schedule_checks.restarts_at_end,
     schedule_checks.warmup_stuck,
-    schedule_checks.step_unit,
-    schedule_checks.zero_rate,
+    scheduler_checks.step_unit,
+    scheduler_checks.zero_rate,
 )
 BY_GROUPS = (schedule_checks.missing, schedule_checks.never_decays, schedule_checks.ends_high)
 
@@ -188,7 +189,7 @@ def said(recipe: Recipe) -> list[Finding]:
         f for c in (optimizer_checks.coupled_decay, optimizer_checks.epsilon, optimizer_checks.betas) for f in c(groups)
     ]
     if scheduler is not None:
-        findings += schedule_checks.wrong_optimizer(scheduler_bindings(held, schedulers(scheduler)))
+        findings += scheduler_checks.wrong_optimizer(scheduler_bindings(held, schedulers(scheduler)))
     return [f for f in findings if isinstance(f, Finding)]
 
 
@@ -255,7 +256,7 @@ def test_a_wrapped_optimizer_is_the_same_optimizer() -> None:
 def test_a_second_scheduler_of_an_unnamed_optimizer_is_no_fault() -> None:
     mine, other = (SGD(nn.Linear(2, 2).parameters(), lr=0.1) for _ in range(2))
     bindings = scheduler_bindings((mine,), (lr.StepLR(mine, 1), lr.StepLR(other, 1)))
-    assert [f.severity for f in schedule_checks.wrong_optimizer(bindings) if isinstance(f, Finding)] == [Severity.INFO]
+    assert [f.severity for f in scheduler_checks.wrong_optimizer(bindings) if isinstance(f, Finding)] == [Severity.INFO]
 
 
 def test_a_head_only_optimizer_informs_on_a_trained_backbone() -> None:

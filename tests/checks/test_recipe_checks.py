@@ -16,7 +16,7 @@ from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.measure.run_length import RunLength
 from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.testing import assert_healthy, assert_unwell
-from trainingdoctor_checks import batchnorm, optimizer, regularization, schedule, weight_decay
+from trainingdoctor_checks import batchnorm, optimizer, regularization, schedule, scheduler, weight_decay
 
 RESNET = Architecture("ResNet", 109, 1, 0, 0, 109, 109, 0, 1_727_962)
 MLP = Architecture("MLP", 0, 3, 0, 0, 0, 0, 0, 100_000)
@@ -50,13 +50,13 @@ SICK = [
     ),
     (schedule.restarts_at_end, (replace(TRACE, rates=(0.1,) * 80 + (0.001,) * 60 + (0.05,) * 24),), "warning"),
     (schedule.warmup_stuck, (replace(TRACE, rates=tuple(0.001 * e for e in range(1, 165))),), "warning"),
-    (schedule.step_unit, (replace(CONSTANT, scheduler="MultiStepLR", horizon=48_000),), "warning"),
-    (schedule.step_unit, (replace(TRACE, error="scheduler.step() raised ValueError", failed_at=100),), "critical"),
-    (schedule.zero_rate, (replace(TRACE, rates=(0.0,) * 164),), "critical"),
-    (schedule.zero_rate, (replace(TRACE, rates=(0.1,) * 163 + (-0.1,)),), "critical"),
-    (schedule.wrong_optimizer, ((SchedulerBinding("MultiStepLR", False, 0.1, 0.1, 0.1, False),),), "critical"),
+    (scheduler.step_unit, (replace(CONSTANT, scheduler="MultiStepLR", horizon=48_000),), "warning"),
+    (scheduler.step_unit, (replace(TRACE, error="scheduler.step() raised ValueError", failed_at=100),), "critical"),
+    (scheduler.zero_rate, (replace(TRACE, rates=(0.0,) * 164),), "critical"),
+    (scheduler.zero_rate, (replace(TRACE, rates=(0.1,) * 163 + (-0.1,)),), "critical"),
+    (scheduler.wrong_optimizer, ((SchedulerBinding("MultiStepLR", False, 0.1, 0.1, 0.1, False),),), "critical"),
     (
-        schedule.overridden,
+        scheduler.overridden,
         (
             (SchedulerBinding("MultiStepLR", True, 0.1, 0.1, 0.01, False),),
             replace(TRACE, rates=tuple(r / 10 for r in STEPS)),
@@ -108,9 +108,9 @@ HEALTHY = [
     (schedule.missing, (TRACE, (SGD,), RESNET)),
     *((c, (TRACE,)) for c in (schedule.decays_too_early, schedule.restarts_at_end)),
     *((c, (TRACE, (SGD,), RESNET)) for c in (schedule.never_decays, schedule.ends_high)),
-    *((c, (TRACE,)) for c in (schedule.warmup_stuck, schedule.step_unit, schedule.zero_rate)),
-    (schedule.wrong_optimizer, ((SchedulerBinding("MultiStepLR", True, 0.1, 0.1, 0.1, False),),)),
-    (schedule.overridden, ((SchedulerBinding("MultiStepLR", True, 0.1, 0.1, 0.1, False),), TRACE)),
+    *((c, (TRACE,)) for c in (schedule.warmup_stuck, scheduler.step_unit, scheduler.zero_rate)),
+    (scheduler.wrong_optimizer, ((SchedulerBinding("MultiStepLR", True, 0.1, 0.1, 0.1, False),),)),
+    (scheduler.overridden, ((SchedulerBinding("MultiStepLR", True, 0.1, 0.1, 0.1, False),), TRACE)),
     *((c, (OWNED,)) for c in (optimizer.stale_parameters, optimizer.duplicated)),
     (optimizer.missing_parameters, (OWNED, FRESH)),
     (optimizer.no_momentum, ((SGD,), RESNET, FRESH)),

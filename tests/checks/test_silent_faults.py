@@ -19,6 +19,7 @@ from trainingdoctor_checks import (
     augmentation_strength,
     labels,
     loss,
+    loss_targets,
     model,
     model_use,
     normalization,
@@ -101,18 +102,20 @@ def test_a_column_that_is_the_target() -> None:
 def test_targets_beyond_a_bounded_output(tail: nn.Module) -> None:
     wanted = TABLE @ torch.randn(6, 1, generator=G)
     net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1), tail)
-    assert_unwell(loss.unreachable, training(net, TABLE, wanted, criterion=nn.MSELoss()), severity="critical")
-    assert_healthy(loss.unreachable, training(net, TABLE, wanted.sigmoid(), criterion=nn.MSELoss()))
-    assert_healthy(loss.unreachable, training(net[:3], TABLE, wanted, criterion=nn.MSELoss()))
+    assert_unwell(loss_targets.unreachable, training(net, TABLE, wanted, criterion=nn.MSELoss()), severity="critical")
+    assert_healthy(loss_targets.unreachable, training(net, TABLE, wanted.sigmoid(), criterion=nn.MSELoss()))
+    assert_healthy(loss_targets.unreachable, training(net[:3], TABLE, wanted, criterion=nn.MSELoss()))
 
 
 def test_targets_in_the_hundred_thousands() -> None:
     net, criterion = nn.Linear(6, 1), nn.MSELoss()
     price = 200_000 + 50_000 * TABLE[:, :1]
-    assert_unwell(loss.target_scale, training(net, TABLE, price, criterion=criterion), mentions="205,502 ± 50,352")
-    assert_healthy(loss.target_scale, training(net, TABLE, 40 + 12 * TABLE[:, :1], criterion=criterion))
+    assert_unwell(
+        loss_targets.target_scale, training(net, TABLE, price, criterion=criterion), mentions="205,502 ± 50,352"
+    )
+    assert_healthy(loss_targets.target_scale, training(net, TABLE, 40 + 12 * TABLE[:, :1], criterion=criterion))
     nn.init.constant_(net.bias, 200_000.0)
-    assert_healthy(loss.target_scale, training(net, TABLE, price, criterion=criterion))
+    assert_healthy(loss_targets.target_scale, training(net, TABLE, price, criterion=criterion))
 
 
 class Mask(nn.Module):
@@ -147,9 +150,9 @@ def test_masks_of_255() -> None:
     flags = (TABLE[:, :1] > 0).float()
     criterion = nn.BCEWithLogitsLoss()
     assert_unwell(
-        loss.target_format, training(nn.Linear(6, 1), TABLE, 255 * flags, criterion=criterion), mentions="255"
+        loss_targets.target_format, training(nn.Linear(6, 1), TABLE, 255 * flags, criterion=criterion), mentions="255"
     )
-    assert_healthy(loss.target_format, training(nn.Linear(6, 1), TABLE, flags, criterion=criterion))
+    assert_healthy(loss_targets.target_format, training(nn.Linear(6, 1), TABLE, flags, criterion=criterion))
 
 
 def test_columns_in_raw_units() -> None:
@@ -285,11 +288,11 @@ def test_a_class_that_the_criterion_ignores() -> None:
 def test_a_softmax_over_independent_labels() -> None:
     flags = (TABLE[:, :4] > 0).float()
     net, criterion = nn.Sequential(nn.Linear(6, 4), nn.Softmax(dim=1)), nn.BCELoss()
-    assert_unwell(loss.unreachable, training(net, TABLE, flags, criterion=criterion), mentions="sum to 1")
+    assert_unwell(loss_targets.unreachable, training(net, TABLE, flags, criterion=criterion), mentions="sum to 1")
     one_of_four = F.one_hot(torch.arange(256) % 4, 4).float()
-    assert_healthy(loss.unreachable, training(net, TABLE, one_of_four, criterion=criterion))
+    assert_healthy(loss_targets.unreachable, training(net, TABLE, one_of_four, criterion=criterion))
     net[1] = nn.Sigmoid()
-    assert_healthy(loss.unreachable, training(net, TABLE, flags, criterion=criterion))
+    assert_healthy(loss_targets.unreachable, training(net, TABLE, flags, criterion=criterion))
 
 
 def test_images_that_are_reconstructed_may_lie_in_0_to_1() -> None:

@@ -55,3 +55,25 @@ def test_with_class_numbers(criterion: Callable[..., Tensor], kind: str) -> None
 def test_with_rows(criterion: Callable[..., Tensor], kind: str) -> None:
     torch.manual_seed(0)
     assert _probed(criterion, "loss", 10, dense=True).kind == kind
+
+
+def contrastive(distances: Tensor, same: Tensor, margin: float = 2.0) -> Tensor:
+    """Hadsell et al. 2006: pairs that belong together come close, others go away."""
+    return (same * distances.square() + (1 - same) * (margin - distances).clamp_min(0).square()).mean()
+
+
+@pytest.mark.parametrize(
+    ("criterion", "distances"),
+    [
+        (contrastive, True),
+        (lambda p, t: -F.binary_cross_entropy_with_logits(p, t), False),
+        (lambda p, t: -F.binary_cross_entropy(p, t), False),
+        (lambda p, t: -F.mse_loss(p, t), False),
+        (lambda p, t: -F.cross_entropy(p, t), False),
+        (lambda p, t: (F.log_softmax(p, 1) * t).sum(1).mean(), False),
+    ],
+)
+def test_a_loss_of_distances_is_not_one_of_the_wrong_sign(criterion: Callable[..., Tensor], distances: bool) -> None:
+    torch.manual_seed(0)
+    probed = _probed(criterion, "loss", 4, dense=True)
+    assert (probed.descends, probed.of_distances) == (False, distances)

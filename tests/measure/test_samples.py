@@ -184,7 +184,7 @@ def test_mixing_on_the_device_is_left_out(waves: Any) -> None:
 
 
 def test_noise_shows_against_evaluation_and_stored_images(waves: Any) -> None:
-    from trainingdoctor.measure.batches import draw_batches
+    from trainingdoctor.measure.drawing import draw_batches
 
     def noisy(x: torch.Tensor) -> torch.Tensor:
         return x + 0.5 * torch.randn_like(x)

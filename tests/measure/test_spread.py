@@ -3,7 +3,7 @@
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from trainingdoctor.measure.batches import spread, val_batches
+from trainingdoctor.measure.drawing import spread, val_batches
 
 
 def by_class(count: int) -> TensorDataset:

@@ -163,7 +163,7 @@ def test_a_sample_without_a_batch_dimension_is_never_cut() -> None:
             step(model, optimizer, torch.tensor([word, word + 1]), torch.tensor([word + 2]))
 
     model = NGram()
-    batches = watched(loop, model)[1].samples.of("training", id(model))
+    batches = watched(loop, model)[1].losses.samples.of("training", id(model))
     assert [b.size for b in batches] == [1] * 6
     assert batches[0].first(1).inputs.tolist() == [0, 1]
     assert Batch(torch.zeros(2, 6), torch.zeros(2)).first(1).size == 1

@@ -57,9 +57,9 @@ def test_rows_are_examined_sample_by_sample() -> None:
 def test_a_loss_among_a_models_results_is_its_criterion() -> None:
     model = Language()
     recorder = watched(model, lambda: model(TOKENS, TOKENS)[1])
-    assert recorder.criterion is not None
-    assert recorder.criterion.arguments == {"ignore_index": -1}
-    batches = recorder.samples.of("training", id(model))
+    assert recorder.losses.criterion is not None
+    assert recorder.losses.criterion.arguments == {"ignore_index": -1}
+    batches = recorder.losses.samples.of("training", id(model))
     assert [b.targets.shape for b in batches] == [(4, 6)] * 3
 
 
@@ -102,9 +102,9 @@ def test_the_loss_of_an_auxiliary_output_is_not_the_one_that_is_examined() -> No
         return both
 
     recorder = watched(model, loss, steps=2)
-    assert recorder.criterion is not None
-    assert recorder.criterion.part == 0
-    assert [b.targets.tolist() for b in recorder.samples.of("training", id(model))] == [[0, 1, 0, 1]] * 2
+    assert recorder.losses.criterion is not None
+    assert recorder.losses.criterion.part == 0
+    assert [b.targets.tolist() for b in recorder.losses.samples.of("training", id(model))] == [[0, 1, 0, 1]] * 2
 
 
 class Tagger(nn.Module):

@@ -1,5 +1,6 @@
 """Pictures: of what was measured, and of nothing else."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from trainingdoctor.measure.rate_search import Trial
 from trainingdoctor.measure.trials import RateTrials
 from trainingdoctor.observing.trace import LoopTrace, Moment, PassSeen
 from trainingdoctor.plots import timeline, trials
+from trainingdoctor.plots.canvas import axes_for
 from trainingdoctor.render.html import render_html
-from trainingdoctor.render.pictures import Exhibit, Picture, Table, pictures
+from trainingdoctor.render.pictures import DOTS, Exhibit, Picture, Table, pictures, png
 from trainingdoctor.report import Report
 from trainingdoctor.runner import diagnose
 from trainingdoctor.settings import Settings
@@ -177,3 +179,11 @@ def test_trials_that_all_diverge_are_drawn() -> None:
         gone = tuple(Trial(factor, factor, losses, True) for factor in (1.0, 0.1))
         (shown,) = pictures({"rate_trials": replace(TRIALS, trials=gone, initial=losses[0])})
         assert "without shooting up" in shown.words
+
+
+def test_the_file_is_what_matplotlib_saves() -> None:
+    figure, axes = axes_for(None, 3.0, 2.0)
+    axes.plot([1, 2, 3])
+    saved = io.BytesIO()
+    figure.savefig(saved, format="png", dpi=DOTS)
+    assert png(figure) == saved.getvalue()

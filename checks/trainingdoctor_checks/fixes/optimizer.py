@@ -22,13 +22,12 @@ from trainingdoctor.remedy import (
     SetCallee,
     fix,
 )
+from trainingdoctor_checks._rates import NEAR, is_classic, published_rate, usable_rate
 from trainingdoctor_checks.fixes._values import named_value, number, single
-from trainingdoctor_checks.learning_rate import too_high, usable_rate
+from trainingdoctor_checks.learning_rate import too_high
 
 # The loss, as a share of chance, at which the check counts a rate as one that learns.
 LEARNS = too_high.thresholds["learns"].default
-# A published rate this many times away from what the trials found is one for another training.
-NEAR = 30.0
 
 
 def _setting(optimizer: Any, name: str, value: str, provenance: Provenance) -> Edit:
@@ -72,12 +71,10 @@ def _better(finding: Finding, trials: RateTrials | None, architecture: Architect
     usable = usable_rate(trials, LEARNS) if high else trials.peak
     if not high or usable >= trials.peak:
         usable = float(named_value(finding, "lr"))
-    # He et al. 2015, section 4.2: 0.1 with momentum 0.9 at batch 128, in proportion to the batch (Goyal et al. 2017). Some
-    # dozens of steps overstate what a rate can do, or favour one that is too low for a run.
-    published = 0.1 * trials.user_batch_size / 128 * (1 - trials.momentum) / 0.1
-    fits = not trials.adaptive and architecture.is_deep_convolutional and architecture.batchnorms > 0
+    # Some dozens of steps overstate what a rate can do, or favour one that is too low for a run.
+    published = published_rate(trials)
     near = usable / NEAR <= published <= usable * (1 if high else NEAR)
-    return published if fits and near else usable
+    return published if is_classic(trials, architecture) and near else usable
 
 
 @fix("optimizer.no_momentum", "optimizer.epsilon", "optimizer.negative")

@@ -21,7 +21,7 @@ from trainingdoctor.remedy import (
     fix,
 )
 from trainingdoctor_checks.fixes._values import single
-from trainingdoctor_checks.schedule import planned_calls
+from trainingdoctor_checks.scheduler import planned_calls
 
 COSINE = "torch.optim.lr_scheduler.CosineAnnealingLR"
 # The final share of the peak that an exponential decay is set to: as after two drops by ten (He et al. 2015, section 4.2).

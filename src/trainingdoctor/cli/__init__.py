@@ -6,6 +6,7 @@ import typer
 
 from trainingdoctor.cli.catalogue import checks, explain
 from trainingdoctor.cli.diagnose import diagnose
+from trainingdoctor.cli.enforce import ended_soon
 from trainingdoctor.cli.env import env
 from trainingdoctor.cli.exits import exits
 from trainingdoctor.cli.fix import fix
@@ -50,4 +51,8 @@ def main() -> None:
     """Entry point of the `trainingdoctor` command."""
     open_missing()
     make_readable(sys.stdout, sys.stderr)
-    app(prog_name="trainingdoctor")
+    try:
+        app(prog_name="trainingdoctor")
+    except SystemExit as leaving:
+        ended_soon(leaving.code if isinstance(leaving.code, int) else 0)
+        raise

@@ -2,12 +2,37 @@
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 # While a config is executed, os._exit is another function.
 EXIT = os._exit
+
+
+# After the report, threads and exit handlers of the user's code have this many seconds.
+GRACE = 2.0
+
+
+def _end(code: int) -> None:
+    for child in multiprocessing.active_children():
+        child.kill()
+    EXIT(code)
+
+
+def ended_soon(code: int, seconds: float = GRACE) -> None:
+    """End the process after `seconds`, if it still is there: what is said is said, and a thread of the user's may never end."""
+
+    def end() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+        _end(code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 @contextmanager
@@ -26,9 +51,7 @@ def enforced(seconds: float, last_words: Callable[[], int]) -> Iterator[None]:
         try:
             code = last_words()
         finally:
-            for child in multiprocessing.active_children():
-                child.kill()
-            EXIT(code)
+            _end(code)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True

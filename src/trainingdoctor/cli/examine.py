@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # After the time limit, the user's code has this many seconds to give in to the alarm before it is left behind.
 GRACE = 3.0
+# And this many more until the process is killed from outside, where not even a thread of its own gets to run.
+LAST = 1.0
 
 
 def examine(
@@ -39,10 +41,14 @@ def examine(
     """The report; where the time limit ends the process, what is known by then is delivered first."""
     from trainingdoctor.cli.enforce import enforced
     from trainingdoctor.cli.exits import USAGE, exit_code
+    from trainingdoctor.cli.watchdog import watchdog
 
+    ends = max(settings.time_limit + GRACE - (time.perf_counter() - started), 1.0)
+    stuck = f"{config.name} could not be stopped within {settings.time_limit:g} s, and was killed: its code, or a library's, holds the interpreter"
     under_way: list[Diagnosis] = []
 
     def last_words() -> int:
+        call_off()
         if not under_way:
             aside(f"{config.name} did not end within {settings.time_limit:g} s")
             return USAGE
@@ -54,7 +60,8 @@ def examine(
             deliver(under_way[0].report(why="interrupted: it had not run yet"), delivery, stdout)
 
     with (
-        enforced(max(settings.time_limit + GRACE - (time.perf_counter() - started), 1.0), last_words),
+        watchdog(ends + LAST, stuck) as call_off,
+        enforced(ends, last_words),
         _told_if_cut(cut_short),
         progress_line() as (say, progress),
     ):

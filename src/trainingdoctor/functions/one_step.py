@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.measure.batches import Batch, augmented, draw_batches, split_batch
+from trainingdoctor.measure.batches import Batch, augmented, split_batch
+from trainingdoctor.measure.drawing import draw_batches
 from trainingdoctor.measure.one_step import OneStep, timed_step
 from trainingdoctor.measure.optimizers import several
 from trainingdoctor.measure.restore import restored, seed_everything

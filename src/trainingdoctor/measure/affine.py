@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.measure.batches import Batch, forward, prediction
+from trainingdoctor.measure.batches import Batch, forward
+from trainingdoctor.measure.prediction import prediction
 
 
 @torch.no_grad()

@@ -1,24 +1,19 @@
-"""Real batches of the user's loaders, and how a batch goes through the user's model and criterion."""
+"""A batch: its inputs and targets, its rows, and how it goes through the user's model."""
 
 import inspect
-import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, SequentialSampler, Subset
 
-from trainingdoctor.errors import Reason, Unavailable, UserCodeError
+from trainingdoctor.errors import UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.calling import user_code
-from trainingdoctor.measure.iterating import iterated
 
 TARGET_KEYS = ("labels", "label", "targets", "target", "y", "fine_label", "coarse_label")
-OUTPUT_KEYS = ("logits", "out", "output", "outputs", "pred", "preds", "predictions", "scores")
 
 
 @dataclass(frozen=True)
@@ -115,82 +110,6 @@ def split_batch(raw: Any) -> Batch:
     return Batch(raw, None)
 
 
-def is_one_shot(loader: Iterable[Any]) -> bool:
-    """Whether `loader` is its own iterator, so that looking at it would use it up."""
-    return isinstance(loader, Iterator)
-
-
-def draw_batches(loader: Iterable[Any], name: str, count: int, samples: int) -> tuple[Batch, ...]:
-    """Up to `count` batches, fewer once they hold `samples` samples. Leaves no worker processes behind."""
-    if is_one_shot(loader):
-        raise Unavailable(f"{name} is its own iterator, and looking would use it up: give the DataLoader itself")
-    batches: list[Batch] = []
-    with user_code(f"iterating {name}"), iterated(loader) as iterator:
-        for raw in islice(iterator, count):
-            batch = split_batch(raw)
-            require_numbers(batch, name)
-            if batch.size or not any(True for _ in tensors(batch.inputs)):
-                batches.append(batch)
-            if sum(batch.size for batch in batches) >= samples:
-                break
-    if not batches:
-        raise UserCodeError(f"iterating {name}", said=f"{name} is empty: it gives no batch{_why_empty(loader)}")
-    return tuple(batches)
-
-
-def require_numbers(batch: Batch, name: str) -> None:
-    """Raise UserCodeError for a batch of tensors on the meta device."""
-    if any(t.is_meta for t in tensors([batch.inputs, batch.targets])):
-        said = f"{name} gives tensors on the meta device, which hold no numbers"
-        raise UserCodeError(f"iterating {name}", said=said)
-
-
-def _why_empty(loader: Iterable[Any]) -> str:
-    samples = getattr(loader, "dataset", ())
-    if not getattr(loader, "drop_last", False) or not hasattr(type(samples), "__len__"):
-        return ""
-    size = getattr(loader, "batch_size", None)
-    return f", because {len(samples)} samples make no whole batch of {size} and drop_last=True"
-
-
-@evidence(cost="probe", optional=("augment_on_device",))
-def train_batches(
-    train_loader: Iterable[Any], augment_on_device: Callable[..., Any] | None, *, count: int = 32, samples: int = 512
-) -> tuple[Batch, ...]:
-    """Batches as the model sees them in training: drawn from train_loader and augmented on the device."""
-    batches = draw_batches(train_loader, "train_loader", count, samples)
-    return tuple(augmented(batch, augment_on_device) for batch in batches)
-
-
-@evidence(cost="probe")
-def val_batches(val_loader: Iterable[Any], *, count: int = 32, samples: int = 512) -> tuple[Batch, ...]:
-    """Batches of the evaluation loader, from all over its data set."""
-    return draw_batches(spread(val_loader, samples), "val_loader", count, samples)
-
-
-def spread(loader: Iterable[Any], samples: int) -> Iterable[Any]:
-    """A loader of `samples` samples from all over the data set of one that goes through it in order.
-
-    The first batches of an ImageFolder hold a single class. Other loaders, and small ones, come back as they are.
-    """
-    dataset: Any = getattr(loader, "dataset", None)
-    if type(loader) is not DataLoader or not isinstance(loader.sampler, SequentialSampler) or loader.batch_size is None:
-        return loader
-    if not hasattr(type(dataset), "__len__") or len(dataset) <= 2 * samples:
-        return loader
-    order = torch.randperm(samples, generator=torch.Generator().manual_seed(0))
-    indices = torch.linspace(0, len(dataset) - 1, samples, dtype=torch.float64).long()[order]
-    return DataLoader(
-        Subset(dataset, indices.tolist()),
-        batch_size=loader.batch_size,
-        collate_fn=loader.collate_fn,
-        num_workers=loader.num_workers,
-        worker_init_fn=loader.worker_init_fn,
-        timeout=loader.timeout,
-        multiprocessing_context=loader.multiprocessing_context,
-    )
-
-
 @dataclass(frozen=True)
 class BatchSize:
     """Samples in a training batch, as drawn; devices that share it (DataParallel)."""
@@ -259,12 +178,6 @@ def forward(model: nn.Module, batch: Batch) -> Any:
     return output
 
 
-@torch.no_grad()
-def predicted(model: nn.Module, batch: Batch) -> Tensor:
-    """The model's prediction as numbers to look at: float32, on the CPU, without a graph."""
-    return prediction(forward(model, batch)).detach().float().cpu()
-
-
 def _holds_nothing(output: Any) -> bool:
     """Whether it is of a kind that is known, and no tensor is in it; an object of a class of one's own may hold some."""
     known = (str, bytes, int, float, complex, list, tuple, Mapping, Generator, type, np.ndarray, nn.Module)
@@ -280,68 +193,3 @@ def _forward_mapping(model: nn.Module, inputs: Mapping[str, Any]) -> Any:
     if len(only) == 1 and len(parameters) == 1:
         return model(only[0])
     return model(dict(inputs))
-
-
-def prediction(output: Any) -> Tensor:
-    """The tensor of an output that holds the prediction: itself, the first of a tuple, or `logits` of a mapping.
-
-    Raises Unavailable where there is none.
-    """
-    if isinstance(output, Tensor):
-        return _dense(output)
-    if isinstance(output, Mapping):
-        key = next((k for k in OUTPUT_KEYS if k in output), None)
-        found = [output[key]] if key else [v for v in output.values() if isinstance(v, Tensor) and v.ndim >= 2]
-    elif isinstance(output, list | tuple):
-        found = [item for item in output if isinstance(item, Tensor)]
-    else:
-        found = [getattr(output, k) for k in OUTPUT_KEYS if isinstance(getattr(output, k, None), Tensor)]
-    if not found:
-        said = f"the model returns a {type(output).__name__} in which no prediction tensor can be told"
-        raise Unavailable(said, Reason.FAILED)
-    return _dense(cast(Tensor, found[0]))
-
-
-def _dense(prediction: Tensor) -> Tensor:
-    """A prediction with a number for each sample at least. Raises Unavailable for another one."""
-    what = None
-    if prediction.is_nested or prediction.layout is not torch.strided:
-        what = "a nested tensor" if prediction.is_nested else "a sparse tensor"
-    elif not prediction.numel() or not prediction.ndim:
-        what = "a single number for the whole batch" if prediction.numel() else "an empty tensor"
-    if what is not None:
-        raise Unavailable(f"the model returns {what}: no sample's prediction can be told", Reason.FAILED)
-    return prediction
-
-
-def loss_of(criterion: Callable[..., Any], output: Any, batch: Batch) -> Tensor:
-    """The criterion on an output: PyTorch's losses get the prediction tensor, a user's function the raw output.
-
-    Raises UserCodeError when the criterion raises; NaN where it does so because the output is not finite, as
-    binary_cross_entropy does: it is the output that went wrong.
-    """
-    raw_is_tensor = isinstance(output, Tensor)
-    targets = moved(batch.targets, next(tensors(output), torch.zeros(())).device)
-    if not raw_is_tensor and _tensor_only(criterion):
-        output = prediction(output)
-    try:
-        with user_code("the criterion"):
-            loss = criterion(output) if targets is None else criterion(output, targets)
-    except UserCodeError:
-        if all(t.is_nested or t.layout is not torch.strided or bool(t.isfinite().all()) for t in tensors(output)):
-            raise
-        return sum((t.sum() for t in tensors(output) if t.is_floating_point()), torch.zeros(())) * math.nan
-    if loss is None or isinstance(loss, str | int | float):
-        named = "None" if loss is None else f"a {type(loss).__name__}"
-        said = f"the criterion returned {named}, not a tensor: nothing can be descended"
-        raise UserCodeError("the criterion", said=said)
-    if not isinstance(loss, Tensor) or not loss.numel():
-        what = "an empty tensor" if isinstance(loss, Tensor) else f"a {type(loss).__name__}, not a tensor"
-        raise Unavailable(f"the criterion returns {what}", Reason.FAILED)
-    return loss
-
-
-def _tensor_only(criterion: Callable[..., Any]) -> bool:
-    """PyTorch's own losses take tensors; a user's function gets what the model returned."""
-    module = type(criterion).__module__ if isinstance(criterion, nn.Module) else getattr(criterion, "__module__", "")
-    return str(module).startswith("torch.")

@@ -10,8 +10,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, forward, loss_of, prediction
+from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.prediction import loss_of, prediction
 
 
 @dataclass(frozen=True)

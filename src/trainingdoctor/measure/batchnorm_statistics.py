@@ -57,7 +57,7 @@ def batchnorm_statistics(
     train_batches: tuple[Batch, ...],
     *,
     batches: int = 8,
-    seconds: float = 0.8,
+    seconds: float = 0.5,
     replay: int = 100,
 ) -> BatchNormStatistics:
     """Watch the layers that keep running statistics through forward passes in training mode.

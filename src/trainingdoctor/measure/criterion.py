@@ -18,13 +18,15 @@ from trainingdoctor.measure.targets import Targets
 class CriterionKind:
     """kind: cross_entropy, nll, bce, bce_with_logits, regression or other.  reduction: mean, sum, none or other.
 
-    descends: whether a better prediction lowers it.  name: the class or function.
+    descends: whether a better prediction lowers it.  name: the class or function.  of_distances: it is zero where those
+    that are marked have nothing and all others have much, as a contrastive loss of distances between pairs is.
     """
 
     name: str
     kind: str
     reduction: str
     descends: bool
+    of_distances: bool = False
 
 
 # Wider ones are not made up: a vocabulary has some 250,000 entries.
@@ -80,10 +82,11 @@ def _probed(criterion: Callable[..., Any], name: str, width: int, dense: bool) -
     start = base if kind in ("bce", "regression") else 0.1 * base
     better = (0.9 * exact + 0.1 * base) if kind in ("bce", "regression") else start + 0.3 * one_hot
     descends, value = bool(loss(better).mean() < loss(start).mean()), loss(base)
+    distances = dense and not descends and _is_zero(loss, 100 * (1 - one_hot))
     if value.numel() > 1:
-        return CriterionKind(name, kind, "none", descends)
+        return CriterionKind(name, kind, "none", descends, distances)
     doubled = loss(torch.cat([base, base]), torch.cat([goal, goal]))
-    return CriterionKind(name, kind, _reduction(float(value), float(doubled)), descends)
+    return CriterionKind(name, kind, _reduction(float(value), float(doubled)), descends, distances)
 
 
 def _kind(loss: Callable[..., Tensor], logits: Tensor, probabilities: Tensor, one_hot: Tensor, dense: bool) -> str:
@@ -115,6 +118,10 @@ def _class_numbers(one_hot: Tensor) -> Tensor:
 
 def _exact_at_target(loss: Callable[..., Tensor], one_hot: Tensor) -> str:
     return "regression" if _accepts(loss, one_hot + 5.0) and _accepts(loss, one_hot - 5.0) else "bce"
+
+
+def _is_zero(loss: Callable[..., Tensor], predictions: Tensor) -> bool:
+    return _accepts(loss, predictions) and float(loss(predictions).abs().max()) < 1e-6
 
 
 def _accepts(loss: Callable[..., Tensor], predictions: Tensor) -> bool:

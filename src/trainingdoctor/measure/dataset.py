@@ -8,8 +8,9 @@ from torch.utils.data import ConcatDataset, IterableDataset, Subset, default_col
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, require_numbers, split_batch
+from trainingdoctor.measure.batches import Batch, split_batch
 from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.drawing import require_numbers
 
 # Where data sets keep what they apply to a sample.
 TRANSFORMS = ("transform", "transforms", "target_transform", "augment", "augmentation", "aug", "preprocess")

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.affine import deviation_from_affine
-from trainingdoctor.measure.batches import Batch, forward, mapped, prediction, tensors
+from trainingdoctor.measure.batches import Batch, forward, mapped, tensors
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.graph import BATCH_NORMS, PRODUCTS, RESHAPES, Graph, kind_of, read_graph, upstream
+from trainingdoctor.measure.prediction import prediction
 
 # Bounded activations; what is tanh' or sigmoid' there, over its largest value, is read off their outputs.
 SQUASHING = {"Sigmoid": "sigmoid", "Tanh": "tanh", "Softmax": "softmax"}

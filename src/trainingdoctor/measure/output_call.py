@@ -12,8 +12,9 @@ from torch.overrides import TorchFunctionMode
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, forward, prediction
+from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.prediction import prediction
 from trainingdoctor.observing.places import Place, place_of, users_frame
 
 # Functions that squash, which a loss may not want before it.

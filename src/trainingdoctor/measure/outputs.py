@@ -11,8 +11,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, mapped, predicted, tensors
+from trainingdoctor.measure.batches import Batch, mapped, tensors
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.prediction import predicted
 
 # The factor of the last layer that shows whether predictions are bounded, and the share of them that is at the bound then.
 AMPLIFIED = 1e4

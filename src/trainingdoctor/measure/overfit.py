@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, prediction
+from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.calling import set_mode, user_code
 from trainingdoctor.measure.chance import chance_loss
 from trainingdoctor.measure.channels_last import faster
 from trainingdoctor.measure.precision import HALVES, single_batch
+from trainingdoctor.measure.prediction import prediction
 from trainingdoctor.measure.steps import backward, compute_loss
 
 NORMALIZING = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, mapped, predicted, tensors
+from trainingdoctor.measure.batches import Batch, mapped, tensors
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.prediction import predicted
 
 # Shorter sequences, and fewer equal tokens at their end, are not taken for padded ones.
 LEAST_LENGTH, LEAST_PADDING = 8, 4

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, device_of, forward, loss_of
+from trainingdoctor.measure.batches import Batch, device_of, forward
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.optimizers import Group
+from trainingdoctor.measure.prediction import loss_of
 from trainingdoctor.measure.schedule import ScheduleTrace
 
 NONE = "the criterion adds no penalty on the weights"

@@ -13,15 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable
-from trainingdoctor.measure.batches import (
-    Batch,
-    augmented,
-    device_of,
-    is_one_shot,
-    split_batch,
-)
+from trainingdoctor.measure.batches import Batch, augmented, device_of, split_batch
 from trainingdoctor.measure.calling import set_mode, user_code
 from trainingdoctor.measure.channels_last import faster
+from trainingdoctor.measure.drawing import is_one_shot
 from trainingdoctor.measure.iterating import iterated
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.steps import backward, clear_gradients, compute_loss

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, forward, loss_of, mapped, predicted, prediction, tensors
+from trainingdoctor.measure.batches import Batch, forward, mapped, tensors
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.prediction import loss_of, predicted, prediction
 
 # Shorter sequences say too little.
 LEAST_LENGTH = 8

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable
-from trainingdoctor.measure.batches import Batch, device_of, forward, loss_of
+from trainingdoctor.measure.batches import Batch, device_of, forward
 from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.prediction import loss_of
 
 
 def autocast(amp: Any, device: torch.device) -> AbstractContextManager[Any]:

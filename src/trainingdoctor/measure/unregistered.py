@@ -8,9 +8,10 @@ from torch import nn
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch, forward, prediction
+from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.graph import nodes_under
+from trainingdoctor.measure.prediction import prediction
 
 
 @dataclass(frozen=True)

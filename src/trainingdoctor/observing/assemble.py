@@ -47,7 +47,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     model = main_model(recorder)
     latest = _latest(recorder, model)
     within = _per_step(recorder)
-    call = recorder.criterion
+    call = recorder.losses.criterion
     trace = traced(recorder)
     examined = model
     if model is not None and call is not None and call.is_followed:
@@ -56,9 +56,9 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     known: dict[str, Any] = {"loop_trace": trace}
     if model is not None:
         for kind, evidence in (("training", "train_batches"), ("evaluation", "val_batches")):
-            if batches := recorder.samples.of(kind, _called(recorder, model)):
+            if batches := recorder.losses.samples.of(kind, _called(recorder, model)):
                 known[evidence] = batches
-    if recorder.relabelled and recorder.uniform:
+    if recorder.losses.relabelled and recorder.losses.uniform:
         known["augmentation_pairs"] = Unavailable(
             "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
         )
@@ -160,7 +160,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         saves_best=recorder.saves_best,
         epoch_loop=recorder.epoch_loop,
         distributed=recorder.ranks.seen(recorder.kinds),
-        accuracy=None if recorder.relabelled else accuracy_seen(recorder.passes),
+        accuracy=None if recorder.losses.relabelled else accuracy_seen(recorder.passes),
         moments=recorder.timeline.seen(recorder.passes),
         spectral=() if model is None else recorder.spectra.of(model),
     )

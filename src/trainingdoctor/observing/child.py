@@ -126,7 +126,9 @@ def answered(order: Order, started: float) -> Answer:
     recorder = Recorder(timed if world == 1 else replace(timed, seconds=math.inf, total=math.inf))
     interruption = Interruption()
     interruption.listen()
-    with enforced(limit - MARGIN / 2, last_words), ExitStack() as around:
+    # From the start of this process on: importing torch takes seconds, on a busy machine many.
+    left = max(limit - MARGIN / 2 - (time.perf_counter() - started), 1.0)
+    with enforced(left, last_words), ExitStack() as around:
         folder = Path.cwd()
 
         def finished(ran: Ran) -> Answer:

@@ -130,7 +130,7 @@ def _saved(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwarg
 
 def _lost(calls: _Calls, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     result = original(*args, **kwargs)
-    told = calls.recorder.on_criterion if calls.depth == 0 else calls.recorder.on_inner_loss
+    told = calls.recorder.on_criterion if calls.depth == 0 else calls.recorder.losses.on_inner
     told(original, args, kwargs, result)
     return result
 

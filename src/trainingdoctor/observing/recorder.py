@@ -5,21 +5,21 @@ from __future__ import annotations
 import copy
 import sys
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainingdoctor.measure.batches import split_batch, tensors
+from trainingdoctor.measure.batches import tensors
 from trainingdoctor.observing.accuracy import says_accuracy
-from trainingdoctor.observing.calls import CriterionCall, Samples
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import epoch_loop
 from trainingdoctor.observing.functions import loss_call
 from trainingdoctor.observing.graphs import Graphs
 from trainingdoctor.observing.limits import Clock, Enough, Limits
+from trainingdoctor.observing.losses import Losses, targets_in
 from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.ranks import Ranks
@@ -36,18 +36,8 @@ FEW = 3
 LEAST_IDLE = 10
 
 
-def _targets(raw: Any) -> Any:
-    """The targets in what a loader gave."""
-    return None if raw is None else split_batch(raw).targets
-
-
 # So many times the limit of steps without one of an optimizer that was built may be gradients that accumulate.
 ACCUMULATED = 10
-
-
-def _is_uniform(target: Any) -> bool:
-    """Whether several samples have one and the same target."""
-    return isinstance(target, Tensor) and target.numel() > 1 and bool((target == target.flatten()[0]).all())
 
 
 class Recorder:
@@ -71,10 +61,7 @@ class Recorder:
         self.models: dict[int, nn.Module] = {}
         self.used: dict[int, int] = {}
         self.initial: dict[int, dict[str, Any]] = {}
-        self.samples = Samples()
-        self.criterion: CriterionCall | None = None
-        self.last_call: tuple[nn.Module, Any, Any] | None = None
-        self.inner: tuple[Callable[..., Any], Any, Any, Any] | None = None
+        self.losses = Losses()
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
@@ -82,11 +69,9 @@ class Recorder:
         self.swallowed: Callable[[], object] = lambda: None
         self.on_enough: Callable[[], object] = lambda: None
         self.backward_at = self.saves_best = ""
-        self.criterion_value: float | None = None
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
-        self.uniform = True
-        self.cut = self.emptied = self.full = self.closing = self.relabelled = False
+        self.cut = self.emptied = self.full = self.closing = False
 
     # -- loaders
 
@@ -173,59 +158,27 @@ class Recorder:
 
     def after_forward(self, model: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """It has run."""
-        self.last_call = (model, (args, kwargs), output)
+        self.losses.last_call = (model, (args, kwargs), output)
         self.used[id(model)] = self.used.get(id(model), 0) + torch.is_grad_enabled()
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
                 self.amp = torch.get_autocast_dtype(device)
-        self._own_loss(output)
+        if (own := self.losses.own_of(output)) is not None:
+            self.on_criterion(*own)
         now = self.current
         if now is not None:
-            targets = _targets(now.raw_of((args, kwargs)))
+            targets = targets_in(now.raw_of((args, kwargs)))
             now.count.add(output, targets, now.batches)
             if not torch.is_grad_enabled():
-                self.samples.keep("evaluation", id(model), (args, kwargs), targets)
+                self.losses.samples.keep("evaluation", id(model), (args, kwargs), targets)
         first = next(tensors(output), None)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
 
-    def on_inner_loss(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
-        """A loss function ran inside of a model, which may give its result as its own loss."""
-        self.inner = (function, args, kwargs, result)
-
-    def _own_loss(self, output: Any) -> None:
-        """Models of Hugging Face give their loss under its name, those of others as (logits, loss)."""
-        inner, self.inner = self.inner, None
-        if inner is None:
-            return
-        named = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
-        given = [named] if isinstance(named, Tensor) else tensors(output) if isinstance(output, tuple) else ()
-        if any(own.requires_grad and torch.equal(own, inner[-1]) for own in given):
-            self.on_criterion(*inner)
-
     def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran outside of any model."""
-        if self.last_call is None or not isinstance(result, Tensor):
-            return
-        model, given, output = self.last_call
-        call = CriterionCall.of(function, args, kwargs, output)
-        if call is None:
-            return
-        self._compare_targets(call.target)
-        self.uniform = self.uniform and _is_uniform(call.target)
-        training = torch.is_grad_enabled() and result.requires_grad
-        # The loss of an auxiliary head is not the one that is examined.
-        main = self.criterion is None or call.part <= self.criterion.part
-        if training and main:
-            self.criterion = call
-            self.criterion_value = float(result.detach().mean()) if result.numel() else None
-            self.samples.keep("training", id(model), given, call.target)
-
-    def _compare_targets(self, target: Any) -> None:
-        """Whether the loop changes the class numbers of its loader: then only it can count what is right."""
-        given = None if self.current is None or not self.current.raws else _targets(self.current.raws[-1])
-        if isinstance(target, Tensor) and isinstance(given, Tensor) and target.shape == given.shape:
-            self.relabelled = self.relabelled or not torch.equal(target.to(given), given)
+        raws = () if self.current is None else self.current.raws
+        self.losses.on_criterion(function, args, kwargs, result, targets_in(raws[-1]) if raws else None)
 
     def on_text(self, text: str) -> None:
         """The script prints something, to either stream."""
@@ -246,8 +199,9 @@ class Recorder:
             self.loss_value = float(first.detach())
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
-        if self.criterion is None and self.backwards <= FEW and first is not None and self.last_call is not None:
-            found = loss_call(users_frame(4), first, self.last_call[2])
+        last = self.losses.last_call
+        if self.losses.criterion is None and self.backwards <= FEW and first is not None and last is not None:
+            found = loss_call(users_frame(4), first, last[2])
             if found is not None:
                 self.on_criterion(found.function, found.args, found.kwargs, first)
         for watch in self.optimizers:

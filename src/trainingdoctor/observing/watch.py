@@ -70,7 +70,7 @@ class OptimizerWatch:
                 gradients=gradients,
                 rate=self.rate,
                 loss=recorder.loss_value,
-                criterion=recorder.criterion_value,
+                criterion=recorder.losses.value,
                 overwritten=self.overwritten,
                 training=self.model is None or self.model.training,
                 batches=self._batches(recorder),

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable
-from trainingdoctor.measure.batches import forward, prediction, split_batch
+from trainingdoctor.measure.batches import forward, split_batch
+from trainingdoctor.measure.prediction import prediction
 from trainingdoctor.reference.augmentation import normalized
 
 

@@ -60,9 +60,13 @@ def pictures(known: Mapping[str, Any]) -> tuple[Exhibit, ...]:
 
 
 def png(figure: Figure) -> bytes:
-    """The file of a figure."""
+    """The file of a figure, whose dots per inch are set to DOTS."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS)
+    figure.set_dpi(DOTS)
+    # `savefig` goes through the whole figure once more, for its layout alone: a fifth of the time.
+    FigureCanvasAgg(figure).print_png(buffer)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 

@@ -66,7 +66,8 @@ def _counted(model: nn.Module, batch: Batch, criterion: Callable[..., Any]) -> T
     """For each target, whether the loss depends on the output at its position."""
     import torch
 
-    from trainingdoctor.measure.batches import forward, loss_of, prediction
+    from trainingdoctor.measure.batches import forward
+    from trainingdoctor.measure.prediction import loss_of, prediction
 
     targets = batch.targets
     if not isinstance(targets, torch.Tensor) or targets.is_floating_point() or targets.ndim < 2:

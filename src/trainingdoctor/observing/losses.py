@@ -1,0 +1,78 @@
+"""Which loss function a loop calls, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainingdoctor.measure.batches import split_batch, tensors
+from trainingdoctor.observing.calls import CriterionCall, Samples
+
+InnerCall = tuple[Callable[..., Any], Any, Any, Any]
+
+
+def targets_in(raw: Any) -> Any:
+    """The targets in what a loader gave."""
+    return None if raw is None else split_batch(raw).targets
+
+
+class Losses:
+    """The criterion that a loop calls on its model's output, and the samples that it does so with.
+
+    last_call: the newest model call: model, arguments, output.  value: of the criterion's newest call.  uniform: all
+    targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.
+    """
+
+    def __init__(self) -> None:
+        self.samples = Samples()
+        self.criterion: CriterionCall | None = None
+        self.last_call: tuple[nn.Module, Any, Any] | None = None
+        self.inner: InnerCall | None = None
+        self.value: float | None = None
+        self.uniform, self.relabelled = True, False
+
+    def on_inner(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
+        """A loss function ran inside of a model, which may give its result as its own loss."""
+        self.inner = (function, args, kwargs, result)
+
+    def own_of(self, output: Any) -> InnerCall | None:
+        """The loss that a model gives: those of Hugging Face under its name, others as (logits, loss). It is asked for once."""
+        inner, self.inner = self.inner, None
+        if inner is None:
+            return None
+        named = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
+        given = [named] if isinstance(named, Tensor) else tensors(output) if isinstance(output, tuple) else ()
+        return inner if any(own.requires_grad and torch.equal(own, inner[-1]) for own in given) else None
+
+    def on_criterion(
+        self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any, given_targets: Any
+    ) -> None:
+        """A loss function ran outside of any model. given_targets: those of the loader's newest batch."""
+        if self.last_call is None or not isinstance(result, Tensor):
+            return
+        model, given, output = self.last_call
+        call = CriterionCall.of(function, args, kwargs, output)
+        if call is None:
+            return
+        self._compare(call.target, given_targets)
+        self.uniform = self.uniform and _is_uniform(call.target)
+        training = torch.is_grad_enabled() and result.requires_grad
+        # The loss of an auxiliary head is not the one that is examined.
+        main = self.criterion is None or call.part <= self.criterion.part
+        if training and main:
+            self.criterion = call
+            self.value = float(result.detach().mean()) if result.numel() else None
+            self.samples.keep("training", id(model), given, call.target)
+
+    def _compare(self, target: Any, given: Any) -> None:
+        """Whether the loop changes the class numbers of its loader: then only it can count what is right."""
+        if isinstance(target, Tensor) and isinstance(given, Tensor) and target.shape == given.shape:
+            self.relabelled = self.relabelled or not torch.equal(target.to(given), given)
+
+
+def _is_uniform(target: Any) -> bool:
+    """Whether several samples have one and the same target."""
+    return isinstance(target, Tensor) and target.numel() > 1 and bool((target == target.flatten()[0]).all())
