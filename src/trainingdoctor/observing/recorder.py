@@ -330,7 +330,7 @@ class Recorder:
         self.timeline.add("zero_grad", self.current)
 
     def _poll(self, within: bool) -> None:
-        if self.schedulers.poll(within):
+        if self.schedulers.poll(within, self.epoch):
             self.timeline.add("scheduler", self.current if within else None)
 
     @property

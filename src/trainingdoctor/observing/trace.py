@@ -84,7 +84,8 @@ class OptimizerSeen:
 class SchedulerSeen:
     """A scheduler of torch. ticks: calls of step(), without the one in its constructor.  early: before the first
     optimizer step.  within: ticks that fell between two steps of the same pass through the training data.  end: the call at which
-    it reaches what it was built for.  rising: the rate is higher after the last tick than before the first."""
+    it reaches what it was built for, or a thousandth of its rate.  rising: the rate is higher after the last tick than before the
+    first.  each: calls of step() per epoch, where all come between the epochs."""
 
     name: str
     ticks: int
@@ -92,6 +93,7 @@ class SchedulerSeen:
     within: int
     end: int | None = None
     rising: bool = False
+    each: int = 0
 
 
 @dataclass(frozen=True)
