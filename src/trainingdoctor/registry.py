@@ -32,6 +32,7 @@ MEASURE_MODULES = (
     "criterion",
     "outputs",
     "output_call",
+    "function_use",
     "one_step",
     "reference_init",
     "parameters",
