@@ -111,7 +111,8 @@ class AccuracySeen:
     """An accuracy that the script printed in or after its last evaluation pass, and a count of that pass.
 
     said: the line.  counted: right predictions, percent.  samples: that were counted.  off: the least distance between what
-    was said and any share of right predictions that it can mean, points.  where: file:line of the print.
+    was said and any share of right predictions that it can mean, points.  where: file:line of the print.  reading: for models
+    of one output, what gives what was said.
     """
 
     said: str
@@ -119,6 +120,7 @@ class AccuracySeen:
     samples: int
     off: float
     where: str = ""
+    reading: str = ""
 
 
 @dataclass(frozen=True)
