@@ -54,6 +54,7 @@ class Recorder:
     """Everything that was seen, while it is being seen. The hooks call the methods named `on_...`.
 
     leave: takes the hooks away.  swallowed: called where the script catches the signal to stop, time and again.
+    forked: file:line of an os.fork() whose child is not followed.
     stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
@@ -81,7 +82,7 @@ class Recorder:
         self.leave: Callable[[], object] = lambda: None
         self.swallowed: Callable[[], object] = lambda: None
         self.on_enough: Callable[[], object] = lambda: None
-        self.backward_at = self.saves_best = ""
+        self.backward_at = self.saves_best = self.forked = ""
         self.criterion_value: float | None = None
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
