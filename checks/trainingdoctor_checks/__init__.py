@@ -37,6 +37,7 @@ AREAS = (
     "weight_origin",
     "loop",
     "loop_order",
+    "loop_models",
     "metric",
     "distributed",
     "recipe",

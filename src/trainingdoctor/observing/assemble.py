@@ -164,6 +164,8 @@ def traced(recorder: Recorder) -> LoopTrace:
         accuracy=None if recorder.relabelled else accuracy_seen(recorder.passes, right_reading(recorder.criterion)),
         moments=recorder.timeline.seen(recorder.passes),
         spectral=() if model is None else recorder.spectra.of(model),
+        teachers=recorder.bystanders(),
+        average=recorder.averages.seen(),
     )
 
 

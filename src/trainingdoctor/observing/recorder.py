@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from trainingdoctor.measure.batches import split_batch, tensors
 from trainingdoctor.observing.accuracy import says_accuracy
+from trainingdoctor.observing.averages import Averages
 from trainingdoctor.observing.calls import CriterionCall, Samples
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import epoch_loop
@@ -24,8 +25,10 @@ from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.ranks import Ranks
 from trainingdoctor.observing.spectra import Spectra
+from trainingdoctor.observing.teachers import Teachers
 from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.timeline import Timeline
+from trainingdoctor.observing.trace import TeacherSeen
 from trainingdoctor.observing.watch import OptimizerWatch
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
@@ -77,6 +80,7 @@ class Recorder:
         self.last_call: tuple[nn.Module, Any, Any] | None = None
         self.inner: tuple[Callable[..., Any], Any, Any, Any] | None = None
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
+        self.teachers, self.averages = Teachers(), Averages()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
@@ -165,8 +169,23 @@ class Recorder:
             now.eval_mode += not model.training
             now.with_gradient += torch.is_grad_enabled()
         self.spectra.on_forward(model, now)
+        self.teachers.on_forward(model, now, self._held)
+        if now is not None and not torch.is_grad_enabled() and self.kinds.get(now.number) != "training":
+            self.averages.on_evaluation(model, now, self.optimizers)
         if self._is_trained(model):
             self.timeline.add("forward_train" if model.training else "forward_eval", now)
+
+    @property
+    def _held(self) -> frozenset[int]:
+        """Identities of the parameters that optimizers hold, those that have not stepped yet among them."""
+        optimizers = [*self.built, *(w.optimizer for w in self.optimizers)]
+        return frozenset(id(p) for o in optimizers for g in getattr(o, "param_groups", ()) for p in g["params"])
+
+    def bystanders(self) -> tuple[TeacherSeen, ...]:
+        """Models in train mode that nobody trains."""
+        held = self._held
+        own = [i for i in self.initial if any(id(p) in held for p in self.models[i].parameters())]
+        return self.teachers.seen(held, [self.initial[i] for i in own])
 
     def _is_trained(self, model: nn.Module) -> bool:
         """Whether an optimizer that was seen holds some of it; every model until one was seen. No teacher, no average."""
@@ -306,6 +325,7 @@ class Recorder:
         self.closing = closure
         if not closure:
             watch.before_step(self, users_place(4))
+        self.averages.before_step(self.optimizers[0])
 
     def after_step(self, optimizer: Optimizer) -> None:
         """It has stepped."""
@@ -314,6 +334,8 @@ class Recorder:
                 if self.closing:
                     watch.before_step(self, users_place(4))
                 watch.after_step()
+        if self.optimizers and self.optimizers[0].optimizer is optimizer:
+            self.averages.after_step(self.optimizers[0])
         self.timeline.add("step", self.current)
         if self.current is not None:
             self.current.steps += 1

@@ -147,6 +147,28 @@ class SpectralSeen:
 
 
 @dataclass(frozen=True)
+class TeacherSeen:
+    """A model that the loop calls in its training passes, each time in train mode, and that nobody trains or averages. calls: in
+    those passes.  moved: by how many deviations its BatchNorm means had moved at the third.  where: file:line of the first call."""
+
+    name: str
+    calls: int
+    batchnorms: int
+    dropouts: int
+    moved: float = 0.0
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class AverageSeen:
+    """Weights that are evaluated in place of the trained ones and follow them. taken: share of the way to them that a step takes
+    in (1 - decay).  reached: how far they are from the start, over how far the trained ones are."""
+
+    taken: float
+    reached: float
+
+
+@dataclass(frozen=True)
 class Moment:
     """Something that happened, in its order. kind: one of MOMENTS.  within: training, evaluation, other, or "" outside of all
     passes.  number: of that pass."""
@@ -169,6 +191,7 @@ class LoopTrace:
     planned.  ended: the script ended by itself.  backward_at: file:line of the last call.  saves_best: place of a checkpoint that is saved where a
     comparison with the best evaluation result comes out well, "" where none.  epoch_loop: file:line of the loop over epochs.
     moments: what happened, in its order, up to some thousands.  spectral: layers of a model that was evaluated first.
+    teachers: models that nobody trains, in train mode.  average: of the weights, where one alone is evaluated.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -188,6 +211,8 @@ class LoopTrace:
     accuracy: AccuracySeen | None = None
     moments: tuple[Moment, ...] = ()
     spectral: tuple[SpectralSeen, ...] = ()
+    teachers: tuple[TeacherSeen, ...] = ()
+    average: AverageSeen | None = None
 
     def of(self, kind: str) -> tuple[PassSeen, ...]:
         """The passes of one kind."""
