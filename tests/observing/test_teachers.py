@@ -45,11 +45,12 @@ def watched(
             model.train()
             for x, y in TRAIN:
                 optimizer.zero_grad()
-                loss = nn.functional.cross_entropy(model(x), y)
+                output = model(x)
+                loss = nn.functional.cross_entropy(output, y)
                 if taught:
                     with torch.no_grad():
                         answer = beside(x).softmax(1)
-                    loss = loss + nn.functional.cross_entropy(model(x), answer)
+                    loss = loss + nn.functional.kl_div(output.log_softmax(1), answer, reduction="batchmean")
                 loss.backward()
                 optimizer.step()
                 after(model, beside)
@@ -59,6 +60,9 @@ def watched(
                     for one in chosen if isinstance(chosen, tuple) else (chosen,):
                         one.eval()(x)
     recorder.epochs = 60
+    # The answers of a teacher are neither the model's outputs nor its targets.
+    assert recorder.criterion is not None
+    assert (recorder.criterion.between, recorder.criterion.target.dtype) == ("", torch.long)
     rewound(recorder)
     return traced(recorder)
 

@@ -91,7 +91,7 @@ class Recorder:
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
         self.uniform = True
-        self.cut = self.emptied = self.full = self.closing = self.relabelled = False
+        self.cut = self.emptied = self.full = self.closing = self.relabelled = self.beside = False
 
     # -- loaders
 
@@ -169,7 +169,9 @@ class Recorder:
             now.eval_mode += not model.training
             now.with_gradient += torch.is_grad_enabled()
         self.spectra.on_forward(model, now)
-        self.teachers.on_forward(model, now, self._held)
+        held = self._held
+        self.beside = bool(held) and not any(id(p) in held for p in model.parameters())
+        self.teachers.on_forward(model, now, held)
         if now is not None and not torch.is_grad_enabled() and self.kinds.get(now.number) != "training":
             self.averages.on_evaluation(model, now, self.optimizers)
         if self._is_trained(model):
@@ -193,7 +195,10 @@ class Recorder:
 
     def after_forward(self, model: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """It has run."""
-        self.last_call = (model, (args, kwargs), output)
+        first = next(tensors(output), None)
+        # The losses that follow a teacher's answer are of what was called before it.
+        if not self.beside or (first is not None and first.requires_grad):
+            self.last_call = (model, (args, kwargs), output)
         self.used[id(model)] = self.used.get(id(model), 0) + torch.is_grad_enabled()
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
@@ -205,7 +210,6 @@ class Recorder:
             now.count.add(output, targets, now.batches)
             if not torch.is_grad_enabled():
                 self.samples.keep("evaluation", id(model), (args, kwargs), targets)
-        first = next(tensors(output), None)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
 
@@ -234,9 +238,7 @@ class Recorder:
         self._compare_targets(call.target)
         self.uniform = self.uniform and _is_uniform(call.target)
         training = torch.is_grad_enabled() and result.requires_grad
-        # The loss of an auxiliary head is not the one that is examined.
-        main = self.criterion is None or call.part <= self.criterion.part
-        if training and main:
+        if training and call.replaces(self.criterion):
             self.criterion = call
             self.criterion_value = float(result.detach().mean()) if result.numel() else None
             self.samples.keep("training", id(model), given, call.target)
