@@ -158,7 +158,7 @@ def scheduler_twice(
             else f", and its end lies at call {s.end}, in epoch {s.end / s.each:.0f} of {trace.epochs}"
         )
         yield say(
-            f"{s.name} is stepped {s.each} times per epoch{ending}.",
+            f"{s.name} is stepped {'twice' if s.each == 2 else f'{s.each} times or more'} per epoch{ending}.",
             "scheduler.step() once per epoch: under `if phase == 'train':`, or after the loop over the phases",
             where="scheduler",
             each=s.each,

@@ -57,7 +57,7 @@ class Recorder:
     """Everything that was seen, while it is being seen. The hooks call the methods named `on_...`.
 
     leave: takes the hooks away.  swallowed: called where the script catches the signal to stop, time and again.
-    forked: file:line of an os.fork() whose child is not followed.
+    beside: what runs now, or ran last, holds nothing that an optimizer does.  forked: file:line of an os.fork() whose child is not followed.
     stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
