@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from trainingdoctor.observing.accuracy import accuracy_seen
 from trainingdoctor.observing.calls import CriterionCall
 from trainingdoctor.observing.passes import Pass
-from trainingdoctor.observing.single import right_reading
+from trainingdoctor.observing.single import is_single, right_reading
 from trainingdoctor.observing.trace import AccuracySeen
 
 TARGETS = torch.tensor([0, 1, 2, 3] * 50)
@@ -137,6 +137,15 @@ def test_models_of_one_output(text: str, reading: int, off: float, said: str) ->
     assert seen.off == pytest.approx(off, abs=3)
     assert seen.reading.startswith(said)
     assert bool(seen.reading) == bool(said)
+
+
+def test_what_is_no_model_of_one_output() -> None:
+    ones = torch.ones(4)
+    assert is_single(ones, ones)
+    assert is_single(ones[:, None], ones.long())
+    # A loss, a map, targets of more classes, of another number, none.
+    others = [(ones.sum(), ones), (ones.view(4, 1, 1), ones), (ones, 2 * ones), (ones, ones[:2]), (ones, None)]
+    assert not any(is_single(outputs, targets) for outputs, targets in others)
 
 
 def test_one_output_of_which_the_loss_does_not_tell() -> None:

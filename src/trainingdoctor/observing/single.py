@@ -24,9 +24,10 @@ PROBABILITIES = ("BCELoss", "binary_cross_entropy")
 
 def is_single(outputs: Tensor, targets: Any) -> bool:
     """Whether this is one number for each sample, and a target of 0 or 1."""
-    one = outputs.ndim == 1 or (outputs.ndim == 2 and outputs.shape[1] == 1)
-    fits = isinstance(targets, Tensor) and targets.numel() == len(outputs) and targets.shape[:1] == outputs.shape[:1]
-    return one and fits and bool(((targets == 0) | (targets == 1)).all())
+    if outputs.ndim not in (1, 2) or outputs.shape[1:] not in ((), (1,)) or not isinstance(targets, Tensor):
+        return False
+    fits = targets.shape[:1] == outputs.shape[:1] and targets.numel() == len(outputs)
+    return fits and bool(((targets == 0) | (targets == 1)).all())
 
 
 def counts(outputs: Tensor, targets: Tensor) -> Tensor:
