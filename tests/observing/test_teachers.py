@@ -94,6 +94,8 @@ def averaging(decay: float) -> After:
         # A momentum encoder, and a target that is only copied now and then.
         (copy.deepcopy, averaging(0.999)),
         (copy.deepcopy, lambda *_: None),
+        # Its layers are made by the first call.
+        (lambda _: nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d(), nn.LazyLinear(2)).eval(), lambda *_: None),
         # No layer that acts otherwise in train mode.
         (lambda _: nn.Linear(8, 2), lambda *_: None),
     ],

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.ranks import unwrapped
+from trainingdoctor.observing.teachers import holds_numbers
 from trainingdoctor.observing.trace import AverageSeen
 from trainingdoctor.observing.watch import OptimizerWatch
 
@@ -44,13 +45,13 @@ class Averages:
     def before_step(self, watch: OptimizerWatch) -> None:
         """Of the first optimizer. The matrix is chosen at its first step."""
         if self.start is None and watch.matrices:
-            self.start = watch.matrices[0].detach().double().clone()
+            self.start = _taken(watch.matrices[0])
 
     def after_step(self, watch: OptimizerWatch) -> None:
         """It has stepped."""
         if self.start is None or not watch.matrices:
             return
-        self.last = watch.matrices[0].detach().double().clone()
+        self.last = _taken(watch.matrices[0])
         self.total = self.last.clone() if self.total is None else self.total + self.last
         self.whole = self.last.clone() if self.whole is None else self.whole + self.last
         self.steps, self.all_steps = self.steps + 1, self.all_steps + 1
@@ -63,7 +64,7 @@ class Averages:
         if value is None or self.last is None:
             return
         self._looked[1].add(id(model))
-        now = value.detach().double().clone()
+        now = _taken(value)
         if torch.equal(now, self.last):
             self.plain = True
         elif self.total is not None:
@@ -84,6 +85,11 @@ class Averages:
         return AverageSeen(max(_along(since, whole), 0.0), reached) if reached < STILL else None
 
 
+def _taken(value: Tensor) -> Tensor:
+    """A copy; not every device has double precision."""
+    return value.detach().to("cpu", torch.float64, copy=True)
+
+
 def _along(moved: Tensor, way: Tensor) -> float:
     return float((moved * way).sum() / way.square().sum().clamp_min(1e-300))
 
@@ -95,7 +101,7 @@ def _cosine(moved: Tensor, way: Tensor) -> float:
 def _counterpart(model: nn.Module, watches: list[OptimizerWatch]) -> Tensor | None:
     """In a model, what stands where the matrix stands in the trained one; None in models that differ, or train themselves."""
     trained, matrices = watches[0].model, watches[0].matrices
-    if trained is None or not matrices:
+    if trained is None or not matrices or not holds_numbers(model):
         return None
     own, other = list(unwrapped(trained).parameters()), list(model.parameters())
     held = frozenset(p for w in watches for p in w.held)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parameter import is_lazy
 
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.places import users_place
@@ -69,7 +70,9 @@ class Teachers:
     def on_forward(self, model: nn.Module, within: Pass | None, held: Collection[int]) -> None:
         """A model is about to run. held: identities of the parameters that optimizers hold."""
         model = unwrapped(model)
-        if within is None or any(id(p) in held for p in model.parameters()) or not _is_sensitive(model):
+        if within is None or any(id(p) in held for p in model.parameters()):
+            return
+        if not _is_sensitive(model) or not holds_numbers(model):
             return
         if id(model) not in self._called:
             self._called[id(model)] = _Called(model, users_place(4))
@@ -84,6 +87,12 @@ class Teachers:
             if not trained and not any(_is_start(called.first, t) for t in first):
                 found.append(called.seen())
         return tuple(t for t in found if t is not None)
+
+
+def holds_numbers(model: nn.Module) -> bool:
+    """Whether there is something to compare: neither on the meta device, nor lazy layers before their first call."""
+    tensors = (*model.parameters(), *model.buffers())
+    return not any(t.is_meta or is_lazy(t) for t in tensors)
 
 
 def _acts(module: nn.Module) -> bool:
