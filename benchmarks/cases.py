@@ -401,7 +401,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "weight decay 1e-7": ("decay.too_weak", {"optimizer": sgd(weight_decay=1e-7)}),
     "dropout 0.9": ("dropout.too_high", {"model": dropout_head(0.9)}),
     "dropout before BatchNorm": ("dropout.before_batchnorm", {"model": dropout_before_norm}),
-    "dropout on in eval": ("model.mode_dependent", {"model": FunctionalDropout}),
+    "dropout on in eval": ("dropout.without_mode", {"model": FunctionalDropout}),
     "constant weights": ("init.constant", {"model": weights(lambda w: w.fill_(0.01))}),
     "zero weights": ("init.zero", {"model": weights(lambda w: w.zero_())}),
     "identical units": ("init.identical_units", {"model": weights(tiled)}),

@@ -223,7 +223,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("dropout 0.9 before the head", "dropout.too_high", model_step(new_head(lambda h: nn.Dropout(0.9), same)), "conv"),
     fault("dropout 0.8", "dropout.too_high", model_step(all_dropout(0.8)), "dropout", corpus=f"{UM} dropout 0.8; {DC} dropout"),
     fault("dropout before BatchNorm", "dropout.before_batchnorm", model_step(dropout_before_norms), "bn", consequences=("model.*", "lr.too_high")),
-    fault("dropout on in eval", "model.mode_dependent", model_step(FunctionalDropout)),
+    fault("dropout on in eval", "dropout.without_mode", model_step(FunctionalDropout)),
     fault("constant weights", "init.constant", model_step(weights(lambda w: w.fill_(0.01))), without="attention", also=("init.identical_units",), corpus=f"{DC} initializer; {TD} initialization"),
     fault("zero weights", "init.zero", model_step(weights(lambda w: w.zero_())), corpus=f"{DC} initializer; {TD} initialization"),
     fault("identical units", "init.identical_units", model_step(weights(tiled)), without="attention", also=("init.constant",)),

@@ -39,9 +39,9 @@ def _module(name: str) -> Any:
 
 
 def variants() -> dict[str, Any]:
-    """By name; the healthy one first."""
+    """By name, those that are written in every style; the healthy one first."""
     faults = sys.modules.get("scripts_faults") or _module("faults")
-    return {v.name: v for v in (*faults.HEALTHY[:1], *faults.FAULTS)}
+    return {v.name: v for v in (*faults.HEALTHY[:1], *faults.FAULTS) if set(STYLES) <= set(v.styles)}
 
 
 def written(folder: Path, style: str, name: str) -> Path:

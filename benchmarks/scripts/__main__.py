@@ -1,4 +1,4 @@
-"""Sick and healthy training scripts in three styles, each diagnosed unchanged by the command line, and scored.
+"""Sick and healthy training scripts in five styles, each diagnosed unchanged by the command line, and scored.
 
 python benchmarks/scripts [--only TEXT] [--output FILE] [--list]
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ def sick(name: str, code: str, consequences: tuple[str, ...] = (), also: tuple[s
     return Variant(name, (code, *also), lines, consequences)
 
 
+def only(style: str, variant: Variant, *others: str) -> Variant:
+    """The same in these styles alone."""
+    return replace(variant, styles=(style, *others))
+
+
 NO_NO_GRAD = {"no_grad": "", "no_grad_block": "torch.enable_grad()"}
 BOTH = {"zero_grad": "", "step": "if (i + 1) % 4 == 0:\n    optimizer.step()\n    optimizer.zero_grad()"}
 SCALER = "scaler = torch.amp.GradScaler('cpu')"
@@ -32,6 +37,34 @@ SCALED = {
     "backward": "scaler.scale(loss).backward()",
     "step": "scaler.step(optimizer)\nscaler.update()",
 }
+
+STEP_LR = "torch.optim.lr_scheduler.StepLR(optimizer, step_size=20, gamma=0.1)"
+BINARY = """\
+class Binary(torch.utils.data.Dataset):
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __len__(self):
+        return len(self.inner)
+
+    def __getitem__(self, index):
+        x, y = self.inner[index]
+        return x, torch.tensor([float(1 < y < 8)])
+
+train_set, test_set = Binary(train_set), Binary(test_set)"""
+SINGLE = {
+    "data": BINARY,
+    "layers": "self.head = nn.Linear(64, 1)",
+    "loss": "loss = F.binary_cross_entropy_with_logits(output, y)",
+}
+RIGHT_SINGLE = "correct += ((output > 0) == (y.to(output.device) > 0.5)).sum().item()"
+TEACHER = "globals().setdefault('teacher', Net())\nfor p in teacher.parameters():\n    p.requires_grad_(False)\n"
+DISTILLED = "with torch.no_grad():\n    soft = teacher(x).softmax(1)\nloss = 0.5 * criterion(output, y) + 0.5 * F.kl_div(output.log_softmax(1), soft, reduction='batchmean')"
+AVERAGED = {
+    "built": "global average, raw\naverage, raw = copy.deepcopy(net), net",
+    "eval_mode": "net = average\nnet.eval()",
+}
+KEYS = "self.query, self.key = nn.Linear(64, 64), nn.Linear(64, 64)\nself.seen = nn.Parameter(torch.randn(16, 64))"
 
 FAULTS: tuple[Variant, ...] = (
     sick("no zero_grad", "loop.zero_grad_missing", zero_grad=""),
@@ -61,6 +94,21 @@ FAULTS: tuple[Variant, ...] = (
     sick("largest outputs in place of their numbers", "metric.wrong", count="correct += (output.max(1)[0] == y.to(output.device)).sum().item()"),
     sick("predictions against targets of another shape", "metric.wrong", count="correct += (output.argmax(1, keepdim=True) == y.to(output.device)).sum().item()"),
     sick("shares of batches summed as counts", "metric.wrong", count="correct += (output.argmax(1) == y.to(output.device)).float().mean().item()"),
+    only("functions", sick("scheduler stepped twice per epoch", "loop.scheduler_twice", ("schedule.*",), epoch_end="scheduler.step()\nscheduler.step()"), "module"),
+    only("phases", sick("scheduler stepped in each phase", "loop.scheduler_twice", ("schedule.*",), after_phase="scheduler.step()", epoch_end="")),
+    only("phases", sick("StepLR stepped in each phase", "loop.scheduler_twice", ("schedule.*",), scheduler=STEP_LR, after_phase="scheduler.step()", epoch_end="")),
+    only("phases", sick("scheduler stepped per batch of each phase", "loop.scheduler_every_batch", ("schedule.*",), after_batch="scheduler.step()", epoch_end="")),
+    only("phases", sick("StepLR stepped per training batch", "loop.scheduler_every_batch", ("schedule.*",), scheduler=STEP_LR, after_step="scheduler.step()", epoch_end="")),
+    only("functions", sick("dropout called without its mode, at the input", "dropout.without_mode", ("metric.*",), features="x = self.features(F.dropout(x, 0.1)).mean((2, 3))")),
+    only("functions", sick("dropout called without its mode, before the head", "dropout.without_mode", ("metric.*",), output="self.head(F.dropout(x, 0.1))")),
+    only("functions", sick("teacher in train mode", "loop.teacher_in_train_mode", built=TEACHER, loss=DISTILLED)),
+    only("functions", sick("average that hardly moves", "loop.average_stuck", ("metric.*",), **AVERAGED, after_step="with torch.no_grad():\n    for a, p in zip(average.parameters(), net.parameters()):\n        a.mul_(0.99999).add_(p, alpha=0.00001)\n    for a, p in zip(average.buffers(), net.buffers()):\n        a.copy_(p)")),
+    only("functions", sick("softmax over the batch in attention", "model.softmax_over_batch", (), layers=KEYS, features="x = self.features(x).mean((2, 3))\nx = x + 0.02 * (self.query(x) @ self.key(self.seen).T).softmax(0) @ self.seen")),
+    only("functions", sick("softmax over the batch of logits", "model.softmax_over_batch", ("loss.*",), output="F.softmax(self.head(x), dim=0)")),
+    only("functions", sick("softmax over the batch before the loss", "model.softmax_over_batch", ("loss.*",), loss="loss = criterion(F.softmax(output, dim=0), y)")),
+    only("functions", sick("logits of one output against a half", "metric.wrong", **SINGLE, count="correct += ((output > 0.5) == (y.to(output.device) > 0.5)).sum().item()"), "module"),
+    only("functions", sick("largest of one output", "metric.wrong", **SINGLE, count="correct += (output.argmax(1) == y.to(output.device)[:, 0]).sum().item()"), "module"),
+    only("forked", sick("no zero_grad in a child", "loop.zero_grad_missing", zero_grad="")),
 )  # fmt: skip
 
 HEALTHY: tuple[Variant, ...] = (
@@ -76,4 +124,12 @@ HEALTHY: tuple[Variant, ...] = (
     Variant("functional loss, smoothed", (), {"loss": "loss = F.cross_entropy(output, y, label_smoothing=0.1)"}),
     Variant("mixup", (), {"loss": "mix = torch.randperm(len(x))\noutput = net(0.7 * x + 0.3 * x[mix])\nloss = 0.7 * criterion(output, y) + 0.3 * criterion(output, y[mix])"}),
     Variant("weight average evaluated", (), {"before_epoch": "global average\naverage = globals().get('average') or torch.optim.swa_utils.AveragedModel(net)" , "after_step": "average.update_parameters(net)"}, styles=("functions", "trainer")),
+    Variant("plain", (), {}, styles=("phases", "forked")),
+    Variant("half a schedule in each phase", (), {"scheduler": "torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 2 * args.epochs)", "after_phase": "scheduler.step()", "epoch_end": ""}, styles=("phases",)),
+    Variant("one-cycle per training batch", (), {"scheduler": "torch.optim.lr_scheduler.OneCycleLR(optimizer, args.lr, epochs=args.epochs, steps_per_epoch=len(train_loader))", "after_step": "scheduler.step()", "epoch_end": ""}, styles=("phases",)),
+    Variant("dropout called with its mode, at the input", (), {"features": "x = self.features(F.dropout(x, 0.1, self.training)).mean((2, 3))"}, styles=("functions",)),
+    Variant("teacher in eval mode", (), {"built": TEACHER + "teacher.eval()", "loss": DISTILLED}, styles=("functions",)),
+    Variant("average that follows", (), {**AVERAGED, "after_step": "with torch.no_grad():\n    for a, p in zip(average.parameters(), net.parameters()):\n        a.mul_(0.99).add_(p, alpha=0.01)\n    for a, p in zip(average.buffers(), net.buffers()):\n        a.copy_(p)"}, styles=("functions",)),
+    Variant("softmax over what was seen in attention", (), {"layers": KEYS, "features": "x = self.features(x).mean((2, 3))\nx = x + 0.02 * (self.query(x) @ self.key(self.seen).T).softmax(1) @ self.seen"}, styles=("functions",)),
+    Variant("one output", (), {**SINGLE, "count": RIGHT_SINGLE}, styles=("functions", "module")),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One training of CIFAR-10 as a script in three styles. Lines that faults replace are named: `{zero_grad}` and so on."""
+"""One training of CIFAR-10 as a script in five styles. Lines that faults replace are named: `{zero_grad}` and so on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 HEAD = """\
 import argparse
+import copy
 import os
 import sys
 
@@ -27,6 +28,7 @@ normalize = T.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 augment = T.Compose([T.RandomCrop(32, padding=4), T.RandomHorizontalFlip(), T.ToTensor(), normalize])
 plain = T.Compose([T.ToTensor(), normalize])
 train_set, test_set = cifar10(augment, plain)
+{data}
 train_loader = DataLoader({train_data}, batch_size={batch_size}, shuffle=True)
 test_loader = DataLoader({test_data}, batch_size=200)
 
@@ -40,9 +42,11 @@ class Net(nn.Module):
         super().__init__()
         self.features = nn.Sequential(conv(3, 16), conv(16, 32, 2), conv(32, 64, 2), conv(64, 64))
         self.head = nn.Linear(64, 10)
+        {layers}
 
     def forward(self, x):
-        return self.head(F.dropout(self.features(x).mean((2, 3)), 0.1, self.training))
+        {features}
+        return {output}
 
 
 def make_optimizer(net):
@@ -95,6 +99,7 @@ def main():
     criterion = nn.CrossEntropyLoss()
     optimizer = make_optimizer(net)
     scheduler = make_scheduler(optimizer)
+    {built}
     best = 0.0
     for epoch in range(args.epochs):
         {epoch_start}
@@ -191,9 +196,57 @@ for epoch in range(args.epochs):
 """
 )
 
-STYLES = {"functions": FUNCTIONS, "trainer": TRAINER, "module": MODULE}
+PHASES = (
+    HEAD
+    + """
+device = torch.device("cuda")
+loaders = {"train": train_loader, "val": test_loader}
+net = Net().to(device)
+criterion = nn.CrossEntropyLoss()
+optimizer = make_optimizer(net)
+scheduler = make_scheduler(optimizer)
+
+for epoch in range(args.epochs):
+    for phase in ["train", "val"]:
+        net.train() if phase == "train" else net.eval()
+        total, correct, history = 0.0, 0, []
+        for i, (x, y) in enumerate(loaders[phase]):
+            x, y = x.to(device), y.to(device)
+            {zero_grad}
+            with torch.set_grad_enabled(phase == "train"):
+                output = net(x)
+                {loss}
+                if phase == "train":
+                    {backward}
+                    {clip}
+                    {step}
+                    {after_step}
+            {after_batch}
+            {keep}
+            {count}
+        {after_phase}
+        print(f"{phase} loss: {total / len(loaders[phase]):.4f} acc: {correct / len(loaders[phase].dataset):.4f}")
+    {epoch_end}
+"""
+)
+
+FORKED = FUNCTIONS.replace(
+    "    main()\n",
+    """\
+    child = os.fork()
+    if child == 0:
+        try:
+            main()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+""",
+)
+
+STYLES = {"functions": FUNCTIONS, "trainer": TRAINER, "module": MODULE, "phases": PHASES, "forked": FORKED}
 
 HEALTHY = {
+    "data": "",
     "train_data": "train_set",
     "test_data": "test_set",
     "batch_size": "64",
@@ -216,6 +269,12 @@ HEALTHY = {
     "count": "correct += (output.argmax(1) == y.to(output.device)).sum().item()",
     "epoch_start": "",
     "epoch_end": "scheduler.step()",
+    "layers": "",
+    "features": "x = self.features(x).mean((2, 3))",
+    "output": "self.head(F.dropout(x, 0.1, self.training))",
+    "built": "",
+    "after_batch": "",
+    "after_phase": "",
 }
 
 

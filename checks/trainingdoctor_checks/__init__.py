@@ -39,6 +39,7 @@ AREAS = (
     "weight_origin",
     "loop",
     "loop_order",
+    "loop_models",
     "metric",
     "distributed",
     "recipe",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
+from trainingdoctor_checks._schedule_faults import Fault, fault_of
 
 if TYPE_CHECKING:
+    from trainingdoctor.measure.schedule import ScheduleTrace
     from trainingdoctor.observing.trace import LoopTrace
 
 ORDER = "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
@@ -110,7 +112,7 @@ def scheduler_every_batch(loop_trace: LoopTrace, *, early: float = 0.1) -> Verdi
     Why it costs accuracy: a schedule for 200 epochs is over after 200 batches.
     Remedy: scheduler.step() once per epoch, or T_max and milestones in steps.
     Thresholds: stepped per batch, and the end that it was built for lies in the first tenth of the run, unless the
-    rate rises: a warm-up is meant to be over soon.
+    rate rises: a warm-up is meant to be over soon. StepLR and ExponentialLR end where a thousandth of the rate is left.
     Measured: no measurement yet.
     """
     t = loop_trace
@@ -120,13 +122,48 @@ def scheduler_every_batch(loop_trace: LoopTrace, *, early: float = 0.1) -> Verdi
             continue
         if s.end < early * batches * t.epochs:
             yield critical(
-                f"{s.name} is stepped after every batch, and built for {s.end} steps: it is over after "
+                f"{s.name} is stepped after every batch, and comes to its end in {s.end} steps: it is over after "
                 f"{s.end / batches:.1f} of {t.epochs} epochs.",
                 "scheduler.step() once per epoch, outside of the loop over the batches",
                 where="scheduler",
                 end=s.end,
                 batches=batches,
             )
+
+
+@check("loop.scheduler_twice", explains=("schedule.*", "lr.*", "epochs.*"), references=(ORDER,))
+def scheduler_twice(
+    loop_trace: LoopTrace, schedule_trace: ScheduleTrace, *, least: float = 0.5, most: float = 1.1
+) -> Verdicts:
+    """A scheduler is stepped several times per epoch.
+
+    What it does: counts the calls of each scheduler between two training passes, simulates the run with as many, and compares
+    them with the end that the scheduler was built for.
+    Why it costs accuracy: a loop over phases that steps in both of them is through the schedule at half of the run; a
+    cosine climbs again after that.
+    Remedy: scheduler.step() once per epoch, after the training phase.
+    Thresholds: as many calls in every epoch that was watched, and either an end that fits the run at one call per epoch (at half
+    of it to a tenth beyond it), or a simulated schedule that is at fault. Else an info: a schedule may be built for two calls.
+    Measured: no measurement yet.
+    """
+    trace = schedule_trace
+    for s in loop_trace.schedulers:
+        if s.each < 2 or trace.each < 2:
+            continue
+        fits = s.end is not None and least * trace.epochs <= s.end <= most * trace.epochs
+        say = warning if fits or fault_of(trace) is not Fault.NONE else info
+        ending = (
+            ""
+            if s.end is None
+            else f", and its end lies at call {s.end}, in epoch {s.end / s.each:.0f} of {trace.epochs}"
+        )
+        yield say(
+            f"{s.name} is stepped {'twice' if s.each == 2 else f'{s.each} times or more'} per epoch{ending}.",
+            "scheduler.step() once per epoch: under `if phase == 'train':`, or after the loop over the phases",
+            where="scheduler",
+            each=s.each,
+            end=s.end,
+        )
 
 
 @check("schedule.step_order", references=(ORDER,))
@@ -180,6 +217,7 @@ CHECKS = (
     best_checkpoint_on_test,
     scheduler_never_stepped,
     scheduler_every_batch,
+    scheduler_twice,
     step_order,
     state_lost,
 )

@@ -16,7 +16,9 @@ def wrong(loop_trace: LoopTrace, *, off: float = 2.0, least: int = 100) -> Verdi
 
     What it does: counts the right predictions (the largest output) in the evaluation that it watched, and compares them with the
     accuracy that the script printed in or after it. A pass that was ended early may be divided by what was seen or by what was
-    planned; accuracies of single classes, of the training data and top-5 are left alone.
+    planned; accuracies of single classes, of the training data and top-5 are left alone. Models of one output are counted over 0
+    where the loss takes logits, over a half where it takes probabilities, and only told wrong where a usual mistake gives the
+    very number: logits over a half, the largest of one output, predictions against all targets of the batch.
     Why it costs accuracy: it costs none; it tells a good training from a bad one wrongly, and the wrong one is kept.
     Remedy: predictions = outputs.argmax(1); correct += (predictions == targets).sum().item(); total += targets.size(0).
     Thresholds: `off` points from every share that the number can mean, over `least` samples; on the healthy scripts of
@@ -28,9 +30,11 @@ def wrong(loop_trace: LoopTrace, *, off: float = 2.0, least: int = 100) -> Verdi
         return
     counted = f"{seen.counted:.1f} % of {seen.samples} evaluated samples were right"
     if seen.off >= off:
+        single = f": counting {seen.reading} gives what it says" if seen.reading else ""
+        count = "((outputs > 0).flatten() == (targets > 0.5).flatten())" if single else "(outputs.argmax(1) == targets)"
         yield warning(
-            f"The script says “{seen.said}”, and {counted}.",
-            "correct += (outputs.argmax(1) == targets).sum().item(); total += targets.size(0); accuracy = correct / total",
+            f"The script says “{seen.said}”, and {counted}{single}.",
+            f"correct += {count}.sum().item(); total += targets.size(0); accuracy = correct / total",
             where=seen.where,
             counted=seen.counted,
             off=seen.off,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
+    from trainingdoctor.measure.function_use import DropoutCall, FunctionUse
     from trainingdoctor.measure.padding import PaddingUse
     from trainingdoctor.measure.repeats import RepeatedLayers
     from trainingdoctor.measure.unregistered import Unregistered
@@ -15,6 +16,8 @@ PACKED = "PyTorch documentation, torch.nn.utils.rnn.pack_padded_sequence"
 PYTHON = "Python documentation, Common sequence operations: items of a repeated list are not copied"
 ALBERT = "Lan et al. 2020, ALBERT, arXiv:1909.11942, section 4.5: one layer for all costs 1.5 to 2.5 points"
 LISTS = "PyTorch documentation, torch.nn.ModuleList: modules it contains are properly registered"
+FUNCTIONAL = "https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html"
+GAL = "Gal & Ghahramani 2016, Dropout as a Bayesian Approximation, arXiv:1506.02142"
 LEARNS_BADLY = ("loss.not_learning", "lr.too_high", "lr.too_low", "init.gradient_flow")
 
 
@@ -111,4 +114,62 @@ def unknown_layers(unregistered: Unregistered) -> Verdicts:
     )
 
 
-CHECKS = (repeated_layer, reads_padding, unknown_layers)
+@check("dropout.without_mode", cost="probe", explains=("model.mode_dependent",), references=(FUNCTIONAL, GAL))
+def dropout_without_mode(function_use: FunctionUse) -> Verdicts:
+    """Dropout in forward() that does not know the model's mode.
+
+    What it does: predicts in evaluation mode and watches F.dropout and its like, dropout layers that forward() makes, and
+    F.scaled_dot_product_attention with a dropout_p.
+    Why it costs accuracy: F.dropout is on unless it is told otherwise: evaluation is made on a thinned net, and differs from
+    call to call.
+    Remedy: F.dropout(x, p, training=self.training), or an nn.Dropout made in __init__.
+    Thresholds: none; the call removes something in evaluation mode. An info where the call itself gives `training`: Monte Carlo
+    dropout (Gal & Ghahramani 2016) is left on on purpose.
+    Measured: no measurement yet.
+    """
+    for call in function_use.dropouts:
+        what = f"{call.name} in forward() removes {call.p:.0%} of its input in evaluation mode, too"
+        if call.said:
+            yield info(f"{what}.", "Nothing, if predictions are to be random.", where=call.where, p=call.p)
+        else:
+            yield warning(f"{what}: it is not told the mode.", _remedy(call), where=call.where or "model", p=call.p)
+    if not function_use.dropouts:
+        yield Note("no function of dropout is on in evaluation mode")
+
+
+def _remedy(call: DropoutCall) -> str:
+    if call.name == "scaled_dot_product_attention":
+        return f"dropout_p={call.p:g} if self.training else 0.0"
+    if call.name[:1].isupper():
+        return f"self.dropout = nn.{call.name}({call.p:g}) in __init__, and self.dropout(x) in forward()"
+    return f"F.{call.name}(x, {call.p:g}, training=self.training)"
+
+
+@check(
+    "model.softmax_over_batch",
+    cost="probe",
+    explains=("model.batch_mixing", "loss.softmax_before_cross_entropy", *LEARNS_BADLY),
+)
+def softmax_over_batch(function_use: FunctionUse) -> Verdicts:
+    """A softmax over the samples of a batch.
+
+    What it does: predicts a batch of seven samples and one of four, in evaluation mode, and looks at the dimension of each
+    softmax: the first one, of the batch's size, in both.
+    Why it costs accuracy: probabilities of a class add up to 1 over the samples: what one gets depends on the others, in
+    training and in evaluation.
+    Remedy: softmax(dim=1) or dim=-1; F.softmax without a dimension takes the first one of tensors with three.
+    Thresholds: none; sizes. Nothing is said where the prediction has no row for each sample, samples have several targets (the
+    first dimension may be time), or another dimension grows with the batch (attention between nodes of a graph).
+    Measured: no measurement yet.
+    """
+    places = function_use.over_batch
+    if places:
+        outside = "" if any(places) else " between the model and the loss"
+        yield warning(
+            f"A softmax{outside} goes over the samples of the batch: each prediction depends on the others.",
+            "softmax(dim=1), or dim=-1: dimension 0 holds the samples",
+            where=tuple(p or "criterion" for p in places),
+        )
+
+
+CHECKS = (repeated_layer, reads_padding, unknown_layers, dropout_without_mode, softmax_over_batch)

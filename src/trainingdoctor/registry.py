@@ -33,6 +33,7 @@ MEASURE_MODULES = (
     "criterion",
     "outputs",
     "output_call",
+    "function_use",
     "one_step",
     "reference_init",
     "parameters",

@@ -4,8 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
+from trainingdoctor.measure import schedule as schedules
 from trainingdoctor.measure.pretraining import Pretraining
+from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.observing.trace import (
     AccuracySeen,
     ClipSeen,
@@ -52,12 +55,20 @@ def evaluation(**changes: Any) -> LoopTrace:
     return replace(HEALTHY, passes=(TRAIN, seen, TRAIN, seen))
 
 
+def schedule(each: int, end: int = 60, epochs: int = 60) -> ScheduleTrace:
+    """A cosine that is called so often per epoch."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, end)
+    return schedules.trace(optimizer, cosine, epochs, 391, "epoch", each)
+
+
 ACCUMULATED = steps(backwards=4, batches=4)
 SECOND_IN_EVAL = replace(HEALTHY, steps=FIRST + tuple(replace(s, training=False) for s in SECOND))
 NO_STEPS = replace(HEALTHY, steps=(), optimizers=(), backwards=60)
 SAME_DATA = replace(HEALTHY, loaders=(HEALTHY.loaders[0], replace(HEALTHY.loaders[1], dataset=0)))
 SWAPPED = replace(HEALTHY, loaders=HEALTHY.loaders[::-1])
 RENEWED = replace(HEALTHY, optimizers=(SGD, replace(SGD, first_epoch=2)))
+TWICE = replace(HEALTHY, schedulers=(replace(COSINE, each=2),))
 RESET = replace(HEALTHY, steps=(*FIRST, replace(SECOND[0], overwritten=1.4), *SECOND[1:]))
 
 SICK: list[tuple[Any, tuple[Any, ...], str]] = [
@@ -91,6 +102,9 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     # A warm-up of its own is stepped first.
     (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(COSINE, replace(COSINE, ticks=0))),), "info"),
     (loop_order.scheduler_every_batch, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=14, within=12),)),), "critical"),
+    (loop_order.scheduler_twice, (TWICE, schedule(2)), "warning"),
+    # Built for two calls.
+    (loop_order.scheduler_twice, (replace(TWICE, schedulers=(replace(COSINE, each=2, end=120),)), schedule(2, 120)), "info"),
     (loop_order.step_order, (replace(HEALTHY, schedulers=(replace(COSINE, early=1),)),), "info"),
     (loop_order.state_lost, (RENEWED,), "warning"),
     (loop_order.state_lost, (replace(RENEWED, optimizers=tuple(replace(o, stateful=False) for o in RENEWED.optimizers)),), "info"),
@@ -104,8 +118,8 @@ def test_sick(check: Any, evidence: tuple[Any, ...], severity: str) -> None:
 
 @pytest.mark.parametrize("check", [*loop.CHECKS, *loop_order.CHECKS, *metric.CHECKS], ids=lambda c: c.code)
 def test_healthy(check: Any) -> None:
-    given = (HEALTHY, FRESH) if "pretraining" in check.needs else (HEALTHY,)
-    assert_healthy(check, *given)
+    known = {"loop_trace": HEALTHY, "pretraining": FRESH, "schedule_trace": schedule(1)}
+    assert_healthy(check, *(known[name] for name in check.needs))
 
 
 PECULIAR: list[tuple[Any, LoopTrace]] = [

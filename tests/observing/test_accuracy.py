@@ -1,11 +1,16 @@
 """What scripts print as their accuracy, beside a count of the pass."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from trainingdoctor.observing.accuracy import accuracy_seen
+from trainingdoctor.observing.calls import CriterionCall
 from trainingdoctor.observing.passes import Pass
+from trainingdoctor.observing.single import is_single, right_reading
+from trainingdoctor.observing.trace import AccuracySeen
 
 TARGETS = torch.tensor([0, 1, 2, 3] * 50)
 RIGHT = torch.nn.functional.one_hot(TARGETS, 4).float()
@@ -95,3 +100,62 @@ def test_what_cannot_be_counted_is_left_alone() -> None:
     training = evaluation("accuracy 0.1\n")
     training.known = "training"
     assert accuracy_seen([training]) is None
+
+
+def single(text: str, outputs: torch.Tensor, reading: int | None) -> AccuracySeen | None:
+    """200 samples of a model of one output: 150 of class 1."""
+    truth = torch.arange(200) % 4 > 0
+    seen = Pass(LOADER, 0, "", batches=4, known="evaluation")
+    for i in range(4):
+        part = slice(50 * i, 50 * i + 50)
+        seen.count.add(outputs[part], truth[part].float()[:, None], i)
+    seen.count.hear(text, "train.py:9")
+    return accuracy_seen([seen], reading)
+
+
+# Logits of which 190 are on the right side of 0, 140 of a half: 50 of class 1 lie between.
+LOGITS = torch.where(torch.arange(200) % 4 > 0, torch.where(torch.arange(200) % 4 > 1, 2.0, 0.2), -2.0)[:, None]
+LOGITS[:40:4] *= -1
+
+
+@pytest.mark.parametrize(
+    ("text", "reading", "off", "said"),
+    [
+        ("accuracy 0.95", 0, 0, "outputs over 0"),
+        ("accuracy 0.70", 0, 25, "outputs over a half"),
+        ("accuracy 0.70", 1, 0, "outputs over a half"),
+        ("accuracy 25.0%", 0, 70, "the largest of one output"),
+        # 6,492 pairs that agree, of 200 samples.
+        ("accuracy 3246.00%", 0, 3146, "each prediction over 0 against every target"),
+        # A threshold of one's own.
+        ("accuracy 0.81", 0, 0, ""),
+    ],
+)
+def test_models_of_one_output(text: str, reading: int, off: float, said: str) -> None:
+    seen = single(text, LOGITS, reading)
+    assert seen is not None
+    assert seen.off == pytest.approx(off, abs=3)
+    assert seen.reading.startswith(said)
+    assert bool(seen.reading) == bool(said)
+
+
+def test_what_is_no_model_of_one_output() -> None:
+    ones = torch.ones(4)
+    assert is_single(ones, ones)
+    assert is_single(ones[:, None], ones.long())
+    # A loss, a map, targets of more classes, of another number, none.
+    others = [(ones.sum(), ones), (ones.view(4, 1, 1), ones), (ones, 2 * ones), (ones, ones[:2]), (ones, None)]
+    assert not any(is_single(outputs, targets) for outputs, targets in others)
+
+
+def test_one_output_of_which_the_loss_does_not_tell() -> None:
+    assert single("accuracy 0.70", LOGITS, None) is None
+    seen = single("accuracy 0.70", LOGITS.sigmoid(), 1)
+    assert seen is not None
+    assert seen.counted == 95
+    call = CriterionCall(torch.nn.BCEWithLogitsLoss(), "", 0, None)
+    calls = [call, replace(call, between="squeeze"), replace(call, between="sigmoid"), replace(call, part=1), None]
+    assert [right_reading(c) for c in calls] == [0, 0, None, None, None]
+    bce = replace(call, function=torch.nn.functional.binary_cross_entropy)
+    assert [right_reading(c) for c in (bce, replace(bce, between="sigmoid"))] == [1, 0]
+    assert right_reading(replace(call, function=torch.nn.MSELoss())) is None

@@ -12,6 +12,7 @@ from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.calling import user_code
 from trainingdoctor.measure.optimizers import require_groups, several
 from trainingdoctor.measure.simulation import MOST_CALLS, leading_group, simulate
+from trainingdoctor.observing.trace import LoopTrace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,9 +27,9 @@ class ScheduleTrace:
     rates: one per call interval (an epoch, or a step), the rate in force during it.  error: the scheduler raised, at
     call `failed_at`.  adaptive: the schedule depends on a metric, and `rates` is only its start.  averages: it ends with
     stochastic weight averaging (SWALR), whose rate stays up by design.  momentum: SGD's, or Adam's first beta, at the
-    peak of the rate, where OneCycleLR has it lowest.
+    peak of the rate, where OneCycleLR has it lowest.  each: times that it is called per interval, where a loop was watched.
     scheduler: class names, or None without a scheduler.  horizon: the end that the scheduler itself was built for
-    (T_max, total_steps, the last milestone), in calls; None where it has none.
+    (T_max, total_steps, the last milestone), in intervals; None where it has none.
     """
 
     rates: tuple[float, ...]
@@ -43,6 +44,7 @@ class ScheduleTrace:
     group: int = 0
     averages: bool = False
     momentum: float | None = None
+    each: int = 1
 
     @cached_property
     def peak(self) -> float:
@@ -101,11 +103,19 @@ class ScheduleTrace:
         return picture_html(self.plot, of_schedule({"schedule_trace": self}))
 
 
-@evidence(optional=("scheduler", "train_loader"))
+@evidence(optional=("scheduler", "train_loader", "loop_trace"))
 def schedule_trace(
-    optimizer: Any, epochs: int, scheduler_interval: str, scheduler: Any, train_loader: Any
+    optimizer: Any,
+    epochs: int,
+    scheduler_interval: str,
+    scheduler: Any,
+    train_loader: Any,
+    loop_trace: LoopTrace | None = None,
 ) -> ScheduleTrace:
-    """Simulate the run that the training plans: `epochs` passes, the scheduler called once per epoch or per step."""
+    """Simulate the run that the training plans: `epochs` passes, the scheduler called once per epoch or per step.
+
+    A loop that was watched may call it several times per epoch.
+    """
     steps = steps_per_epoch(train_loader)
     if scheduler is not None and scheduler_interval == "step" and steps is None:
         raise Unavailable("a schedule per step needs a train_loader whose length is known")
@@ -115,30 +125,36 @@ def schedule_trace(
         require_groups(one)
     if any(g.get("lr") is None for o in several(optimizer) for g in o.param_groups):
         raise Unavailable("the optimizer sets its own learning rate (lr=None)")
-    return trace(optimizer, scheduler, int(epochs), steps, scheduler_interval)
+    seen = () if loop_trace is None or scheduler_interval == "step" else loop_trace.schedulers
+    each = min((s.each for s in seen), default=0)
+    return trace(optimizer, scheduler, int(epochs), steps, scheduler_interval, max(each, 1))
 
 
-def trace(optimizer: Any, scheduler: Any, epochs: int, steps: int | None, interval: str) -> ScheduleTrace:
-    """The rates of `epochs` epochs of `steps` steps with the scheduler called once per `interval`."""
+def trace(
+    optimizer: Any, scheduler: Any, epochs: int, steps: int | None, interval: str, each: int = 1
+) -> ScheduleTrace:
+    """The rates of `epochs` epochs of `steps` steps with the scheduler called `each` times per `interval`."""
     calls = epochs * (steps or 1) if interval == "step" and scheduler is not None else epochs
+    calls *= each
     if calls > MOST_CALLS and scheduler is not None:
         raise Unavailable(f"the scheduler is called {calls:,} times, more than the {MOST_CALLS:,} that are simulated")
     group = leading_group(optimizer)
     run = simulate(optimizer, scheduler, calls)
     schedulers = several(scheduler) if scheduler is not None else ()
     return ScheduleTrace(
-        rates=run.rates,
+        rates=run.rates[::each],
         interval=interval,
         epochs=epochs,
         steps_per_epoch=steps,
         scheduler="+".join(type(s).__name__ for s in schedulers) or None,
         adaptive=run.adaptive,
-        horizon=max((h for s in schedulers if (h := horizon(s)) is not None), default=None),
+        horizon=max((math.ceil(h / each) for s in schedulers if (h := horizon(s)) is not None), default=None),
         error=run.error,
-        failed_at=len(run.rates) if run.error else None,
+        failed_at=math.ceil(len(run.rates) / each) if run.error else None,
         group=group,
         averages=any(map(_averages, schedulers)),
         momentum=run.momentum,
+        each=each,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, groupby
 from typing import Any
 
@@ -12,10 +12,13 @@ from torch import Tensor
 
 from trainingdoctor.measure.batches import tensors
 from trainingdoctor.measure.schedule import steps_per_epoch
+from trainingdoctor.observing.single import READINGS, counts, is_single
 from trainingdoctor.observing.trace import AccuracySeen
 
 # Batches to count and texts to keep of a pass, and lines with an accuracy from which on they are one per class or the like.
 MOST_BATCHES, MOST_TEXTS, MOST_LINES = 2000, 400, 3
+# Points that a reading of what was said may be off.
+SAME = 0.05
 # A share of right predictions, and by what it was made smaller: the samples that it is divided by, over those that were seen.
 Share = tuple[float, float]
 _WORD = re.compile(r"\bacc(?:uracy|uracies)?\b|[a-z_]*_acc(?:uracy)?\b|\bacc(?:uracy)?[@_]?1\b|\bprec@1\b")
@@ -27,7 +30,8 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 @dataclass(eq=False)
 class Count:
-    """Right predictions of one pass. right, of: by batch.  said: what was printed, with the batches counted by then."""
+    """Right predictions of one pass. right, of: by batch; for models of one output what each of READINGS counts.  said: what
+    was printed, with the batches counted by then."""
 
     right: list[Tensor] = field(default_factory=list)
     of: list[int] = field(default_factory=list)
@@ -40,12 +44,12 @@ class Count:
         """Count one forward pass. targets: of the loader.  Two in one batch, as of views of it, cannot be counted by us."""
         logits = next(tensors(output), None)
         self.doubtful = self.doubtful or batch == self.last or len(self.of) == MOST_BATCHES
-        if self.doubtful or logits is None or not _countable(logits, targets):
+        counted = None if self.doubtful or logits is None else _counted(logits, targets)
+        if counted is None:
             self.doubtful = True
             return
         self.last = batch
-        # Left on its device: to look at it here would wait for the GPU in every batch.
-        self.right.append((logits.detach().argmax(1) == targets.to(logits.device)).sum())
+        self.right.append(counted)
         self.of.append(len(targets))
 
     def hear(self, text: str, where: str) -> None:
@@ -55,15 +59,19 @@ class Count:
             self.where = where or self.where
 
     @property
-    def rights(self) -> list[int]:
-        """The counts as numbers."""
-        return [int(r) for r in self.right]
+    def is_single(self) -> bool:
+        """Whether the model has one output."""
+        return any(len(r) > 1 for r in self.right)
 
-    def shares(self, loader: Any) -> list[Share]:
+    def rights(self, reading: int = 0) -> list[int]:
+        """The counts as numbers."""
+        return [int(r[min(reading, len(r) - 1)]) for r in self.right]
+
+    def shares(self, loader: Any, reading: int = 0) -> list[Share]:
         """What the accuracy of the whole pass may be said to be: passes are ended early, and divided by their planned length."""
         if not self.of:
             return []
-        rights = self.rights
+        rights = self.rights(reading)
         right, planned, length = sum(rights), steps_per_epoch(loader), _length(loader)
         by_batch = sum(r / n for r, n in zip(rights, self.of, strict=True))
         whole = [(right / n, n / sum(self.of)) for n in length]
@@ -72,9 +80,9 @@ class Count:
             whole += [(by_batch / planned, part), (right / (planned * self.of[0]), part)]
         return [(right / sum(self.of), 1.0), (by_batch / len(self.of), 1.0), *whole]
 
-    def at(self, batches: int) -> list[Share]:
+    def at(self, batches: int, reading: int = 0) -> list[Share]:
         """What it may be said to be while the pass goes on: so far, and of the last batch."""
-        found, rights = [], self.rights
+        found, rights = [], self.rights(reading)
         for i in {batches, max(batches - 1, 1), min(batches + 1, len(self.of))}:
             right, of = rights[:i], self.of[:i]
             if of:
@@ -86,6 +94,14 @@ class Count:
 def says_accuracy(text: str) -> bool:
     """Whether a text holds the word."""
     return bool(_WORD.search(text.lower()))
+
+
+def _counted(logits: Tensor, targets: Any) -> Tensor | None:
+    """Right predictions of a batch, left on its device: to look at them would wait for the GPU in every batch."""
+    if _countable(logits, targets):
+        right: Tensor = logits.detach().argmax(1) == targets.to(logits.device)
+        return right.sum()[None]
+    return counts(logits, targets) if is_single(logits, targets) else None
 
 
 def _countable(logits: Tensor, targets: Any) -> bool:
@@ -109,8 +125,11 @@ def _length(loader: Any) -> list[int]:
     return [n for n in found if n]
 
 
-def accuracy_seen(passes: Sequence[Any]) -> AccuracySeen | None:
-    """Of the last evaluation in and after which an accuracy was printed; None where none was, or it cannot be counted."""
+def accuracy_seen(passes: Sequence[Any], reading: int | None = None) -> AccuracySeen | None:
+    """Of the last evaluation in and after which an accuracy was printed; None where none was, or it cannot be counted.
+
+    reading: the one of READINGS that is right for models of one output; None where nobody knows.
+    """
     told = [(i, p, lines) for i, p in enumerate(passes) if p.kind == "evaluation" and (lines := _lines(p.count.said))]
     if not told:
         return None
@@ -118,11 +137,25 @@ def accuracy_seen(passes: Sequence[Any]) -> AccuracySeen | None:
     after = [line for batches, line, _ in lines if batches == len(seen.count.of)]
     if seen.count.doubtful or not seen.count.of or len(after) > MOST_LINES:
         return None
-    counts = list(accumulate(seen.count.rights))
-    other = [share for p in passes[: last + 1] for share in p.count.shares(p.loader)]
-    off = min(_least_off(numbers, [*seen.count.at(batches), *other], counts) for batches, _, numbers in lines)
-    right, of = counts[-1], sum(seen.count.of)
-    return AccuracySeen(lines[-1][1], 100 * right / of, of, 100 * off, seen.count.where)
+    if seen.count.is_single and reading is None:
+        return None
+
+    def off(told: int) -> float:
+        totals = list(accumulate(seen.count.rights(told)))
+        other = [share for p in passes[: last + 1] for share in p.count.shares(p.loader, told)]
+        return 100 * min(_least_off(numbers, [*seen.count.at(b, told), *other], totals) for b, _, numbers in lines)
+
+    right, of = sum(seen.count.rights(reading or 0)), sum(seen.count.of)
+    found = AccuracySeen(lines[-1][1], 100 * right / of, of, off(reading or 0), seen.count.where)
+    return _as_read(found, {r: off(r) for r in range(len(READINGS))}) if seen.count.is_single else found
+
+
+def _as_read(found: AccuracySeen, off: dict[int, float]) -> AccuracySeen:
+    """With the wrong reading that gives what was said; without one, the threshold may be one of the user's own."""
+    nearest = min(off, key=lambda r: off[r])
+    if off[nearest] > SAME:
+        return replace(found, off=0.0)
+    return replace(found, reading=READINGS[nearest])
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from trainingdoctor.observing.by_hand import rate_written_at
 from trainingdoctor.observing.calls import Followed
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
+from trainingdoctor.observing.single import right_reading
 from trainingdoctor.observing.ticks import driven
 from trainingdoctor.observing.trace import LoaderSeen, LoopTrace
 from trainingdoctor.training import Training
@@ -160,9 +161,13 @@ def traced(recorder: Recorder) -> LoopTrace:
         saves_best=recorder.saves_best,
         epoch_loop=recorder.epoch_loop,
         distributed=recorder.ranks.seen(recorder.kinds),
-        accuracy=None if recorder.losses.relabelled else accuracy_seen(recorder.passes),
+        accuracy=None
+        if recorder.losses.relabelled
+        else accuracy_seen(recorder.passes, right_reading(recorder.losses.criterion)),
         moments=recorder.timeline.seen(recorder.passes),
         spectral=() if model is None else recorder.spectra.of(model),
+        teachers=recorder.bystanders(),
+        average=recorder.averages.seen(),
     )
 
 

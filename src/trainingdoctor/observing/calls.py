@@ -24,6 +24,7 @@ BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("float", lambda t: t.float()),
     (ROWS, lambda t: t.reshape(-1, t.shape[-1])),
     ("softmax", lambda t: t.softmax(-1 if t.ndim < 2 else 1)),
+    ("softmax over the batch", lambda t: t.softmax(0)),
     ("log_softmax", lambda t: t.log_softmax(-1 if t.ndim < 2 else 1)),
     ("sigmoid", lambda t: t.sigmoid()),
     ("tanh", lambda t: t.tanh()),
@@ -71,6 +72,12 @@ class CriterionCall:
         """Whether the model is examined with what the loop makes of its output."""
         return self.part > 0 or self.between not in FORMS
 
+    def replaces(self, other: CriterionCall | None) -> bool:
+        """Whether this one is to be examined: neither an auxiliary head's loss, nor, beside one of classes, a teacher's answer."""
+        if other is None or self.part != other.part:
+            return other is None or self.part < other.part
+        return _is_classes(self.target) or not _is_classes(other.target)
+
     def criterion(self) -> Callable[..., Any]:
         """The criterion as a function of (output, target); the object itself where it was called like that."""
         if not self.arguments and not self.extra and self.position == 0 and self.between in ("", "float"):
@@ -86,6 +93,10 @@ class CriterionCall:
 
         criterion.__name__ = getattr(self.function, "__name__", type(self.function).__name__)
         return criterion
+
+
+def _is_classes(target: Any) -> bool:
+    return isinstance(target, Tensor) and not target.is_floating_point()
 
 
 def _of_batch(value: Any, first: Any) -> bool:

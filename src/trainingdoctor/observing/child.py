@@ -18,7 +18,7 @@ from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
     from trainingdoctor.history.curves import LearningCurves
-    from trainingdoctor.observing.ranks import Ranks
+    from trainingdoctor.observing.recorder import Recorder
     from trainingdoctor.observing.script import Ran
     from trainingdoctor.remedy.building import Building
     from trainingdoctor.remedy.fix import Proposal
@@ -150,7 +150,7 @@ def answered(order: Order, started: float) -> Answer:
                 training, known = assembled(recorder, order.script)
                 training = completed(training, order.script, ran) if not recorder.optimizers else training
             else:
-                training = built(order.script, ran, interruption.came)
+                training = built(order.script, ran, interruption.came, recorder.forked)
             report = _diagnosed(training, known, ran, order, started, under_way)
             return Answer(report, notes=ran.notes, proposals=_proposed(report, order, building, under_way))
 
@@ -163,15 +163,16 @@ def answered(order: Order, started: float) -> Answer:
 
         recorder.swallowed = from_within
         building = _watched(order, around)
-        _enter(order, around, recorder.ranks)
+        _enter(order, around, recorder)
         source = order.source if order.source is not None else order.texts.get(order.script)
         return finished(run_script(order.script, order.arguments, recorder, source))
 
 
-def _enter(order: Order, around: ExitStack, ranks: Ranks) -> None:
+def _enter(order: Order, around: ExitStack, recorder: Recorder) -> None:
     """What a script finds otherwise than it would: where it writes, what it compiles, its devices, and its other processes."""
     from trainingdoctor.observing.compiling import uncompiled
     from trainingdoctor.observing.cuda import on_cpu
+    from trainingdoctor.observing.forking import children_followed
     from trainingdoctor.observing.launching import launches_told
     from trainingdoctor.observing.scratch import redirected
     from trainingdoctor.observing.spawning import first_rank_alone
@@ -179,7 +180,8 @@ def _enter(order: Order, around: ExitStack, ranks: Ranks) -> None:
     around.enter_context(redirected(order.scratch))
     around.enter_context(uncompiled())
     around.enter_context(on_cpu(order.cpu))
-    around.enter_context(first_rank_alone(ranks))
+    around.enter_context(first_rank_alone(recorder.ranks))
+    around.enter_context(children_followed(recorder))
     around.enter_context(launches_told())
 
 

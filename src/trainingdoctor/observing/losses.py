@@ -60,9 +60,7 @@ class Losses:
         self._compare(call.target, given_targets)
         self.uniform = self.uniform and _is_uniform(call.target)
         training = torch.is_grad_enabled() and result.requires_grad
-        # The loss of an auxiliary head is not the one that is examined.
-        main = self.criterion is None or call.part <= self.criterion.part
-        if training and main:
+        if training and call.replaces(self.criterion):
             self.criterion = call
             self.value = float(result.detach().mean()) if result.numel() else None
             self.samples.keep("training", id(model), given, call.target)

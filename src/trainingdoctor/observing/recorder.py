@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from trainingdoctor.measure.batches import tensors
 from trainingdoctor.observing.accuracy import says_accuracy
+from trainingdoctor.observing.averages import Averages
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import epoch_loop
 from trainingdoctor.observing.functions import loss_call
@@ -24,8 +25,10 @@ from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.ranks import Ranks
 from trainingdoctor.observing.spectra import Spectra
+from trainingdoctor.observing.teachers import Teachers
 from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.timeline import Timeline
+from trainingdoctor.observing.trace import TeacherSeen
 from trainingdoctor.observing.watch import OptimizerWatch
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
@@ -44,6 +47,7 @@ class Recorder:
     """Everything that was seen, while it is being seen. The hooks call the methods named `on_...`.
 
     leave: takes the hooks away.  swallowed: called where the script catches the signal to stop, time and again.
+    beside: what runs now, or ran last, holds nothing that an optimizer does.  forked: file:line of an os.fork() whose child is not followed.
     stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
@@ -63,15 +67,16 @@ class Recorder:
         self.initial: dict[int, dict[str, Any]] = {}
         self.losses = Losses()
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
+        self.teachers, self.averages = Teachers(), Averages()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
         self.swallowed: Callable[[], object] = lambda: None
         self.on_enough: Callable[[], object] = lambda: None
-        self.backward_at = self.saves_best = ""
+        self.backward_at = self.saves_best = self.forked = ""
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
-        self.cut = self.emptied = self.full = self.closing = False
+        self.cut = self.emptied = self.full = self.closing = self.beside = False
 
     # -- loaders
 
@@ -149,8 +154,25 @@ class Recorder:
             now.eval_mode += not model.training
             now.with_gradient += torch.is_grad_enabled()
         self.spectra.on_forward(model, now)
+        held = self._held
+        self.beside = bool(held) and not any(id(p) in held for p in model.parameters())
+        self.teachers.on_forward(model, now, held)
+        if now is not None and not torch.is_grad_enabled() and self.kinds.get(now.number) != "training":
+            self.averages.on_evaluation(model, now, self.optimizers)
         if self._is_trained(model):
             self.timeline.add("forward_train" if model.training else "forward_eval", now)
+
+    @property
+    def _held(self) -> frozenset[int]:
+        """Identities of the parameters that optimizers hold, those that have not stepped yet among them."""
+        optimizers = [*self.built, *(w.optimizer for w in self.optimizers)]
+        return frozenset(id(p) for o in optimizers for g in getattr(o, "param_groups", ()) for p in g["params"])
+
+    def bystanders(self) -> tuple[TeacherSeen, ...]:
+        """Models in train mode that nobody trains."""
+        held = self._held
+        own = [i for i in self.initial if any(id(p) in held for p in self.models[i].parameters())]
+        return self.teachers.seen(held, [self.initial[i] for i in own])
 
     def _is_trained(self, model: nn.Module) -> bool:
         """Whether an optimizer that was seen holds some of it; every model until one was seen. No teacher, no average."""
@@ -158,7 +180,10 @@ class Recorder:
 
     def after_forward(self, model: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """It has run."""
-        self.losses.last_call = (model, (args, kwargs), output)
+        first = next(tensors(output), None)
+        # The losses that follow a teacher's answer are of what was called before it.
+        if not self.beside or (first is not None and first.requires_grad):
+            self.losses.last_call = (model, (args, kwargs), output)
         self.used[id(model)] = self.used.get(id(model), 0) + torch.is_grad_enabled()
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
@@ -171,7 +196,6 @@ class Recorder:
             now.count.add(output, targets, now.batches)
             if not torch.is_grad_enabled():
                 self.losses.samples.keep("evaluation", id(model), (args, kwargs), targets)
-        first = next(tensors(output), None)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
 
@@ -259,6 +283,7 @@ class Recorder:
         self.closing = closure
         if not closure:
             watch.before_step(self, users_place(4))
+        self.averages.before_step(self.optimizers[0])
 
     def after_step(self, optimizer: Optimizer) -> None:
         """It has stepped."""
@@ -267,6 +292,8 @@ class Recorder:
                 if self.closing:
                     watch.before_step(self, users_place(4))
                 watch.after_step()
+        if self.optimizers and self.optimizers[0].optimizer is optimizer:
+            self.averages.after_step(self.optimizers[0])
         self.timeline.add("step", self.current)
         if self.current is not None:
             self.current.steps += 1
@@ -284,7 +311,7 @@ class Recorder:
         self.timeline.add("zero_grad", self.current)
 
     def _poll(self, within: bool) -> None:
-        if self.schedulers.poll(within):
+        if self.schedulers.poll(within, self.epoch):
             self.timeline.add("scheduler", self.current if within else None)
 
     @property

@@ -45,7 +45,11 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
     with ExitStack() as stack:
         stack.enter_context(observed(recorder))
         recorder.leave = stack.close
+        own = os.getpid()
         error = _ended(code, module, recorder)
+        if os.getpid() != own:
+            # A child of the script's that was not followed; it is not what was asked about.
+            os._exit(0)
         if error is None or error.error is None or recorder.optimizers:
             return Ran(vars(module), error, notes)
         remains = remains_of(error.error, vars(module))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import gc
+import math
+from collections import Counter
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import ExponentialLR, LRScheduler, StepLR
 
 from trainingdoctor.measure.restore import Snapshot
 from trainingdoctor.measure.schedule import horizon
 from trainingdoctor.observing.trace import SchedulerSeen
 
+# The share of its rate at which a scheduler without an end has come to one.
+GONE = 1e-3
+
 
 class SchedulerWatch:
-    """One scheduler. early: steps before the first optimizer step; within: between two steps of one pass."""
+    """One scheduler. early: steps before the first optimizer step; within: between two steps of one pass; between: other
+    calls of step(), by the number of the training pass that they followed."""
 
     def __init__(self, scheduler: Any, fresh: bool) -> None:
         self.scheduler = scheduler
@@ -22,13 +28,16 @@ class SchedulerWatch:
         self.early = max(0, int(getattr(scheduler, "_step_count", 1)) - 1) if fresh else 0
         self.snapshot = Snapshot(scheduler)
         self.ticks = self.within = 0
+        self.between: Counter[int] = Counter()
         self.first = self.last = self._rate()
 
-    def poll(self, within: bool) -> int:
-        """1 when it was stepped since the last look."""
+    def poll(self, within: bool, epoch: int = 0) -> int:
+        """1 when it was stepped since the last look. epoch: number of the training pass that this is in, or after."""
         state = _state(self.scheduler)
         if state == self.state:
             return 0
+        if not within:
+            self.between[epoch] += _calls(self.state, state)
         self.state = state
         self.last = self._rate()
         self.ticks += 1
@@ -38,8 +47,13 @@ class SchedulerWatch:
     def seen(self) -> SchedulerSeen:
         """The record."""
         name = type(self.scheduler).__name__
-        end, rising = horizon(self.scheduler), self.last > self.first
-        return SchedulerSeen(name, self.ticks + self.early, self.early, self.within, end, rising)
+        end, rising = _end(self.scheduler), self.last > self.first
+        return SchedulerSeen(name, self.ticks + self.early, self.early, self.within, end, rising, self._each())
+
+    def _each(self) -> int:
+        """Calls per epoch outside of it. The last epoch is left out: it may have been followed by others, cut to nothing."""
+        counts = [self.between[epoch] for epoch in range(1, max(self.between, default=0))]
+        return 0 if self.within else min(counts, default=0)
 
     def _rate(self) -> float:
         return rate_of(driven(self.scheduler))
@@ -61,9 +75,9 @@ class Schedulers:
             if driven(scheduler) is optimizer and id(scheduler) not in inner | known:
                 self.watched.append(SchedulerWatch(scheduler, fresh=not optimizer.state))
 
-    def poll(self, within: bool) -> int:
+    def poll(self, within: bool, epoch: int = 0) -> int:
         """Look at all of them; 1 when one was stepped since the last look."""
-        ticks = max((w.poll(within) for w in self.watched), default=0)
+        ticks = max((w.poll(within, epoch) for w in self.watched), default=0)
         self.ticks += ticks
         return ticks
 
@@ -83,4 +97,22 @@ def driven(scheduler: Any) -> Any:
 def _state(scheduler: Any) -> tuple[Any, ...]:
     """What changes with each step()."""
     inner = tuple(_state(s) for s in getattr(scheduler, "_schedulers", ()))
-    return (scheduler.last_epoch, getattr(scheduler, "_step_count", None), getattr(scheduler, "T_cur", None), inner)
+    # A ChainedScheduler only has those inside.
+    last = getattr(scheduler, "last_epoch", None)
+    return (last, getattr(scheduler, "_step_count", None), getattr(scheduler, "T_cur", None), inner)
+
+
+def _calls(before: tuple[Any, ...], after: tuple[Any, ...]) -> int:
+    """How often step() was called between two states; 1 where it was told an epoch, which may be any."""
+    if before[0] is None:
+        return max(map(_calls, before[-1], after[-1]), default=1)
+    told, counted = after[0] - before[0], None if before[1] is None else after[1] - before[1]
+    return int(told) if told > 0 and counted in (None, 0, told) else 1
+
+
+def _end(scheduler: Any) -> int | None:
+    """The call at which it reaches what it was built for; where it has no end, at which hardly any rate is left."""
+    gamma, known = getattr(scheduler, "gamma", None), horizon(scheduler)
+    if known is not None or type(scheduler) not in (StepLR, ExponentialLR) or gamma is None or not 0 < gamma < 1:
+        return known
+    return math.ceil(math.log(GONE) / math.log(gamma)) * int(getattr(scheduler, "step_size", 1))

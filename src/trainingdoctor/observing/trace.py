@@ -84,7 +84,8 @@ class OptimizerSeen:
 class SchedulerSeen:
     """A scheduler of torch. ticks: calls of step(), without the one in its constructor.  early: before the first
     optimizer step.  within: ticks that fell between two steps of the same pass through the training data.  end: the call at which
-    it reaches what it was built for.  rising: the rate is higher after the last tick than before the first."""
+    it reaches what it was built for, or a thousandth of its rate.  rising: the rate is higher after the last tick than before the
+    first.  each: calls of step() per epoch, where all come between the epochs."""
 
     name: str
     ticks: int
@@ -92,6 +93,7 @@ class SchedulerSeen:
     within: int
     end: int | None = None
     rising: bool = False
+    each: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ class AccuracySeen:
     """An accuracy that the script printed in or after its last evaluation pass, and a count of that pass.
 
     said: the line.  counted: right predictions, percent.  samples: that were counted.  off: the least distance between what
-    was said and any share of right predictions that it can mean, points.  where: file:line of the print.
+    was said and any share of right predictions that it can mean, points.  where: file:line of the print.  reading: for models
+    of one output, what gives what was said.
     """
 
     said: str
@@ -117,6 +120,7 @@ class AccuracySeen:
     samples: int
     off: float
     where: str = ""
+    reading: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,28 @@ class SpectralSeen:
 
 
 @dataclass(frozen=True)
+class TeacherSeen:
+    """A model that the loop calls in its training passes, each time in train mode, and that nobody trains or averages. calls: in
+    those passes.  moved: by how many deviations its BatchNorm means had moved at the third.  where: file:line of the first call."""
+
+    name: str
+    calls: int
+    batchnorms: int
+    dropouts: int
+    moved: float = 0.0
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class AverageSeen:
+    """Weights that are evaluated in place of the trained ones and follow them. taken: share of the way to them that a step takes
+    in (1 - decay).  reached: how far they are from the start, over how far the trained ones are."""
+
+    taken: float
+    reached: float
+
+
+@dataclass(frozen=True)
 class Moment:
     """Something that happened, in its order. kind: one of MOMENTS.  within: training, evaluation, other, or "" outside of all
     passes.  number: of that pass."""
@@ -165,6 +191,7 @@ class LoopTrace:
     planned.  ended: the script ended by itself.  backward_at: file:line of the last call.  saves_best: place of a checkpoint that is saved where a
     comparison with the best evaluation result comes out well, "" where none.  epoch_loop: file:line of the loop over epochs.
     moments: what happened, in its order, up to some thousands.  spectral: layers of a model that was evaluated first.
+    teachers: models that nobody trains, in train mode.  average: of the weights, where one alone is evaluated.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -184,6 +211,8 @@ class LoopTrace:
     accuracy: AccuracySeen | None = None
     moments: tuple[Moment, ...] = ()
     spectral: tuple[SpectralSeen, ...] = ()
+    teachers: tuple[TeacherSeen, ...] = ()
+    average: AverageSeen | None = None
 
     def of(self, kind: str) -> tuple[PassSeen, ...]:
         """The passes of one kind."""

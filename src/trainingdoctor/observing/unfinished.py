@@ -12,8 +12,9 @@ from trainingdoctor.observing.script import Ran
 from trainingdoctor.training import Training
 
 
-def built(script: Path, ran: Ran, cut: bool = False) -> Training:
-    """What a script whose model was never called has built, as a config does. cut: it was interrupted before its end.
+def built(script: Path, ran: Ran, cut: bool = False, forked: str = "") -> Training:
+    """What a script whose model was never called has built, as a config does. cut: it was interrupted before its end.  forked:
+    place of an os.fork() whose child was not followed.
 
     Raises UserError where that is nothing either.
     """
@@ -23,7 +24,7 @@ def built(script: Path, ran: Ran, cut: bool = False) -> Training:
             raise UserError(f"{script.name} was interrupted before anything could be seen")
         return training
     if ran.error is None:
-        return _as_config(script, ran)
+        return _as_config(script, ran, forked)
     _require_arguments(script, ran.error)
     training = unfinished_training(ran.names, script.name)
     hint = _torchrun(script, ran.error)
@@ -41,10 +42,15 @@ def completed(training: Training, script: Path, ran: Ran) -> Training:
     return replace(training, **{part: getattr(held, part) for part in missing})
 
 
-def _as_config(script: Path, ran: Ran) -> Training:
+def _as_config(script: Path, ran: Ran, forked: str) -> Training:
     try:
         return training_from({name: v for name, v in ran.names.items() if not name.startswith("__")}, script.name)
     except UserError:
+        if forked:
+            raise UserError(
+                f"{script.name} called no model in its own process: if the child of os.fork() ({forked}) trains, call there, "
+                "under `if pid == 0:`, the function that does"
+            ) from None
         raise UserError(
             f"{script.name} ran to its end and no model was called: give the arguments that make it train, after --, "
             "or a config that builds `model` and its training"

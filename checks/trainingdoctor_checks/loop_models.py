@@ -1,0 +1,84 @@
+"""Models beside the one that trains: teachers, and averages of the weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainingdoctor import Note, Verdicts, check, info, warning
+
+if TYPE_CHECKING:
+    from trainingdoctor.measure.pretraining import Pretraining
+    from trainingdoctor.observing.trace import LoopTrace, TeacherSeen
+
+BEYER = "Beyer et al. 2022, Knowledge distillation: A good teacher is patient and consistent, arXiv:2106.05237"
+AVERAGES = "https://pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema"
+
+
+@check("loop.teacher_in_train_mode", references=(BEYER,))
+def teacher_in_train_mode(loop_trace: LoopTrace) -> Verdicts:
+    """A model that nobody trains is in train mode: a teacher, or frozen features.
+
+    What it does: notes the mode of each other model that the loop calls in its training passes and no optimizer holds.
+    Why it costs accuracy: its dropout is on, so that it answers at random; its BatchNorm layers normalize by the batch, and
+    their running statistics move on data that it does not learn from.
+    Remedy: teacher.eval() after it is loaded, and again where something calls train() on what holds it.
+    Thresholds: all of at least three calls, with layers that act otherwise in train mode. Left out is what changes (averages of
+    the weights, as mean teachers and momentum encoders, are in train mode in their papers) or starts as a copy of what trains.
+    Measured: no measurement yet.
+    """
+    for seen in loop_trace.teachers:
+        yield warning(
+            f"{seen.name} is called in train mode in {seen.calls} training batches, and nobody trains it: {_effect(seen)}.",
+            "teacher.eval() before the loop, where teacher is this model; and torch.no_grad() around its calls",
+            where=seen.where,
+            confidence=0.8,
+            calls=seen.calls,
+            moved=seen.moved,
+        )
+    if not loop_trace.teachers:
+        yield Note("no other model is called in train mode")
+
+
+def _effect(seen: TeacherSeen) -> str:
+    said = []
+    if seen.batchnorms:
+        said.append(f"its {seen.batchnorms} BatchNorm layers take the statistics of each batch, and remember them")
+    if seen.dropouts:
+        said.append(f"its {seen.dropouts} dropout layers are on")
+    return ", and ".join(said)
+
+
+@check("loop.average_stuck", explains=("metric.wrong", "history.*"), references=(AVERAGES,))
+def average_stuck(loop_trace: LoopTrace, pretraining: Pretraining, *, most: float = 0.5) -> Verdicts:
+    """The average of the weights that is evaluated hardly moves.
+
+    What it does: compares one matrix of what is evaluated with the same of what trains, at two evaluations, and takes from them
+    the share of the way between both that the average goes at a step (1 - decay); then multiplies it out over the run.
+    Why it costs accuracy: a decay of 0.9999 forgets within 10,000 steps: in a shorter run the average is still made of the
+    random start, and what was learned is not in it.
+    Remedy: a decay whose 1 / (1 - decay) is a tenth of the run's steps or less, or one that grows as min(decay, (1 + t) / (10 + t)).
+    Thresholds: half or more of the start is left at the end of the run (the average that follows every step takes in less where
+    it is updated once per epoch), and the trained weights themselves are not evaluated. An info where the start is pretrained.
+    Measured: no measurement yet.
+    """
+    t, seen = loop_trace, loop_trace.average
+    batches = next((t.loaders[p.loader].batches for p in t.of("training")), None)
+    if seen is None or not batches or not t.epochs:
+        return
+    steps = batches * t.epochs
+    left = (1 - min(seen.taken, 1.0)) ** steps
+    if left < most:
+        yield Note(f"the average that is evaluated takes in {seen.taken:.2g} of the way at each step")
+        return
+    say = info if pretraining.done else warning
+    yield say(
+        f"What is evaluated takes in {seen.taken:.1g} of the trained weights at a step: after the {steps:,} steps of the run {left:.0%} of "
+        "it is still the start.",
+        f"a decay of {max(1 - 10 / steps, 0.0):.4g} or less, or one that grows: min(decay, (1 + t) / (10 + t)) at step t",
+        where="model",
+        taken=seen.taken,
+        left=left,
+    )
+
+
+CHECKS = (teacher_in_train_mode, average_stuck)
