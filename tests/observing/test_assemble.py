@@ -167,3 +167,33 @@ def test_a_sample_without_a_batch_dimension_is_never_cut() -> None:
     assert [b.size for b in batches] == [1] * 6
     assert batches[0].first(1).inputs.tolist() == [0, 1]
     assert Batch(torch.zeros(2, 6), torch.zeros(2)).first(1).size == 1
+
+
+class Twice(TensorDataset):
+    """Two views of each sample."""
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = super().__getitem__(index)
+        return [x, x + 0.1], y
+
+
+def test_a_model_is_given_what_the_loop_made_of_its_loaders_batches() -> None:
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with observed(Recorder()) as recorder:
+        for views, _ in DataLoader(Twice(*DATA.tensors), 8):
+            first, second = model(torch.cat(views)).chunk(2)
+            optimizer.zero_grad()
+            (first - second).pow(2).mean().backward()
+            optimizer.step()
+    batches = of(recorder)[1]["train_batches"]
+    assert batches[0].inputs.shape == (16, 6)
+    assert batches[0].targets is None
+
+
+def test_a_model_that_gets_its_loaders_batches_is_given_others() -> None:
+    model = nn.Linear(6, 3)
+    with observed(Recorder()) as recorder:
+        for x, _ in DataLoader(DATA, 8):
+            model(x).pow(2).mean().backward()
+    assert "train_batches" not in of(recorder)[1]

@@ -55,7 +55,12 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
         trace = replace(trace, spectral=tuple(replace(s, name=f"model.{s.name}") for s in trace.spectral))
     known: dict[str, Any] = {"loop_trace": trace}
     if model is not None:
-        for kind, evidence in (("training", "train_batches"), ("evaluation", "val_batches")):
+        # A model that gets something else than its loader gives cannot be given what is drawn from that.
+        for kind, evidence in (
+            ("rearranged", "train_batches"),
+            ("training", "train_batches"),
+            ("evaluation", "val_batches"),
+        ):
             if batches := recorder.samples.of(kind, _called(recorder, model)):
                 known[evidence] = batches
     if recorder.relabelled and recorder.uniform:

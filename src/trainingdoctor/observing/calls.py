@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.measure.batches import TARGET_KEYS, Batch, mapped, tensors
+from trainingdoctor.measure.batches import TARGET_KEYS, Batch, mapped, split_batch, tensors
 
 # What scripts do to an output before the loss, tried in this order. Those in FORMS are the criterion's matter, the others the
 # model's. Rows are what is made of (N, ..., C): these are examined as torch has them, (N, C, ...).
@@ -177,14 +177,27 @@ class Samples:
         if sum(b.size for b in kept) >= self.most or len(kept) >= 32:
             return
         args, kwargs = given
-        # A model that computes its own loss gets the targets, too.
-        kwargs = {k: v for k, v in kwargs.items() if k not in TARGET_KEYS}
+        kwargs = _inputs_of(kwargs)
         inputs = kwargs if kwargs and not args else args[0] if len(args) == 1 else tuple(args)
         kept.append(Batch(_copied(inputs), _copied(target), _is_one(inputs, target)))
 
     def of(self, kind: str, model: int) -> tuple[Batch, ...]:
         """What was kept."""
         return tuple(self.kept.get((kind, model), ()))
+
+
+def gives_as_it_is(raw: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a model that was called like that got the inputs of this batch of the loader's, and could be given others likewise.
+
+    Not where the loop puts two views into one tensor, flattens images, or makes numbers of text.
+    """
+    given = [t.shape[1:] for t in tensors([args, _inputs_of(kwargs)])]
+    return given == [t.shape[1:] for t in tensors(split_batch(raw).inputs)]
+
+
+def _inputs_of(kwargs: Any) -> dict[str, Any]:
+    """A model that computes its own loss gets the targets, too."""
+    return {k: v for k, v in kwargs.items() if k not in TARGET_KEYS}
 
 
 def _is_one(inputs: Any, target: Any) -> bool:

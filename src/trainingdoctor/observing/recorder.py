@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from trainingdoctor.measure.batches import split_batch, tensors
 from trainingdoctor.observing.accuracy import says_accuracy
-from trainingdoctor.observing.calls import CriterionCall, Samples
+from trainingdoctor.observing.calls import CriterionCall, Samples, gives_as_it_is
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import epoch_loop
 from trainingdoctor.observing.functions import loss_call
@@ -185,6 +185,8 @@ class Recorder:
             now.count.add(output, targets, now.batches)
             if not torch.is_grad_enabled():
                 self.samples.keep("evaluation", id(model), (args, kwargs), targets)
+            elif now.raws and not gives_as_it_is(now.raws[-1], args, kwargs):
+                self.samples.keep("rearranged", id(model), (args, kwargs), None)
         first = next(tensors(output), None)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
