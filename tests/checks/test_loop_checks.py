@@ -90,6 +90,7 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=0),)),), "warning"),
     # A warm-up of its own is stepped first.
     (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(COSINE, replace(COSINE, ticks=0))),), "info"),
+    (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=0),), stepped_later="if epoch > 9"),), "info"),
     (loop_order.scheduler_every_batch, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=14, within=12),)),), "critical"),
     (loop_order.step_order, (replace(HEALTHY, schedulers=(replace(COSINE, early=1),)),), "info"),
     (loop_order.state_lost, (RENEWED,), "warning"),

@@ -16,7 +16,7 @@ from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import accuracy_seen
-from trainingdoctor.observing.by_hand import rate_written_at
+from trainingdoctor.observing.by_hand import rate_written_at, stepped_later
 from trainingdoctor.observing.calls import Followed
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
@@ -48,7 +48,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     latest = _latest(recorder, model)
     within = _per_step(recorder)
     call = recorder.criterion
-    trace = traced(recorder)
+    trace = replace(traced(recorder), stepped_later=stepped_later(script))
     examined = model
     if model is not None and call is not None and call.is_followed:
         examined = Followed(model, call.between, call.part)
