@@ -12,6 +12,7 @@ class Failure(Protocol):
     """What the user's code raised, or gave in its place: str(failure) is the sentence, `where` is file:line."""
 
     stage: str
+    advice: str
     where: str | None
     retried_with: int | None
 
@@ -35,9 +36,12 @@ def raises(failures: Sequence[Failure]) -> Verdicts:
         if (kind, failure.where) in told:
             continue
         told.add((kind, failure.where))
+        advice = failure.advice
         yield critical(
             f"{failure}.",
-            f"Mend this first ({failure.stage}), then run the diagnosis again: what comes after it could not be examined.",
+            f"{advice[:1].upper()}{advice[1:]}; then run the diagnosis again: without it most could not be examined."
+            if advice
+            else f"Mend this first ({failure.stage}), then run the diagnosis again: what comes after it could not be examined.",
             where=failure.where or (),
             stage=failure.stage,
         )

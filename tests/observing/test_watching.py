@@ -209,6 +209,7 @@ def test_a_notebook_runs_cell_by_cell_without_magics(report: Watch) -> None:
     }
     found = report(json.dumps(notebook), name="train.ipynb")
     assert codes(found) == []
+    assert found["training"]["epochs"] == 12
 
 
 def test_a_config_is_still_a_config(report: Watch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
 import types
@@ -36,6 +37,9 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
     source: code to execute instead of the file's, such as a notebook's cells. Raises UserError where it is not Python's grammar.
     """
     code, notes = _compiled(script, script.read_bytes() if source is None else source.encode())
+    if source is not None:
+        # What is read off the source, such as the loop over the epochs, must be read off this one.
+        linecache.cache[str(script)] = (len(source), None, source.splitlines(keepends=True), str(script))
     module = types.ModuleType("__main__")
     module.__file__ = str(script)
     sys.modules["__main__"] = module
