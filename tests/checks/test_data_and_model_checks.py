@@ -245,6 +245,8 @@ HEALTHY = [
     (augmentation.same_in_workers, (WorkerDraws(6, True, False, False),)),
     (normalization.missing, (GOOD, RESNET)),
     (normalization.wrong_statistics, (GOOD,)),
+    # Pixels of 0..1 with the noise of an attack are not normalized at all.
+    (normalization.wrong_statistics, (replace(UNIT, low=(-0.03,) * 3, high=(1.02,) * 3),)),
     # 0.5 for mean and deviation: a popular choice that is no fault.
     (normalization.wrong_statistics, (replace(GOOD, mean=(-0.15,) * 3, std=(0.55,) * 3),)),
     (normalization.train_eval_mismatch, (GOOD, replace(GOOD, mean=(0.0,) * 3))),
