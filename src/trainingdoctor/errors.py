@@ -104,5 +104,5 @@ def advice_for(error: BaseException | None) -> str:
     if named or (isinstance(error, OSError | RuntimeError) and any(words in said for words in NO_NETWORK)):
         return "it wants to download this: put it where the script looks for it, or run this where there is network"
     if isinstance(error, FileNotFoundError):
-        return "relative paths count from the folder where trainingdoctor is started, as with `python`"
+        return "relative paths count from the folder where trainingdoctor is started, as with `python`; a notebook's from its own"
     return ""

@@ -110,6 +110,8 @@ def _run(order: Order, folder: Path, if_cut: Callable[[Report], object] | None) 
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Where Jupyter runs a notebook.
+            cwd=order.script.parent if order.source is not None else None,
             env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
         )
         try:
