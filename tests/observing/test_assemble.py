@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from trainingdoctor import Training, Unavailable
+from trainingdoctor.errors import Reason
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.observing.assemble import assembled, rewound
 from trainingdoctor.observing.hooks import observed
@@ -175,6 +176,16 @@ class Twice(TensorDataset):
     def __getitem__(self, index: int) -> Any:
         x, y = super().__getitem__(index)
         return [x, x + 0.1], y
+
+
+def test_what_is_said_of_loaders_does_not_apply_to_a_loop_without_one() -> None:
+    def loop(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        for start in (0, 8, 16):
+            step(model, optimizer, DATA.tensors[0][start : start + 8], DATA.tensors[1][start : start + 8])
+
+    known = of(watched(loop, nn.Linear(6, 3))[1])[1]
+    assert {known[name].reason for name in ("train_loader", "val_loader", "epochs")} == {Reason.NOT_APPLICABLE}
+    assert "train_loader" not in discriminate(lambda y: [(y == 0).float()])
 
 
 def test_a_model_is_given_what_the_loop_made_of_its_loaders_batches() -> None:

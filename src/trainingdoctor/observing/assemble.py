@@ -26,6 +26,8 @@ from trainingdoctor.training import Training
 
 # Steps on one and the same batch, from which on a loader served to draw that.
 OFTEN = 5
+# What there is only with a DataLoader.
+OF_LOADERS = ("train_loader", "val_loader", "epochs")
 # Layers that act otherwise in evaluation.
 SENSITIVE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
@@ -63,6 +65,9 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
         ):
             if batches := recorder.samples.of(kind, _called(recorder, model)):
                 known[evidence] = batches
+    if "train_batches" in known and recorder.optimizers and not recorder.passes:
+        # It was seen how this loop comes by its batches: what is to be said of loaders and their epochs is nothing for it.
+        known.update(dict.fromkeys(OF_LOADERS, Unavailable(f"{script.name} trains without a DataLoader")))
     if recorder.relabelled and recorder.uniform:
         known["augmentation_pairs"] = Unavailable(
             "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
