@@ -40,14 +40,16 @@ def evaluates_on_training_data(loop_trace: LoopTrace) -> Verdicts:
     What it does: compares the data sets (with the indices of subsets and samplers) of training and evaluation passes.
     Why it costs accuracy: the number that is reported is the training accuracy, and hides every overfitting.
     Remedy: an evaluation loader over data that is not trained on.
-    Thresholds: no evaluation on any other data after the first training pass.
+    Thresholds: no evaluation on any other data after the first training pass, nor a loader of such behind the loop.
     Measured: no measurement yet.
     """
     t = loop_trace
     trained = {t.loaders[p.loader].dataset for p in t.of("training")}
     first = next((i for i, p in enumerate(t.passes) if p.kind == "training"), len(t.passes))
     evaluations = [p for p in t.passes[first:] if p.kind == "evaluation" and p.eval_mode]
-    if evaluations and all(t.loaders[p.loader].dataset in trained for p in evaluations):
+    if t.evaluates_later:
+        yield Note(f"other data than the training's is gone through behind the loop ({t.evaluates_later})")
+    elif evaluations and all(t.loaders[p.loader].dataset in trained for p in evaluations):
         yield warning(
             "All evaluation passes go through the data that is trained on.",
             "a loader over the test or validation split for the evaluation",

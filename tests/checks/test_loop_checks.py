@@ -110,6 +110,8 @@ def test_healthy(check: Any) -> None:
 
 
 PECULIAR: list[tuple[Any, LoopTrace]] = [
+    # The test comes behind the loop.
+    (loop_order.evaluates_on_training_data, replace(SAME_DATA, evaluates_later="train.py:50")),
     # Accumulation of four batches, divided.
     (loop.accumulation_not_divided, steps(backwards=4, batches=4, loss=0.575)),
     # Two losses of one batch, each with a backward() of its own.

@@ -208,3 +208,23 @@ def test_a_model_that_gets_its_loaders_batches_is_given_others() -> None:
         for x, _ in DataLoader(DATA, 8):
             model(x).pow(2).mean().backward()
     assert "train_batches" not in of(recorder)[1]
+
+
+def test_a_test_behind_the_loop_is_seen_in_the_source() -> None:
+    def loop(model: nn.Module, optimizer: torch.optim.Optimizer, test: DataLoader[Any]) -> None:
+        train = DataLoader(data(80), 10, shuffle=True)
+        for _ in range(9):
+            for x, y in train:
+                step(model.train(), optimizer, x, y)
+            with torch.no_grad():
+                for x, _ in train:
+                    model.eval()(x)
+        for x, _ in test:
+            model(x)
+
+    model, recorder, test = nn.Linear(6, 3), Recorder(), DataLoader(data(20), 10)
+    with observed(recorder), pytest.raises(Enough):
+        loop(model, torch.optim.SGD(model.parameters(), 0.1), test)
+    training, known = of(recorder)
+    assert training.val_loader is test
+    assert known["loop_trace"].evaluates_later.startswith("test_assemble.py:")

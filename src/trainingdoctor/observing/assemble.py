@@ -16,6 +16,7 @@ from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import accuracy_seen
+from trainingdoctor.observing.afterwards import UsedLater
 from trainingdoctor.observing.by_hand import rate_written_at, stepped_later
 from trainingdoctor.observing.calls import Followed
 from trainingdoctor.observing.ranks import unwrapped
@@ -141,12 +142,26 @@ def _loader(recorder: Recorder, kind: str) -> Any:
     """
     passes = [p for p in recorder.passes if p.kind == kind and p.batches]
     if kind == "evaluation":
-        trained = _key(getattr(_loader(recorder, "training"), "dataset", None))
-        passes = [p for p in passes if _key(getattr(p.loader, "dataset", None)) != trained] or passes
+        trained = _trained(recorder)
+        others = [p for p in passes if _key(getattr(p.loader, "dataset", None)) != trained]
+        if not others and (later := _later(recorder)):
+            return later.loader
+        passes = others or passes
     if not passes:
         return None
     most = max(passes, key=lambda p: p.batches)
     return [most.raws[-1]] if most.batches == 1 and most.steps >= OFTEN else most.loader
+
+
+def _trained(recorder: Recorder) -> Any:
+    """What the data set that is trained on is known by."""
+    return _key(getattr(_loader(recorder, "training"), "dataset", None))
+
+
+def _later(recorder: Recorder) -> UsedLater | None:
+    """The first loader of other data than is trained on that the script goes through behind its loop."""
+    trained = _trained(recorder)
+    return next((u for u in recorder.later if _key(u.loader.dataset) != trained), None)
 
 
 def traced(recorder: Recorder) -> LoopTrace:
@@ -155,6 +170,7 @@ def traced(recorder: Recorder) -> LoopTrace:
     datasets: list[Any] = []
     model = main_model(recorder)
     clip = recorder.clipping.seen()
+    later = _later(recorder)
     return LoopTrace(
         steps=tuple(s for w in recorder.optimizers for s in w.steps),
         passes=tuple(p.seen() for p in recorder.passes if p.batches),
@@ -169,6 +185,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         backward_at=recorder.backward_at,
         saves_best=recorder.saves_best,
         epoch_loop=recorder.epoch_loop,
+        evaluates_later=later.where if later else "",
         distributed=recorder.ranks.seen(recorder.kinds),
         accuracy=None if recorder.relabelled else accuracy_seen(recorder.passes),
         moments=recorder.timeline.seen(recorder.passes),

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from trainingdoctor.measure.batches import split_batch, tensors
 from trainingdoctor.observing.accuracy import says_accuracy
+from trainingdoctor.observing.afterwards import UsedLater, used_later
 from trainingdoctor.observing.calls import CriterionCall, Samples, gives_as_it_is
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import epoch_loop
@@ -85,6 +86,7 @@ class Recorder:
         self.criterion_value: float | None = None
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
+        self.later: tuple[UsedLater, ...] = ()
         self.uniform = True
         self.cut = self.emptied = self.full = self.closing = self.relabelled = False
 
@@ -96,6 +98,7 @@ class Recorder:
         number = self._number(loader)
         known = self.kinds.get(number)
         if known == "training" and self.epoch >= 2 and self._evaluated():
+            self.later = self.later or used_later(sys._getframe(1))
             self._enough()
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
         begun.empty = self.stops and known == "training" and self.epoch >= self.limits.epochs

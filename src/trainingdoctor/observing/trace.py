@@ -165,6 +165,7 @@ class LoopTrace:
     planned.  ended: the script ended by itself.  backward_at: file:line of the last call.  saves_best: place of a checkpoint that is saved where a
     comparison with the best evaluation result comes out well, "" where none.  epoch_loop: file:line of the loop over epochs.
     stepped_later: the condition on what the loop counts, under which it steps a scheduler; "" where there is none.
+    evaluates_later: place behind the loop where other data is gone through than is trained on, "" where none.
     moments: what happened, in its order, up to some thousands.  spectral: layers of a model that was evaluated first.
     """
 
@@ -182,6 +183,7 @@ class LoopTrace:
     saves_best: str = ""
     epoch_loop: str = ""
     stepped_later: str = ""
+    evaluates_later: str = ""
     distributed: DistributedSeen | None = None
     accuracy: AccuracySeen | None = None
     moments: tuple[Moment, ...] = ()
