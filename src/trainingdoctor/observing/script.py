@@ -42,6 +42,8 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
         linecache.cache[str(script)] = (len(source), None, source.splitlines(keepends=True), str(script))
     module = types.ModuleType("__main__")
     module.__file__ = str(script)
+    if script.suffix == ".ipynb":
+        vars(module).update(display=_Shell(), get_ipython=_Shell())
     sys.modules["__main__"] = module
     sys.argv = [str(script), *arguments]
     sys.path.insert(0, str(script.resolve().parent))
@@ -55,6 +57,18 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
         remains = remains_of(error.error, vars(module))
         lines = f"built after the line that raised, as the script says: {', '.join(remains.built)}"
         return Ran(remains.names, error, (*notes, lines) if remains.built else notes)
+
+
+class _Shell:
+    """What IPython puts into a notebook's names, as far as a script can do without: it takes every call."""
+
+    def __call__(self, *_: object, **__: object) -> _Shell:
+        return self
+
+    def __getattr__(self, name: str) -> _Shell:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
 
 
 def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...]]:
