@@ -55,6 +55,15 @@ def test_folders_are_made_and_refused_as_the_script_expects(home: Path, tmp_path
     assert not (home / "ours").exists()
 
 
+def test_a_folder_that_was_made_may_be_written_to(home: Path, tmp_path: Path) -> None:
+    made = str(home / "logs" / "version_0")
+    with redirected(tmp_path / "scratch"):
+        assert not os.access(made, os.W_OK)
+        os.makedirs(made)
+        assert os.access(made, os.W_OK)
+    assert not os.access(made, os.F_OK)
+
+
 def test_descriptors_and_devices_are_left_alone(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     with redirected(tmp_path / "scratch"):

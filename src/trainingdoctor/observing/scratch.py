@@ -64,7 +64,7 @@ def redirected(folder: Path) -> Iterator[None]:
             _put(stack, os, name, _making(getattr(os, name), overlay))
         for name in ("exists", "isfile", "isdir", "getsize", "getmtime"):
             _put(stack, os.path, name, _first(getattr(os.path, name), overlay.reading))
-        for name in ("listdir", "stat"):
+        for name in ("listdir", "stat", "access"):
             _put(stack, os, name, _first(getattr(os, name), overlay.reading))
         for name in ("remove", "unlink", "rmdir"):
             _put(stack, os, name, _deleting(getattr(os, name), overlay))
