@@ -228,3 +228,15 @@ def test_a_test_behind_the_loop_is_seen_in_the_source() -> None:
     training, known = of(recorder)
     assert training.val_loader is test
     assert known["loop_trace"].evaluates_later.startswith("test_assemble.py:")
+
+
+def test_a_momentum_that_is_zero_for_a_second_pass_comes_back() -> None:
+    norm = nn.BatchNorm1d(6)
+
+    def loop(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        step(model, optimizer, *DATA.tensors)
+        norm.momentum = 0.0
+
+    recorder = watched(loop, nn.Sequential(norm, nn.Linear(6, 3)))[1]
+    rewound(recorder)
+    assert norm.momentum == 0.1

@@ -39,6 +39,9 @@ def rewound(recorder: Recorder) -> None:
         snapshot.restore()
     for identity, state in recorder.initial.items():
         recorder.models[identity].load_state_dict(state)
+    for layer, momentum in recorder.momenta:
+        # Loops that call the model twice in a step, as for SAM, set it to 0 in between.
+        layer.momentum = momentum
     for model in recorder.models.values():
         model.zero_grad(set_to_none=True)
         with suppress(UserCodeError):  # said by the checks that switch modes

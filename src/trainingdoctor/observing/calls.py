@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,13 +31,20 @@ BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("relu", lambda t: t.relu()),
 )
 FORMS = ("", "float")
+# What scripts make of a loss for each sample, or for each class of each.
+REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda t: t.mean(),
+    "sum": lambda t: t.sum(),
+    "mean of sums": lambda t: t.sum() / len(t),
+}
 
 
 @dataclass(frozen=True)
 class CriterionCall:
     """One call. between: the name of what was done to the output, one of BETWEEN.  position: of the output among the arguments.
 
-    arguments, extra: the same in every call.  part: which of the model's outputs it was, the first is 0.
+    arguments, extra: the same in every call.  part: which of the model's outputs it was, the first is 0.  reduced: the name of
+    what was made of its result, one of REDUCTIONS, or "".
     """
 
     function: Callable[..., Any]
@@ -46,6 +54,7 @@ class CriterionCall:
     arguments: dict[str, Any] = field(default_factory=dict)
     extra: tuple[Any, ...] = ()
     part: int = 0
+    reduced: str = ""
 
     @classmethod
     def of(
@@ -73,7 +82,8 @@ class CriterionCall:
 
     def criterion(self) -> Callable[..., Any]:
         """The criterion as a function of (output, target); the object itself where it was called like that."""
-        if not self.arguments and not self.extra and self.position == 0 and self.between in ("", "float"):
+        plain = not self.arguments and not self.extra and not self.reduced
+        if plain and self.position == 0 and self.between in ("", "float"):
             return self.function
         form = dict(BETWEEN)[self.between] if self.between in FORMS else _same
 
@@ -82,10 +92,17 @@ class CriterionCall:
             if self.between == ROWS:
                 first, target = first.movedim(1, -1).reshape(-1, first.shape[1]), target.flatten()
             pair = (first, target) if self.position == 0 else (target, first)
-            return self.function(*pair, *self.extra, **self.arguments)
+            loss = self.function(*pair, *self.extra, **self.arguments)
+            return REDUCTIONS[self.reduced](loss) if self.reduced else loss
 
         criterion.__name__ = getattr(self.function, "__name__", type(self.function).__name__)
         return criterion
+
+
+def reduction(losses: Tensor, loss: float) -> str | None:
+    """By which of REDUCTIONS this loss was made of several; None for another way, such as with weights."""
+    made = ((name, float(function(losses))) for name, function in REDUCTIONS.items())
+    return next((name for name, value in made if math.isclose(value, loss, rel_tol=1e-4)), None)
 
 
 def _of_batch(value: Any, first: Any) -> bool:

@@ -6,16 +6,18 @@ import copy
 import sys
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from trainingdoctor.measure.batches import split_batch, tensors
 from trainingdoctor.observing.accuracy import says_accuracy
 from trainingdoctor.observing.afterwards import UsedLater, used_later
-from trainingdoctor.observing.calls import CriterionCall, Samples, gives_as_it_is
+from trainingdoctor.observing.calls import CriterionCall, Samples, gives_as_it_is, reduction
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import epoch_loop
 from trainingdoctor.observing.functions import loss_call
@@ -72,6 +74,7 @@ class Recorder:
         self.models: dict[int, nn.Module] = {}
         self.used: dict[int, int] = {}
         self.initial: dict[int, dict[str, Any]] = {}
+        self.momenta: list[tuple[_BatchNorm, float | None]] = []
         self.samples = Samples()
         self.criterion: CriterionCall | None = None
         self.last_call: tuple[nn.Module, Any, Any] | None = None
@@ -85,6 +88,7 @@ class Recorder:
         self.backward_at = self.saves_best = ""
         self.criterion_value: float | None = None
         self.loss_value: float | None = None
+        self.unreduced: Tensor | None = None
         self.amp: torch.dtype | None = None
         self.later: tuple[UsedLater, ...] = ()
         self.uniform = True
@@ -161,6 +165,7 @@ class Recorder:
         self.models.setdefault(id(model), model)
         if torch.is_grad_enabled() and id(model) not in self.initial and len(self.initial) < 4:
             self.initial[id(model)] = copy.deepcopy(model.state_dict())
+            self.momenta += [(m, m.momentum) for m in model.modules() if isinstance(m, _BatchNorm)]
         now = self.current
         if now is not None and self._is_trained(model):
             now.train_mode += model.training
@@ -223,6 +228,7 @@ class Recorder:
         main = self.criterion is None or call.part <= self.criterion.part
         if training and main:
             self.criterion = call
+            self.unreduced = result.detach() if result.numel() > 1 else None
             self.criterion_value = float(result.detach().mean()) if result.numel() else None
             self.samples.keep("training", id(model), given, call.target)
 
@@ -249,6 +255,7 @@ class Recorder:
         self.backward_at = users_place(4) or self.backward_at
         if first is not None and first.numel() == 1:
             self.loss_value = float(first.detach())
+            self._reduced(self.loss_value)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
         if self.criterion is None and self.backwards <= FEW and first is not None and self.last_call is not None:
@@ -261,6 +268,13 @@ class Recorder:
         if any(watch.cleared for watch in self.optimizers):
             self.timeline.found_cleared(self.current)
         self.timeline.add("backward", self.current)
+
+    def _reduced(self, loss: float) -> None:
+        """A criterion that gives a loss for each sample is examined with what the loop makes of these, or not at all."""
+        if self.unreduced is not None and self.criterion is not None:
+            by = reduction(self.unreduced, loss)
+            self.criterion = None if by is None else replace(self.criterion, reduced=by)
+            self.unreduced = None
 
     def after_backward(self) -> None:
         """It has run."""
