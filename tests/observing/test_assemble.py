@@ -240,3 +240,13 @@ def test_a_momentum_that_is_zero_for_a_second_pass_comes_back() -> None:
     recorder = watched(loop, nn.Sequential(norm, nn.Linear(6, 3)))[1]
     rewound(recorder)
     assert norm.momentum == 0.1
+
+
+def test_gradients_are_on_after_a_loop_that_steps_without_them() -> None:
+    def loop(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        nn.functional.cross_entropy(model(DATA.tensors[0]), DATA.tensors[1]).backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            optimizer.step()
+
+    rewound(watched(loop, nn.Linear(6, 3))[1])
+    assert torch.is_grad_enabled()

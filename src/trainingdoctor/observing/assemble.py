@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset, Subset
@@ -35,8 +36,11 @@ SENSITIVE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 def rewound(recorder: Recorder) -> None:
     """Put model, optimizers and schedulers back as they were before the first step."""
+    # A step may be made under no_grad(), and the state that it was taken in comes back with all else.
+    gradients = torch.is_grad_enabled()
     for snapshot in [w.snapshot for w in recorder.optimizers] + [w.snapshot for w in recorder.schedulers.watched]:
         snapshot.restore()
+    torch.set_grad_enabled(gradients)
     for identity, state in recorder.initial.items():
         recorder.models[identity].load_state_dict(state)
     for layer, momentum in recorder.momenta:
