@@ -250,3 +250,12 @@ def test_gradients_are_on_after_a_loop_that_steps_without_them() -> None:
 
     rewound(watched(loop, nn.Linear(6, 3))[1])
     assert torch.is_grad_enabled()
+
+
+def test_a_token_and_a_state_are_never_cut() -> None:
+    cell = nn.GRU(6, 4, num_layers=3)
+    with observed(Recorder()) as recorder:
+        for _ in DataLoader(DATA, 8):
+            cell(torch.zeros(1, 1, 6), torch.zeros(3, 1, 4))[0].sum().backward()
+    batch = of(recorder)[1]["train_batches"][0]
+    assert [list(t.shape) for t in batch.first(1).inputs] == [[1, 1, 6], [3, 1, 4]]

@@ -196,7 +196,8 @@ class Samples:
         args, kwargs = given
         kwargs = _inputs_of(kwargs)
         inputs = kwargs if kwargs and not args else args[0] if len(args) == 1 else tuple(args)
-        kept.append(Batch(_copied(inputs), _copied(target), _is_one(inputs, target)))
+        one = _is_one(inputs, target) or (kind == "rearranged" and _is_uneven(inputs))
+        kept.append(Batch(_copied(inputs), _copied(target), one))
 
     def of(self, kind: str, model: int) -> tuple[Batch, ...]:
         """What was kept."""
@@ -222,6 +223,11 @@ def _is_one(inputs: Any, target: Any) -> bool:
     first = next(tensors(inputs), None)
     one = isinstance(target, Tensor) and target.ndim <= 1 and target.numel() == 1
     return one and first is not None and first.ndim > 0 and len(first) > 1
+
+
+def _is_uneven(inputs: Any) -> bool:
+    """Whether these differ in their first dimension, as a token and the state of a recurrent net do: nothing to cut by samples."""
+    return len({tuple(t.shape[:1]) for t in tensors(inputs)}) > 1
 
 
 def _copied(value: Any) -> Any:
