@@ -9,22 +9,23 @@ from trainingdoctor import Note, Verdicts, check, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.batchnorm_use import BatchNormUse
     from trainingdoctor.measure.flow import Flow
+    from trainingdoctor.measure.layers import Architecture
 
 IOFFE = "Ioffe & Szegedy 2015, arXiv:1502.03167"
 
 
 @check("batchnorm.missing", cost="probe", references=(IOFFE,))
-def missing(flow: Flow, *, least: int = 10) -> Verdicts:
+def missing(flow: Flow, architecture: Architecture, *, least: int = 10) -> Verdicts:
     """A deep convolutional net without any normalization.
 
-    What it does: looks for normalization steps in one forward pass.
+    What it does: looks for normalization steps in one forward pass, and for weight and spectral normalization.
     Why it costs accuracy: without it deep nets need small rates and careful initialization.
     Remedy: nn.BatchNorm2d after every convolution, with bias=False in the convolution.
     Thresholds: ten convolutions, and an info only: VGG-16, Fixup, SELU and normalizer-free nets do without.
     Measured: no measurement yet.
     """
     convolutions = {w.name: w for w in flow.layers if w.kind == "conv" and not w.grouped}
-    if len(convolutions) >= least and not flow.norms:
+    if len(convolutions) >= least and not flow.norms and not architecture.normalizations:
         yield info(
             f"{len(convolutions)} convolutions, and no normalization anywhere.",
             "nn.Sequential(nn.Conv2d(..., bias=False), nn.BatchNorm2d(channels), nn.ReLU())",

@@ -19,7 +19,8 @@ KARPATHY = "Karpathy 2019, A Recipe for Training Neural Networks: overfit a sing
 def not_learning(overfit: Overfit, *, least: float = 0.1, right: float = 0.5, steps: int = 40) -> Verdicts:
     """The model cannot learn one small batch by heart.
 
-    What it does: trains on 32 fixed samples with Adam at 1e-3, whatever the user's optimizer.
+    What it does: trains on 32 fixed samples with Adam at 1e-3, whatever the user's optimizer; a small net that hardly learns at
+    that is tried at 0.03 as well, because a few large weights need larger steps.
     Why it costs accuracy: what cannot learn 32 samples cannot learn 50,000: a cut graph, dead units, a loss that does
     not see the outputs.
     Remedy: the root cause that the report names; without one, look for .detach(), argmax, or a wrong variable between

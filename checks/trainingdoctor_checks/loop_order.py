@@ -42,14 +42,16 @@ def evaluates_on_training_data(loop_trace: LoopTrace) -> Verdicts:
     What it does: compares the data sets (with the indices of subsets and samplers) of training and evaluation passes.
     Why it costs accuracy: the number that is reported is the training accuracy, and hides every overfitting.
     Remedy: an evaluation loader over data that is not trained on.
-    Thresholds: no evaluation on any other data after the first training pass.
+    Thresholds: no evaluation on any other data after the first training pass, nor a loader of such behind the loop.
     Measured: no measurement yet.
     """
     t = loop_trace
     trained = {t.loaders[p.loader].dataset for p in t.of("training")}
     first = next((i for i, p in enumerate(t.passes) if p.kind == "training"), len(t.passes))
     evaluations = [p for p in t.passes[first:] if p.kind == "evaluation" and p.eval_mode]
-    if evaluations and all(t.loaders[p.loader].dataset in trained for p in evaluations):
+    if t.evaluates_later:
+        yield Note(f"other data than the training's is gone through behind the loop ({t.evaluates_later})")
+    elif evaluations and all(t.loaders[p.loader].dataset in trained for p in evaluations):
         yield warning(
             "All evaluation passes go through the data that is trained on.",
             "a loader over the test or validation split for the evaluation",
@@ -89,16 +91,17 @@ def scheduler_never_stepped(loop_trace: LoopTrace) -> Verdicts:
     Why it costs accuracy: as no schedule at all.
     Remedy: scheduler.step() at the end of each epoch.
     Thresholds: two training passes without a step of any scheduler of the optimizer. Where another one is stepped, as
-    in a warm-up with a scheduler of its own, an info.
+    in a warm-up with a scheduler of its own, and where step() stands under a condition on the epoch that was not met yet, an info.
     Measured: no measurement yet.
     """
     t = loop_trace
     idle = [s for s in t.schedulers if not s.ticks]
     if len({s.epoch for s in t.steps}) < 2 or not idle:
         return
-    say = warning if len(idle) == len(t.schedulers) else info
+    say = warning if len(idle) == len(t.schedulers) and not t.stepped_later else info
+    later = f"; its step() stands under {t.stepped_later}" if t.stepped_later else ""
     yield say(
-        f"{', '.join(s.name for s in idle)} was not stepped in the {len(t.of('training'))} epochs that were watched.",
+        f"{', '.join(s.name for s in idle)} was not stepped in the {len(t.of('training'))} epochs that were watched{later}.",
         "scheduler.step() at the end of each epoch, after the optimizer's steps",
         where="scheduler",
     )

@@ -102,7 +102,8 @@ def _side(activation: Activation) -> int:
 def unused_parameters(one_step: OneStep, *, most: float = 0.05) -> Verdicts:
     """Parameters that get no gradient because no forward pass uses them.
 
-    What it does: makes one step and lists the trainable parameters without a gradient.
+    What it does: makes one step and lists the trainable parameters without a gradient, but for layers that make the state which a
+    recurrent cell is given back in the next step.
     Why it costs accuracy: part of the model that was paid for does not take part: a layer that is defined and not
     called, an output that is detached.
     Remedy: call it in forward(), or remove it.
@@ -111,7 +112,8 @@ def unused_parameters(one_step: OneStep, *, most: float = 0.05) -> Verdicts:
     Measured: no measurement yet.
     """
     trainable = [p for p in one_step.parameters if p.trainable]
-    unused = [p for p in trainable if p.gradient is None]
+    carried = one_step.carried
+    unused = [p for p in trainable if p.gradient is None and p.name.rpartition(".")[0] not in carried]
     if not unused or len(unused) == len(trainable):
         return
     share = sum(p.numel for p in unused) / max(sum(p.numel for p in trainable), 1)

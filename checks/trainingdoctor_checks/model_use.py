@@ -94,8 +94,10 @@ def unknown_layers(unregistered: Unregistered) -> Verdicts:
     What it does: follows the graph of a real prediction down to its parameters, and looks for those that are not among
     model.parameters().
     Why it costs accuracy: layers in a plain list or dictionary stay at their random start: model.parameters() does not
-    give them to the optimizer; eval() and to(device) do not reach them, and state_dict() does not save them.
-    Remedy: nn.ModuleList, nn.ModuleDict, nn.ParameterList; self.weight = nn.Parameter(...) in place of a tensor.
+    give them to the optimizer; eval() and to(device) do not reach them, and state_dict() does not save them. Layers that
+    forward() makes are random anew in each pass.
+    Remedy: nn.ModuleList, nn.ModuleDict, nn.ParameterList; self.weight = nn.Parameter(...) in place of a tensor; what
+    forward() makes belongs into __init__().
     Thresholds: none; identity. What an optimizer holds nevertheless is an info.
     Measured: no measurement yet.
     """
@@ -107,7 +109,9 @@ def unknown_layers(unregistered: Unregistered) -> Verdicts:
     yield say(
         f"{u.tensors} parameter tensors of the prediction ({u.numbers:,} numbers, {u.numbers / max(u.of, 1):.0%} of all) are not among model.parameters() "
         f"(shapes {', '.join(map(str, u.shapes))}), and {'all' if u.trained == u.tensors else u.trained or 'none'} of them are in an optimizer.",
-        "self.layers = nn.ModuleList(layers), or nn.ModuleDict, before the optimizer is built",
+        "self.norm = nn.LayerNorm(...) in __init__, and self.norm(x) in forward(): layers that forward() makes are new in each pass"
+        if u.anew == u.tensors
+        else "self.layers = nn.ModuleList(layers), or nn.ModuleDict, before the optimizer is built",
         where="model",
         tensors=u.tensors,
         numbers=u.numbers,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
+    from trainingdoctor.measure.decay import Decay
     from trainingdoctor.measure.layers import Architecture
     from trainingdoctor.measure.optimizers import Group, Ownership
     from trainingdoctor.measure.pretraining import Pretraining
@@ -124,17 +125,17 @@ def no_momentum(
 
 
 @check("optimizer.adam_on_sgd_recipe", references=("Wilson et al. 2017, arXiv:1705.08292",))
-def adam_on_sgd_recipe(parameter_groups: tuple[Group, ...], architecture: Architecture) -> Verdicts:
+def adam_on_sgd_recipe(parameter_groups: tuple[Group, ...], architecture: Architecture, decay: Decay) -> Verdicts:
     """An adaptive optimizer where the published recipe for this family is SGD with momentum.
 
-    What it does: compares the optimizer with the kind of model.
+    What it does: compares the optimizer with the kind of model, where images are classified.
     Why it costs accuracy: on CIFAR-type data adaptive methods often end below well-tuned SGD (Wilson et al. 2017).
     Remedy: SGD with lr=0.1, momentum=0.9, weight decay 1e-4 to 5e-4, and a schedule.
     Thresholds: an info only: tuned adaptive recipes for such nets exist.
     Measured: no measurement yet.
     """
     group = parameter_groups[0]
-    if group.adaptive and architecture.is_deep_convolutional and not group.decoupled:
+    if group.adaptive and architecture.is_deep_convolutional and decay.classifies and not group.decoupled:
         yield info(
             f"{group.optimizer} trains a convolutional net with {architecture.convolutions} convolutions; the published "
             "recipes for its like use SGD with momentum.",

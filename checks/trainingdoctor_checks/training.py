@@ -7,11 +7,15 @@ from typing import Protocol
 
 from trainingdoctor import Note, Verdicts, check, critical, info
 
+# The stage of what a script raised that was run.
+SCRIPT = "the script"
+
 
 class Failure(Protocol):
     """What the user's code raised, or gave in its place: str(failure) is the sentence, `where` is file:line."""
 
     stage: str
+    advice: str
     where: str | None
     retried_with: int | None
 
@@ -25,19 +29,24 @@ def raises(failures: Sequence[Failure]) -> Verdicts:
     Why it costs accuracy: a training that stops with an error reaches none; one whose error is swallowed trains on
     something else than was meant.
     Remedy: mend the line that is named; then diagnose again, because the checks behind it could not run.
-    Thresholds: none.
+    Thresholds: where a script raised by itself, what else raises without a line of its own is not told.
     Measured: no measurement; it is an error.
     """
     told: set[tuple[str, str | None]] = set()
-    for failure in (f for f in failures if f.retried_with is None):
+    # A script that raised may call its model otherwise than is tried behind it, and had its data from elsewhere.
+    ended = any(f.stage == SCRIPT for f in failures)
+    for failure in (f for f in failures if f.retried_with is None and (f.where or f.stage == SCRIPT or not ended)):
         # The same line raises with other numbers for every batch size that it is tried with.
         kind = str(failure).partition(":")[0]
         if (kind, failure.where) in told:
             continue
         told.add((kind, failure.where))
+        advice = failure.advice
         yield critical(
             f"{failure}.",
-            f"Mend this first ({failure.stage}), then run the diagnosis again: what comes after it could not be examined.",
+            f"{advice[:1].upper()}{advice[1:]}; then run the diagnosis again: without it most could not be examined."
+            if advice
+            else f"Mend this first ({failure.stage}), then run the diagnosis again: what comes after it could not be examined.",
             where=failure.where or (),
             stage=failure.stage,
         )

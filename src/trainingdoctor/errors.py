@@ -48,7 +48,7 @@ class UserCodeError(Exception):
 
     `stage` names what was called ("the model's forward"), `where` is the innermost `file:line` of the user's code.
     said: the whole sentence, where nothing was raised.  retried_with: the samples in a batch with which it was tried again
-    for want of memory; None where it was not.
+    for want of memory; None where it was not.  advice: what to do where it is not the training that is at fault.
     """
 
     retried_with: int | None = None
@@ -59,6 +59,7 @@ class UserCodeError(Exception):
         self.stage, self.error, self.where = stage, error, where
         place = f" ({where})" if where else ""
         super().__init__(said or f"{stage} raised {_told(error)}{place}")
+        self.advice = advice_for(error)
 
 
 def words_of(error: BaseException | None) -> str:
@@ -80,4 +81,28 @@ def _told(error: BaseException | None) -> str:
     lines = words_of(error).strip().splitlines()
     if lines and lines[0].startswith("Caught ") and len(lines) > 1:
         return f"{lines[-1].strip()[:200]}, in a worker process"
-    return f"{type(error).__name__}{': ' + lines[0].rstrip('.')[:200] if lines else ''}"
+    return f"{type(error).__name__}{': ' + lines[0].rstrip('.: ')[:200] if lines else ''}"
+
+
+# Words in which libraries say that data could not be had from the network.
+NO_NETWORK = (
+    "urlopen error",
+    "error downloading",
+    "name or service not known",
+    "max retries exceeded",
+    "couldn't connect",
+)
+NETWORK_ERRORS = ("URLError", "HTTPError", "ConnectionError", "LocalEntryNotFoundError", "OfflineModeIsEnabled")
+
+
+def advice_for(error: BaseException | None) -> str:
+    """What to do where it is not the training that is at fault, but what it finds around it; "" where nothing is known."""
+    if isinstance(error, ModuleNotFoundError):
+        return "install it, or run trainingdoctor in the environment of your training"
+    said = words_of(error).lower()
+    named = any(k.__name__ in NETWORK_ERRORS for k in type(error).__mro__)
+    if named or (isinstance(error, OSError | RuntimeError) and any(words in said for words in NO_NETWORK)):
+        return "it wants to download this: put it where the script looks for it, or run this where there is network"
+    if isinstance(error, FileNotFoundError):
+        return "relative paths count from the folder where trainingdoctor is started, as with `python`; a notebook's from its own"
+    return ""

@@ -81,6 +81,10 @@ def step(**changes: Any) -> OneStep:
     return replace(OneStep(6.5, 32, activations, weights, 3.0, False, 0.4, 32), **changes)
 
 
+UNUSED = replace(step(), parameters=(*step().parameters, parameter("spare.weight", gradient=None)))
+CELL = Activation("spare", "Linear", (1, 128), 0.0, 1.0, True)
+
+
 def loud(std: float) -> OneStep:
     return replace(step(), activations=tuple(replace(a, std=std) for a in step().activations))
 
@@ -178,11 +182,8 @@ SICK = [
     (model.output_width, (replace(OUTPUTS, width=9), TARGETS), "critical"),
     (model.output_width, (replace(OUTPUTS, width=1000), TARGETS), "info"),
     (model.stem_too_coarse, (coarse(),), "warning"),
-    (
-        model.unused_parameters,
-        (replace(step(), parameters=(*step().parameters, parameter("spare", gradient=None))),),
-        "warning",
-    ),
+    (model.unused_parameters, (UNUSED,), "warning"),
+    (model.unused_parameters, (replace(UNUSED, activations=(CELL,), further=((1, 64),)),), "warning"),
     (model.frozen, (Trainable(100, 0, ("a",), "fc.weight"), Pretraining(4, 4)), "critical"),
     (model.frozen, (Trainable(100, 50, ("a",), "fc.weight"), Pretraining(4, 4)), "info"),
     (model.frozen, (Trainable(100, 50, ("a",), "fc.weight"), Pretraining(0, 0)), "info"),
@@ -247,6 +248,8 @@ HEALTHY = [
     (augmentation.same_in_workers, (WorkerDraws(6, True, False, False),)),
     (normalization.missing, (GOOD, RESNET)),
     (normalization.wrong_statistics, (GOOD,)),
+    # Pixels of 0..1 with the noise of an attack are not normalized at all.
+    (normalization.wrong_statistics, (replace(UNIT, low=(-0.03,) * 3, high=(1.02,) * 3),)),
     # 0.5 for mean and deviation: a popular choice that is no fault.
     (normalization.wrong_statistics, (replace(GOOD, mean=(-0.15,) * 3, std=(0.55,) * 3),)),
     (normalization.train_eval_mismatch, (GOOD, replace(GOOD, mean=(0.0,) * 3))),
@@ -272,6 +275,8 @@ HEALTHY = [
     (model.output_width, (OUTPUTS, TARGETS)),
     (model.stem_too_coarse, (step(),)),
     (model.unused_parameters, (step(),)),
+    # What makes the state of a recurrent cell counts in the next step.
+    (model.unused_parameters, (replace(UNUSED, activations=(CELL,), further=((1, 128),)),)),
     (model.frozen, (Trainable(100, 100, (), "fc.weight"), Pretraining(4, 0))),
     (model.batch_mixing, (OUTPUTS,)),
     (model.ignores_input, (OUTPUTS,)),

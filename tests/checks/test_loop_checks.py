@@ -101,6 +101,7 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=0),)),), "warning"),
     # A warm-up of its own is stepped first.
     (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(COSINE, replace(COSINE, ticks=0))),), "info"),
+    (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=0),), stepped_later="if epoch > 9"),), "info"),
     (loop_order.scheduler_every_batch, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=14, within=12),)),), "critical"),
     (loop_order.scheduler_twice, (TWICE, schedule(2)), "warning"),
     # Built for two calls.
@@ -123,6 +124,8 @@ def test_healthy(check: Any) -> None:
 
 
 PECULIAR: list[tuple[Any, LoopTrace]] = [
+    # The test comes behind the loop.
+    (loop_order.evaluates_on_training_data, replace(SAME_DATA, evaluates_later="train.py:50")),
     # Accumulation of four batches, divided.
     (loop.accumulation_not_divided, steps(backwards=4, batches=4, loss=0.575)),
     # Two losses of one batch, each with a backward() of its own.

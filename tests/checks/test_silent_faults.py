@@ -212,6 +212,22 @@ def test_layers_in_a_plain_list() -> None:
     assert_healthy(model_use.unknown_layers, subject)
 
 
+class Forgetful(nn.Module):
+    """Makes a layer in each forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(nn.LayerNorm(6)(x))
+
+
+def test_a_layer_that_forward_makes() -> None:
+    subject = training(Forgetful(), TABLE, (TABLE[:, 0] > 0).long(), criterion=CE)
+    assert_unwell(model_use.unknown_layers, subject, severity="critical", mentions="new in each pass")
+
+
 class Reader(nn.Module):
     """An LSTM over padded text; what is read of it, and along which axis it runs."""
 

@@ -37,6 +37,8 @@ CLIPPED = replace(OUTPUTS, minimum=0.0, zero_share=0.5)
 
 HEAD = WeightLayer("fc", "linear", 64, 10, 10)
 
+BARE = Architecture("CNN", 12, 1, 0, 0, 0, 0, 0, 100_000)
+
 
 def conv(name: str, **changes: Any) -> WeightLayer:
     return replace(WeightLayer(name, "conv", 64, 64, 64 * 64, 9), **changes)
@@ -139,7 +141,7 @@ SICK = [
         "info",
     ),
     (model_structure.capacity, (mlp(784, 10), TARGETS, CE), "info"),
-    (batchnorm_placement.missing, (plain(12, norms=0),), "info"),
+    (batchnorm_placement.missing, (plain(12, norms=0), BARE), "info"),
     (batchnorm_placement.bias_before, (plain(3, each={"biased_before_norm": True}),), "info"),
     (batchnorm_placement.shared, ((USE, TWO_PLACES),), "warning"),
     # A siamese net uses the whole branch twice; so does a pre-activation one, whose first layer is a BatchNorm.
@@ -205,8 +207,9 @@ HEALTHY = [
     (model_structure.capacity, (plain(8), TARGETS, CE)),
     (model_structure.capacity, (NARROW, TARGETS, MSE)),
     (model_structure.capacity, (NARROW, replace(TARGETS, counts={0: 5, 1: 5}), CE)),
-    (batchnorm_placement.missing, (plain(12),)),
-    (batchnorm_placement.missing, (plain(8, norms=0),)),
+    (batchnorm_placement.missing, (plain(12), BARE)),
+    (batchnorm_placement.missing, (plain(12, norms=0), replace(BARE, normalizations=12))),
+    (batchnorm_placement.missing, (plain(8, norms=0), BARE)),
     (batchnorm_placement.bias_before, (plain(3),)),
     (batchnorm_placement.shared, ((USE,),)),
     (batchnorm_placement.eps, ((USE,),)),

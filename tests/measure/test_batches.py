@@ -1,6 +1,7 @@
 """Batches, cut to some samples."""
 
 import torch
+from torch import nn
 
 from trainingdoctor.measure.batches import Batch
 
@@ -19,3 +20,11 @@ def test_others_are_cut_sample_by_sample_or_left() -> None:
     assert Batch(x, torch.arange(6)).first(2).targets.tolist() == list(range(6))
     assert Batch(x, torch.zeros(8, 2)).first(2).targets.shape == (8, 2)
     assert Batch(x, None).first(2).targets is None
+
+
+def test_the_state_of_a_recurrent_net_is_cut_with_its_samples() -> None:
+    batch = Batch([torch.zeros(8, 5, 3), [torch.zeros(2, 8, 4), torch.zeros(2, 8, 4)]], torch.zeros(40))
+    x, (h, c) = batch.first(3).inputs
+    assert (x.shape, h.shape, c.shape) == ((3, 5, 3), (2, 3, 4), (2, 3, 4))
+    assert nn.LSTM(3, 4, 2, batch_first=True)(x, (h, c))[0].shape == (3, 5, 4)
+    assert batch.first(3).targets.shape == (15,)

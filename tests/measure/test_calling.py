@@ -1,12 +1,14 @@
 """Calls into the user's code."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from torch import nn
 
 from trainingdoctor.errors import UserCodeError
-from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.calling import library_folders, set_mode
 
 
 class Loop(nn.Linear):
@@ -45,3 +47,12 @@ def test_a_switch_of_ones_own_is() -> None:
     assert [m.training for m in model.modules()] == [True, False, True]
     with pytest.raises(UserCodeError, match=r"model.train\(\) raised ValueError"):
         set_mode(Broken(2, 2), True)
+
+
+def test_folders_that_packages_were_installed_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("target", "home"):
+        (tmp_path / name / "package-1.0.dist-info").mkdir(parents=True)
+    (tmp_path / "plain").mkdir()
+    monkeypatch.setattr(sys, "path", ["", *(str(tmp_path / name) for name in ("target", "home", "plain", "gone"))])
+    monkeypatch.chdir(tmp_path / "home")
+    assert library_folders() == {str(tmp_path / "target")}

@@ -104,3 +104,12 @@ def test_data_sets_by_shape() -> None:
 def test_other_data_is_not_guessed(name: str, classes: tuple[str, ...], width: int, size: int) -> None:
     with pytest.raises(Unavailable, match="none of those"):
         of(name, classes, width, size)
+
+
+def test_normalized_weights_and_convolutions_over_sequences_are_counted() -> None:
+    convolution = nn.Conv1d(4, 4, 3)
+    sides = nn.utils.weight_norm(convolution), nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 4, 3))
+    assert [architecture(side).normalizations for side in sides] == [1, 1]
+    deep = nn.Sequential(*(nn.Conv1d(4, 4, 3) for _ in range(12)))
+    assert architecture(deep).normalizations == 0
+    assert (architecture(deep).convolutions, architecture(deep).is_deep_convolutional) == (12, False)

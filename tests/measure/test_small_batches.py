@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+import pytest
 import torch
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
+from trainingdoctor import Unavailable
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.small_batches import is_whole, small_batches
 
@@ -22,6 +24,11 @@ def batch(count: int, start: float = 0.0) -> Batch:
 
 def test_incomplete_pieces_are_left_out() -> None:
     assert [b.size for b in small_batches((batch(70), batch(20)))] == [32, 32, 20]
+
+
+def test_batches_of_text_are_nothing_to_cut() -> None:
+    with pytest.raises(Unavailable, match="no tensor"):
+        small_batches((Batch("a line", "another"),))
 
 
 def test_a_loader_of_one_batch_gives_the_whole_set() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from trainingdoctor import Training, Unavailable
+from trainingdoctor.errors import Reason
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.observing.assemble import assembled, rewound
 from trainingdoctor.observing.hooks import observed
@@ -167,3 +168,94 @@ def test_a_sample_without_a_batch_dimension_is_never_cut() -> None:
     assert [b.size for b in batches] == [1] * 6
     assert batches[0].first(1).inputs.tolist() == [0, 1]
     assert Batch(torch.zeros(2, 6), torch.zeros(2)).first(1).size == 1
+
+
+class Twice(TensorDataset):
+    """Two views of each sample."""
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = super().__getitem__(index)
+        return [x, x + 0.1], y
+
+
+def test_what_is_said_of_loaders_does_not_apply_to_a_loop_without_one() -> None:
+    def loop(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        for start in (0, 8, 16):
+            step(model, optimizer, DATA.tensors[0][start : start + 8], DATA.tensors[1][start : start + 8])
+
+    known = of(watched(loop, nn.Linear(6, 3))[1])[1]
+    assert {known[name].reason for name in ("train_loader", "val_loader", "epochs")} == {Reason.NOT_APPLICABLE}
+    assert "train_loader" not in discriminate(lambda y: [(y == 0).float()])
+
+
+def test_a_model_is_given_what_the_loop_made_of_its_loaders_batches() -> None:
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with observed(Recorder()) as recorder:
+        for views, _ in DataLoader(Twice(*DATA.tensors), 8):
+            first, second = model(torch.cat(views)).chunk(2)
+            optimizer.zero_grad()
+            (first - second).pow(2).mean().backward()
+            optimizer.step()
+    batches = of(recorder)[1]["train_batches"]
+    assert batches[0].inputs.shape == (16, 6)
+    assert batches[0].targets is None
+
+
+def test_a_model_that_gets_its_loaders_batches_is_given_others() -> None:
+    model = nn.Linear(6, 3)
+    with observed(Recorder()) as recorder:
+        for x, _ in DataLoader(DATA, 8):
+            model(x).pow(2).mean().backward()
+    assert "train_batches" not in of(recorder)[1]
+
+
+def test_a_test_behind_the_loop_is_seen_in_the_source() -> None:
+    def loop(model: nn.Module, optimizer: torch.optim.Optimizer, test: DataLoader[Any]) -> None:
+        train = DataLoader(data(80), 10, shuffle=True)
+        for _ in range(9):
+            for x, y in train:
+                step(model.train(), optimizer, x, y)
+            with torch.no_grad():
+                for x, _ in train:
+                    model.eval()(x)
+        for x, _ in test:
+            model(x)
+
+    model, recorder, test = nn.Linear(6, 3), Recorder(), DataLoader(data(20), 10)
+    with observed(recorder), pytest.raises(Enough):
+        loop(model, torch.optim.SGD(model.parameters(), 0.1), test)
+    training, known = of(recorder)
+    assert training.val_loader is test
+    assert known["loop_trace"].evaluates_later.startswith("test_assemble.py:")
+
+
+def test_a_momentum_that_is_zero_for_a_second_pass_comes_back() -> None:
+    norm = nn.BatchNorm1d(6)
+
+    def loop(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        step(model, optimizer, *DATA.tensors)
+        norm.momentum = 0.0
+
+    recorder = watched(loop, nn.Sequential(norm, nn.Linear(6, 3)))[1]
+    rewound(recorder)
+    assert norm.momentum == 0.1
+
+
+def test_gradients_are_on_after_a_loop_that_steps_without_them() -> None:
+    def loop(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        nn.functional.cross_entropy(model(DATA.tensors[0]), DATA.tensors[1]).backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            optimizer.step()
+
+    rewound(watched(loop, nn.Linear(6, 3))[1])
+    assert torch.is_grad_enabled()
+
+
+def test_a_token_and_a_state_are_never_cut() -> None:
+    cell = nn.GRU(6, 4, num_layers=3)
+    with observed(Recorder()) as recorder:
+        for _ in DataLoader(DATA, 8):
+            cell(torch.zeros(1, 1, 6), torch.zeros(3, 1, 4))[0].sum().backward()
+    batch = of(recorder)[1]["train_batches"][0]
+    assert [list(t.shape) for t in batch.first(1).inputs] == [[1, 1, 6], [3, 1, 4]]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -134,3 +135,27 @@ def test_a_models_own_loss_is_no_output_of_its_own() -> None:
     call = CriterionCall.of(functional.cross_entropy, (logits, torch.arange(4)), {}, output)
     assert call is not None
     assert not call.is_followed
+
+
+@pytest.mark.parametrize(
+    ("made", "reduced"),
+    [
+        (lambda each: each.mean(), "mean"),
+        (lambda each: each.sum(), "sum"),
+        (lambda each: each.sum(-1).mean(), "mean of sums"),
+        (lambda each: (each * torch.arange(6.0)[:, None]).mean(), None),
+    ],
+)
+def test_a_loss_for_each_sample_is_examined_as_the_loop_reduces_it(
+    made: Callable[[Tensor], Tensor], reduced: str | None
+) -> None:
+    model, x, y = nn.Linear(4, 3), torch.randn(6, 4), torch.rand(6, 3)
+    recorder = watched(model, lambda: made(functional.mse_loss(model(x), y, reduction="none")))
+    if reduced is None:
+        assert recorder.losses.criterion is None
+        return
+    assert recorder.losses.criterion is not None
+    assert recorder.losses.criterion.reduced == reduced
+    output = torch.randn(6, 3)
+    expected = made(functional.mse_loss(output, y, reduction="none"))
+    assert torch.allclose(recorder.losses.criterion.criterion()(output, y), expected)

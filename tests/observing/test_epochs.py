@@ -48,3 +48,11 @@ def test_a_librarys_trainer_says_its_plan(tmp_path: object) -> None:
     module.Trainer.max_epochs = -1
     module.Trainer().fit()
     assert module.found[-1] is None
+
+
+def test_an_engine_of_ignite_says_its_plan(tmp_path: object) -> None:
+    module = types.ModuleType("ignite.stand_in")
+    code = f"import sys, types\nfrom trainingdoctor.observing.epochs import epoch_loop\nfound = []\nclass Engine:\n    state = types.SimpleNamespace(max_epochs=7)\n    def run(self):\n        {SEEN}\n"
+    exec(compile(code, f"{sys.prefix}/lib/site-packages/ignite/stand_in.py", "exec"), vars(module))
+    module.Engine().run()
+    assert module.found == [EpochLoop(7, "")]

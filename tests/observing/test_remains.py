@@ -125,3 +125,29 @@ def test_what_a_loop_had_not_used_yet_is_filled_in(tmp_path: Path) -> None:
 def test_where_running_it_otherwise_helps_that_is_said(tmp_path: Path, source: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         training(tmp_path, source)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "import not_there_at_all",
+            "(train.py:4); install it, or run trainingdoctor in the environment of your training",
+        ),
+        ("open('/not/there')", "; relative paths count from the folder where trainingdoctor is started"),
+        (
+            "raise RuntimeError('Error downloading a.gz:\\nTried: b')",
+            "Error downloading a.gz (train.py:4); it wants to download this",
+        ),
+        (
+            "import urllib.error as e; raise e.URLError('x')",
+            "; it wants to download this: put it where the script looks for it",
+        ),
+        ("raise RuntimeError('four')", "raised RuntimeError: four (train.py:4)"),
+    ],
+)
+def test_what_stands_around_a_training_is_told_what_to_do_about(source: str, said: str, tmp_path: Path) -> None:
+    script, error, _ = failed(tmp_path, source)
+    with pytest.raises(UserError) as told:
+        built(script, Ran({}, UserCodeError("the script", error, "train.py:4")))
+    assert said in str(told.value)

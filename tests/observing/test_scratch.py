@@ -1,7 +1,7 @@
 """What a script writes lands in the scratch folder, and is found there when it is read again."""
 
 # What scripts call is what is redirected.
-# ruff: noqa: PTH102, PTH103, PTH105, PTH107, PTH110, PTH112, PTH123
+# ruff: noqa: PTH101, PTH102, PTH204, PTH103, PTH105, PTH107, PTH110, PTH112, PTH123
 
 import os
 import shutil
@@ -53,6 +53,30 @@ def test_folders_are_made_and_refused_as_the_script_expects(home: Path, tmp_path
             os.mkdir(home / "ours")
         assert os.path.isdir(home / "ours")
     assert not (home / "ours").exists()
+
+
+def test_mode_and_times_are_set_where_a_file_lies(home: Path, tmp_path: Path) -> None:
+    before = (home / "log.txt").stat()
+    with redirected(tmp_path / "scratch"):
+        shutil.copyfile(home / "log.txt", home / "new.txt")
+        for name in ("new.txt", "log.txt", "runs"):
+            os.chmod(home / name, 0o700)
+            os.utime(home / name, (0, 0))
+        assert os.path.getmtime(home / "new.txt") == os.path.getmtime(home / "log.txt") == 0
+        with open(home / "log.txt") as file:
+            assert file.read() == "before\n"
+    assert not (home / "new.txt").exists()
+    assert (home / "log.txt").stat().st_mode == before.st_mode
+    assert all((home / name).stat().st_mtime > 0 for name in ("log.txt", "runs"))
+
+
+def test_a_folder_that_was_made_may_be_written_to(home: Path, tmp_path: Path) -> None:
+    made = str(home / "logs" / "version_0")
+    with redirected(tmp_path / "scratch"):
+        assert not os.access(made, os.W_OK)
+        os.makedirs(made)
+        assert os.access(made, os.W_OK)
+    assert not os.access(made, os.F_OK)
 
 
 def test_descriptors_and_devices_are_left_alone(tmp_path: Path) -> None:

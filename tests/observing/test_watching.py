@@ -202,13 +202,18 @@ def test_a_script_that_hangs_is_killed_with_all_that_it_started(watched: Watch) 
     assert subprocess.run(["pgrep", "-f", marker], capture_output=True, check=False).returncode == 1
 
 
-def test_a_notebook_runs_cell_by_cell_without_magics(report: Watch) -> None:
-    cells = ["%matplotlib inline\n!pip list", "%%bash\necho no", HEAD, LOOP]
+def test_a_notebook_runs_in_its_folder_cell_by_cell_without_magics(report: Watch, tmp_path: Path) -> None:
+    there = (
+        "import pathlib\nassert pathlib.Path('train.ipynb').exists()\nget_ipython().run_line_magic('x', '')\ndisplay(3)"
+    )
+    cells = ["%matplotlib inline\n!pip list", "%%bash\necho no", there, HEAD, LOOP]
     notebook = {
         "cells": [{"cell_type": "code", "source": c} for c in cells] + [{"cell_type": "markdown", "source": "x"}]
     }
-    found = report(json.dumps(notebook), name="train.ipynb")
+    (tmp_path / "inner").mkdir()
+    found = report(json.dumps(notebook), name="inner/train.ipynb")
     assert codes(found) == []
+    assert found["training"]["epochs"] == 12
 
 
 def test_a_config_is_still_a_config(report: Watch) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from trainingdoctor.deadline import TimeUp, limited
-from trainingdoctor.errors import Terminated, UserError, words_of
+from trainingdoctor.errors import Terminated, UserError, advice_for, words_of
 from trainingdoctor.loading.fields import require_types
 from trainingdoctor.loading.names import training_from
 from trainingdoctor.measure.calling import user_line
@@ -165,11 +165,7 @@ def _not_ended_at_once() -> Iterator[None]:
 
 def _sentence(error: BaseException) -> str:
     lines = words_of(error).strip().splitlines()
-    missing = (
-        " (install it, or run trainingdoctor in the environment of your training)"
-        if isinstance(error, ModuleNotFoundError)
-        else ""
-    )
+    missing = f" ({advice_for(error)})" if isinstance(error, ModuleNotFoundError) else ""
     return f"{type(error).__name__}{': ' + lines[0][:300] if lines else ''}{missing}"
 
 

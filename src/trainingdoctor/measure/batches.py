@@ -87,7 +87,14 @@ def moved(value: Any, device: torch.device) -> Any:
 
 
 def _rows(value: Any, size: int, start: int, count: int) -> Any:
-    return mapped(value, lambda t: t[start : start + count] if t.ndim and len(t) == size else t)
+    """Of every tensor that has a row for each sample, or is the state of a recurrent net: (layers, samples, units)."""
+
+    def cut(t: Tensor) -> Tensor:
+        if t.ndim and len(t) == size:
+            return t[start : start + count]
+        return t[:, start : start + count].contiguous() if t.ndim == 3 and t.shape[1] == size else t
+
+    return mapped(value, cut)
 
 
 def _target_rows(targets: Any, size: int, start: int, count: int) -> Any:

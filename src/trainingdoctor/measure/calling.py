@@ -12,8 +12,19 @@ from typing import Any
 from trainingdoctor.deadline import TimeUp
 from trainingdoctor.errors import Terminated, Unavailable, UserCodeError, words_of
 
+
+def library_folders() -> frozenset[str]:
+    """Where packages are installed: site-packages, and folders on the path into which `pip install --target` has put some.
+
+    But for those around the current folder, where the user's own files lie.
+    """
+    named = {str(Path(p)) for p in sys.path if p.endswith(("site-packages", "dist-packages"))}
+    others = (Path(p).resolve() for p in sys.path if p and any(Path(p).glob("*.dist-info")))
+    return frozenset(named | {str(p) for p in others if not Path.cwd().is_relative_to(p)})
+
+
 _LIBRARIES = (
-    *{str(Path(p)) for p in sys.path if p.endswith(("site-packages", "dist-packages"))},
+    *library_folders(),
     str(Path(traceback.__file__).parent),
     "<",
 )

@@ -17,7 +17,8 @@ NORMALIZATIONS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenor
 
 @dataclass(frozen=True)
 class Architecture:
-    """Counts of layers and parameters."""
+    """Counts of layers and parameters. sequences: of the convolutions, those over one dimension.  normalizations: layers, and weights
+    that are normalized."""
 
     name: str
     convolutions: int
@@ -28,11 +29,12 @@ class Architecture:
     normalizations: int
     dropouts: int
     parameters: int
+    sequences: int = 0
 
     @property
     def is_deep_convolutional(self) -> bool:
         """Whether the published CIFAR and ImageNet recipes (SGD with momentum, weight decay) are made for its like."""
-        return self.convolutions >= 10 and self.attention == 0
+        return self.convolutions - self.sequences >= 10 and self.attention == 0
 
     @property
     def has_batchnorm(self) -> bool:
@@ -55,10 +57,18 @@ def architecture(model: nn.Module) -> Architecture:
         attention=sum(_is_attention(m) for m in modules),
         recurrent=sum(isinstance(m, nn.RNNBase) for m in modules),
         batchnorms=sum(isinstance(m, _BatchNorm) for m in modules),
-        normalizations=sum(isinstance(m, NORMALIZATIONS) or "norm" in type(m).__name__.lower() for m in modules),
+        normalizations=sum(map(_normalizes, modules)),
         dropouts=sum(isinstance(m, _DropoutNd) and m.p > 0 for m in modules),
         parameters=sum(p.numel() for p in model.parameters()),
+        sequences=sum(isinstance(m, nn.Conv1d | nn.ConvTranspose1d) for m in modules),
     )
+
+
+def _normalizes(module: nn.Module) -> bool:
+    """A layer, torch's parametrization by weight or spectral norm, or the hooks of either from before it."""
+    hooks = [type(h).__name__ for h in module._forward_pre_hooks.values()]
+    named = [type(module).__name__, *(h for h in hooks if h in ("WeightNorm", "SpectralNorm"))]
+    return isinstance(module, NORMALIZATIONS) or any("norm" in name.lower() for name in named)
 
 
 @dataclass(frozen=True)

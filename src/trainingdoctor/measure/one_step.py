@@ -46,7 +46,8 @@ class Activation:
 @dataclass(frozen=True)
 class OneStep:
     """A training step on `batch_size` samples. activations: in the order they ran.  seconds: of a second step.
-    input_side: the longer side of image inputs.  output_finite: no NaN or infinity in the prediction.
+    input_side: the longer side of image inputs.  output_finite: no NaN or infinity in the prediction.  further: shapes of the
+    inputs but the first, such as the state that a recurrent cell is given back.
     """
 
     loss: float
@@ -58,6 +59,12 @@ class OneStep:
     seconds: float | None
     input_side: int | None = None
     output_finite: bool = True
+    further: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def carried(self) -> frozenset[str]:
+        """Modules whose output has the shape of such an input: what they make may count in the next step only."""
+        return frozenset(a.name for a in self.activations if a.shape in self.further)
 
     @property
     def gradient_norm(self) -> float:
@@ -156,6 +163,7 @@ def measure_step(
         seconds=None,
         input_side=_side(batch),
         output_finite=logits is None or bool(torch.isfinite(logits).all()),
+        further=tuple(tuple(t.shape) for t in tensors(batch.inputs))[1:],
     )
 
 

@@ -1,5 +1,6 @@
 """Can the model, with its criterion, learn one small batch by heart?"""
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -19,12 +20,15 @@ from trainingdoctor.measure.precision import HALVES, single_batch
 from trainingdoctor.measure.prediction import prediction
 from trainingdoctor.measure.steps import backward, compute_loss
 
+# A share of the loss, under which hardly anything was learned.
+LITTLE = 0.1
 NORMALIZING = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
 @dataclass(frozen=True)
 class Overfit:
     """Losses of training on one batch with Adam. accuracy: share of it predicted right at the end, in train mode.
+    rate: at which it went best.
 
     normalized: the model has layers that normalize, with which this takes some dozens of steps; without, a hundred and more.
     whole: all steps that were planned were made, or the batch was learned before.  rows: several class numbers belong to
@@ -63,12 +67,15 @@ def overfit(
     rate: float = 1e-3,
     seconds: float = 12.0,
     most_steps: int = 150,
+    higher: float = 30.0,
 ) -> Overfit:
     """Train on the first `samples` samples with Adam, whatever the user's optimizer, until they are learned.
 
     This separates "model, loss and data path cannot learn" from "the recipe cannot": weights in half precision, which
     Adam's eps leaves with 0 / 0, are trained in float32. Stops as soon as the loss has lost
-    three quarters, or 90 % of the samples are predicted right and a third of the loss is gone.
+    three quarters, or 90 % of the samples are predicted right and a third of the loss is gone. The few large weights of a
+    net of some units do not get far at this rate: where hardly anything was learned in less than half of the seconds, `higher`
+    times the rate is tried as well.
     """
     batch = train_batches[0].first(samples)
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -80,22 +87,36 @@ def overfit(
     if any(p.dtype in HALVES for p in parameters):
         model.float()
         batch = single_batch(batch)
-    optimizer = torch.optim.Adam(parameters, lr=rate)
     started = time.perf_counter()
+    initial = copy.deepcopy(model.state_dict())
+    with faster(model, batch):
+        first = _tried(model, batch, criterion, amp, rate, most_steps, started + seconds)
+        if first.progress >= LITTLE or not first.whole or time.perf_counter() - started > seconds / 2:
+            return first
+        model.load_state_dict(initial)
+        second = _tried(model, batch, criterion, amp, higher * rate, most_steps, started + seconds)
+        return max(first, second, key=lambda o: o.progress)
+
+
+def _tried(
+    model: nn.Module, batch: Batch, criterion: Callable[..., Any], amp: Any, rate: float, most_steps: int, until: float
+) -> Overfit:
+    """At one rate. until: of `time.perf_counter()`; ten steps are made nevertheless."""
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=rate)
+    chance = chance_loss((batch,), criterion)
     losses: list[float] = []
     accuracy: float | None = None
-    chance = chance_loss((batch,), criterion)
-    with faster(model, batch):
-        while len(losses) < most_steps and (len(losses) < 10 or time.perf_counter() - started < seconds):
-            loss, accuracy = _step(model, batch, criterion, optimizer, amp)
-            losses.append(loss)
-            if not math.isfinite(loss) or _learned(losses, accuracy, chance):
-                break
+    while len(losses) < most_steps and (len(losses) < 10 or time.perf_counter() < until):
+        loss, accuracy = _step(model, batch, criterion, optimizer, amp)
+        losses.append(loss)
+        if not math.isfinite(loss) or _learned(losses, accuracy, chance):
+            break
     learned = _learned(losses, accuracy, chance)
     whole = learned or len(losses) == most_steps or not math.isfinite(losses[-1])
     normalized = any(isinstance(m, NORMALIZING) for m in model.modules())
-    rows = batch.has_several_targets
-    return Overfit(tuple(losses), accuracy, batch.size, rate, chance, learned, normalized, whole, rows)
+    return Overfit(
+        tuple(losses), accuracy, batch.size, rate, chance, learned, normalized, whole, batch.has_several_targets
+    )
 
 
 def _step(

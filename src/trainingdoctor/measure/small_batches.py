@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from trainingdoctor.errors import Reason, Unavailable
 from trainingdoctor.measure.batches import Batch, tensors
 from trainingdoctor.measure.schedule import steps_per_epoch
 
@@ -13,9 +14,14 @@ WHOLE = 256
 
 
 def small_batches(batches: tuple[Batch, ...], samples: int = SAMPLES) -> tuple[Batch, ...]:
-    """The drawn batches cut into batches of at most `samples`; incomplete ones are left out."""
+    """The drawn batches cut into batches of at most `samples`; incomplete ones are left out.
+
+    Raises Unavailable where they hold no tensor.
+    """
+    if not any(batch.size for batch in batches):
+        raise Unavailable("the batches hold no tensor", Reason.FAILED)
     pieces: list[Batch] = []
-    for batch in batches:
+    for batch in (b for b in batches if b.size):
         size = min(samples, batch.size)
         for start in range(0, batch.size - size + 1, size):
             pieces.append(batch.rows(start, size))

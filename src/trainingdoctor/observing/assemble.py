@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset, Subset
@@ -16,7 +17,8 @@ from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import accuracy_seen
-from trainingdoctor.observing.by_hand import rate_written_at
+from trainingdoctor.observing.afterwards import UsedLater
+from trainingdoctor.observing.by_hand import rate_written_at, stepped_later
 from trainingdoctor.observing.calls import Followed
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
@@ -27,16 +29,24 @@ from trainingdoctor.training import Training
 
 # Steps on one and the same batch, from which on a loader served to draw that.
 OFTEN = 5
+# What there is only with a DataLoader.
+OF_LOADERS = ("train_loader", "val_loader", "epochs")
 # Layers that act otherwise in evaluation.
 SENSITIVE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 
 def rewound(recorder: Recorder) -> None:
     """Put model, optimizers and schedulers back as they were before the first step."""
+    # A step may be made under no_grad(), and the state that it was taken in comes back with all else.
+    gradients = torch.is_grad_enabled()
     for snapshot in [w.snapshot for w in recorder.optimizers] + [w.snapshot for w in recorder.schedulers.watched]:
         snapshot.restore()
+    torch.set_grad_enabled(gradients)
     for identity, state in recorder.initial.items():
         recorder.models[identity].load_state_dict(state)
+    for layer, momentum in recorder.momenta:
+        # Loops that call the model twice in a step, as for SAM, set it to 0 in between.
+        layer.momentum = momentum
     for model in recorder.models.values():
         model.zero_grad(set_to_none=True)
         with suppress(UserCodeError):  # said by the checks that switch modes
@@ -49,16 +59,24 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     latest = _latest(recorder, model)
     within = _per_step(recorder)
     call = recorder.losses.criterion
-    trace = traced(recorder)
+    trace = replace(traced(recorder), stepped_later=stepped_later(script))
     examined = model
     if model is not None and call is not None and call.is_followed:
         examined = Followed(model, call.between, call.part)
         trace = replace(trace, spectral=tuple(replace(s, name=f"model.{s.name}") for s in trace.spectral))
     known: dict[str, Any] = {"loop_trace": trace}
     if model is not None:
-        for kind, evidence in (("training", "train_batches"), ("evaluation", "val_batches")):
+        # A model that gets something else than its loader gives cannot be given what is drawn from that.
+        for kind, evidence in (
+            ("rearranged", "train_batches"),
+            ("training", "train_batches"),
+            ("evaluation", "val_batches"),
+        ):
             if batches := recorder.losses.samples.of(kind, _called(recorder, model)):
                 known[evidence] = batches
+    if "train_batches" in known and recorder.optimizers and not recorder.passes:
+        # It was seen how this loop comes by its batches: what is to be said of loaders and their epochs is nothing for it.
+        known.update(dict.fromkeys(OF_LOADERS, Unavailable(f"{script.name} trains without a DataLoader")))
     if recorder.losses.relabelled and recorder.losses.uniform:
         known["augmentation_pairs"] = Unavailable(
             "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
@@ -132,12 +150,26 @@ def _loader(recorder: Recorder, kind: str) -> Any:
     """
     passes = [p for p in recorder.passes if p.kind == kind and p.batches]
     if kind == "evaluation":
-        trained = _key(getattr(_loader(recorder, "training"), "dataset", None))
-        passes = [p for p in passes if _key(getattr(p.loader, "dataset", None)) != trained] or passes
+        trained = _trained(recorder)
+        others = [p for p in passes if _key(getattr(p.loader, "dataset", None)) != trained]
+        if not others and (later := _later(recorder)):
+            return later.loader
+        passes = others or passes
     if not passes:
         return None
     most = max(passes, key=lambda p: p.batches)
     return [most.raws[-1]] if most.batches == 1 and most.steps >= OFTEN else most.loader
+
+
+def _trained(recorder: Recorder) -> Any:
+    """What the data set that is trained on is known by."""
+    return _key(getattr(_loader(recorder, "training"), "dataset", None))
+
+
+def _later(recorder: Recorder) -> UsedLater | None:
+    """The first loader of other data than is trained on that the script goes through behind its loop."""
+    trained = _trained(recorder)
+    return next((u for u in recorder.later if _key(u.loader.dataset) != trained), None)
 
 
 def traced(recorder: Recorder) -> LoopTrace:
@@ -146,6 +178,7 @@ def traced(recorder: Recorder) -> LoopTrace:
     datasets: list[Any] = []
     model = main_model(recorder)
     clip = recorder.clipping.seen()
+    later = _later(recorder)
     return LoopTrace(
         steps=tuple(s for w in recorder.optimizers for s in w.steps),
         passes=tuple(p.seen() for p in recorder.passes if p.batches),
@@ -160,6 +193,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         backward_at=recorder.backward_at,
         saves_best=recorder.saves_best,
         epoch_loop=recorder.epoch_loop,
+        evaluates_later=later.where if later else "",
         distributed=recorder.ranks.seen(recorder.kinds),
         accuracy=None
         if recorder.losses.relabelled

@@ -1,4 +1,4 @@
-"""Learning rates that the user's own code writes, instead of a scheduler of torch."""
+"""Learning rates that the user's own code writes, instead of a scheduler of torch, and schedulers that it steps later on only."""
 
 from __future__ import annotations
 
@@ -7,41 +7,66 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from trainingdoctor.loading.grammar import modernized
-from trainingdoctor.observing.places import is_users
+from trainingdoctor.observing.places import is_users, syntax
 
 # Longer files are data, not training loops.
 LONGEST = 500_000
+# What a loop counts.
+COUNTED = ("epoch", "step", "iter")
 
 
 def rate_written_at(script: Path) -> str:
     """`file:line` where a loaded file of the user's assigns to `...["lr"]`; "" where none does."""
-    for file in {script.resolve(), *_loaded()}:
-        for line in _assignments(file):
-            return f"{file.name}:{line}"
+    for file, tree in _trees(script):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign | ast.AugAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if any(map(_is_rate, targets)):
+                    return f"{Path(file).name}:{node.lineno}"
     return ""
 
 
-def _loaded() -> Iterator[Path]:
+def stepped_later(script: Path) -> str:
+    """`if epoch >= 10 (file:line)`, where a scheduler's step() stands under such a condition; "" where none does."""
+    for file, tree in _trees(script):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and _counts(node.test) and any(map(_steps_scheduler, _calls(node.body))):
+                return f"if {ast.unparse(node.test)} ({Path(file).name}:{node.lineno})"
+    return ""
+
+
+def _trees(script: Path) -> Iterator[tuple[str, ast.Module]]:
+    for file in dict.fromkeys((str(script), *_loaded())):
+        tree = syntax(file) if Path(file).is_file() and Path(file).stat().st_size <= LONGEST else None
+        if tree is not None:
+            yield file, tree
+
+
+def _loaded() -> Iterator[str]:
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and file.endswith(".py") and is_users(file):
-            yield Path(file).resolve()
-
-
-def _assignments(file: Path) -> Iterator[int]:
-    try:
-        if file.stat().st_size > LONGEST:
-            return
-        tree = ast.parse(modernized(file.read_bytes())[0])
-    except (OSError, SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AugAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(map(_is_rate, targets)):
-                yield node.lineno
+            yield file
 
 
 def _is_rate(target: ast.expr) -> bool:
     return isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant) and target.slice.value == "lr"
+
+
+def _counts(test: ast.expr) -> bool:
+    """Whether a condition compares what a loop counts with something."""
+    compared = (c for c in ast.walk(test) if isinstance(c, ast.Compare))
+    return any(word in ast.unparse(c).lower() for c in compared for word in COUNTED)
+
+
+def _calls(statements: list[ast.stmt]) -> Iterator[ast.Call]:
+    return (n for s in statements for n in ast.walk(s) if isinstance(n, ast.Call))
+
+
+def _steps_scheduler(call: ast.Call) -> bool:
+    function = call.func
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr == "step"
+        and "sched" in ast.unparse(function.value).lower()
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.measure.batches import TARGET_KEYS, Batch, mapped, tensors
+from trainingdoctor.measure.batches import TARGET_KEYS, Batch, mapped, split_batch, tensors
 
 # What scripts do to an output before the loss, tried in this order. Those in FORMS are the criterion's matter, the others the
 # model's. Rows are what is made of (N, ..., C): these are examined as torch has them, (N, C, ...).
@@ -31,13 +32,20 @@ BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("relu", lambda t: t.relu()),
 )
 FORMS = ("", "float")
+# What scripts make of a loss for each sample, or for each class of each.
+REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda t: t.mean(),
+    "sum": lambda t: t.sum(),
+    "mean of sums": lambda t: t.sum() / len(t),
+}
 
 
 @dataclass(frozen=True)
 class CriterionCall:
     """One call. between: the name of what was done to the output, one of BETWEEN.  position: of the output among the arguments.
 
-    arguments, extra: the same in every call.  part: which of the model's outputs it was, the first is 0.
+    arguments, extra: the same in every call.  part: which of the model's outputs it was, the first is 0.  reduced: the name of
+    what was made of its result, one of REDUCTIONS, or "".
     """
 
     function: Callable[..., Any]
@@ -47,6 +55,7 @@ class CriterionCall:
     arguments: dict[str, Any] = field(default_factory=dict)
     extra: tuple[Any, ...] = ()
     part: int = 0
+    reduced: str = ""
 
     @classmethod
     def of(
@@ -80,7 +89,8 @@ class CriterionCall:
 
     def criterion(self) -> Callable[..., Any]:
         """The criterion as a function of (output, target); the object itself where it was called like that."""
-        if not self.arguments and not self.extra and self.position == 0 and self.between in ("", "float"):
+        plain = not self.arguments and not self.extra and not self.reduced
+        if plain and self.position == 0 and self.between in ("", "float"):
             return self.function
         form = dict(BETWEEN)[self.between] if self.between in FORMS else _same
 
@@ -89,7 +99,8 @@ class CriterionCall:
             if self.between == ROWS:
                 first, target = first.movedim(1, -1).reshape(-1, first.shape[1]), target.flatten()
             pair = (first, target) if self.position == 0 else (target, first)
-            return self.function(*pair, *self.extra, **self.arguments)
+            loss = self.function(*pair, *self.extra, **self.arguments)
+            return REDUCTIONS[self.reduced](loss) if self.reduced else loss
 
         criterion.__name__ = getattr(self.function, "__name__", type(self.function).__name__)
         return criterion
@@ -97,6 +108,12 @@ class CriterionCall:
 
 def _is_classes(target: Any) -> bool:
     return isinstance(target, Tensor) and not target.is_floating_point()
+
+
+def reduction(losses: Tensor, loss: float) -> str | None:
+    """By which of REDUCTIONS this loss was made of several; None for another way, such as with weights."""
+    made = ((name, float(function(losses))) for name, function in REDUCTIONS.items())
+    return next((name for name, value in made if math.isclose(value, loss, rel_tol=1e-4)), None)
 
 
 def _of_batch(value: Any, first: Any) -> bool:
@@ -188,14 +205,28 @@ class Samples:
         if sum(b.size for b in kept) >= self.most or len(kept) >= 32:
             return
         args, kwargs = given
-        # A model that computes its own loss gets the targets, too.
-        kwargs = {k: v for k, v in kwargs.items() if k not in TARGET_KEYS}
+        kwargs = _inputs_of(kwargs)
         inputs = kwargs if kwargs and not args else args[0] if len(args) == 1 else tuple(args)
-        kept.append(Batch(_copied(inputs), _copied(target), _is_one(inputs, target)))
+        one = _is_one(inputs, target) or (kind == "rearranged" and _is_uneven(inputs))
+        kept.append(Batch(_copied(inputs), _copied(target), one))
 
     def of(self, kind: str, model: int) -> tuple[Batch, ...]:
         """What was kept."""
         return tuple(self.kept.get((kind, model), ()))
+
+
+def gives_as_it_is(raw: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a model that was called like that got the inputs of this batch of the loader's, and could be given others likewise.
+
+    Not where the loop puts two views into one tensor, flattens images, or makes numbers of text.
+    """
+    given = [t.shape[1:] for t in tensors([args, _inputs_of(kwargs)])]
+    return given == [t.shape[1:] for t in tensors(split_batch(raw).inputs)]
+
+
+def _inputs_of(kwargs: Any) -> dict[str, Any]:
+    """A model that computes its own loss gets the targets, too."""
+    return {k: v for k, v in kwargs.items() if k not in TARGET_KEYS}
 
 
 def _is_one(inputs: Any, target: Any) -> bool:
@@ -203,6 +234,11 @@ def _is_one(inputs: Any, target: Any) -> bool:
     first = next(tensors(inputs), None)
     one = isinstance(target, Tensor) and target.ndim <= 1 and target.numel() == 1
     return one and first is not None and first.ndim > 0 and len(first) > 1
+
+
+def _is_uneven(inputs: Any) -> bool:
+    """Whether these differ in their first dimension, as a token and the state of a recurrent net do: nothing to cut by samples."""
+    return len({tuple(t.shape[:1]) for t in tensors(inputs)}) > 1
 
 
 def _copied(value: Any) -> Any:

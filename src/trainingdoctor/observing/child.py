@@ -212,6 +212,7 @@ def _proposed(
 def _diagnosed(
     training: Training, known: dict[str, Any], ran: Ran, order: Order, started: float, under_way: list[Diagnosis]
 ) -> Report:
+    from trainingdoctor.observing.missing import with_reasons
     from trainingdoctor.runner import diagnose
 
     settings = replace(order.settings, time_limit=max(order.settings.time_limit - MARGIN, 1.0))
@@ -221,6 +222,6 @@ def _diagnosed(
         seed=order.seed,
         started=started,
         watch=under_way.append,
-        known=known,
+        known=with_reasons(training, known, order.script.name),
         failures=() if ran.error is None else (ran.error,),
     )

@@ -14,7 +14,7 @@ from trainingdoctor.observing.places import around, is_users
 
 MOST = 100_000
 # Libraries whose Trainer runs the epochs.
-TRAINERS = ("lightning", "pytorch_lightning", "transformers")
+TRAINERS = ("lightning", "pytorch_lightning", "transformers", "ignite")
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,17 @@ def epoch_loop(frame: FrameType | None) -> EpochLoop | None:
 
 
 def _trainers_plan(frame: FrameType) -> EpochLoop | None:
-    """What a trainer of Lightning (`max_epochs`) or of Hugging Face (`args.num_train_epochs`) says, whose method a frame is."""
+    """What a trainer of Lightning (`max_epochs`), of Hugging Face (`args.num_train_epochs`) or of Ignite (`state.max_epochs`) says,
+    whose method a frame is."""
     own = frame.f_locals.get("self")
-    if not any(k.__name__ == "Trainer" and k.__module__.startswith(TRAINERS) for k in type(own).__mro__):
+    if not any(k.__name__ in ("Trainer", "Engine") and k.__module__.startswith(TRAINERS) for k in type(own).__mro__):
         return None
-    planned = getattr(own, "max_epochs", None) or getattr(getattr(own, "args", None), "num_train_epochs", None)
+    places = (
+        (own, "max_epochs"),
+        (getattr(own, "args", None), "num_train_epochs"),
+        (getattr(own, "state", None), "max_epochs"),
+    )
+    planned = next((n for owner, name in places if (n := getattr(owner, name, None))), None)
     known = isinstance(planned, int | float) and not isinstance(planned, bool) and 0 < planned <= MOST
     return EpochLoop(math.ceil(planned), "") if known and planned else None
 

@@ -13,11 +13,13 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from trainingdoctor.aside import aside
 from trainingdoctor.errors import Terminated, UserError
+from trainingdoctor.finding import Finding
 from trainingdoctor.history.curves import LearningCurves
 from trainingdoctor.observing.child import MARGIN, Answer, Order
 from trainingdoctor.observing.interruption import PATIENCE
@@ -66,6 +68,8 @@ def observed_answer(
             codes=codes,
         )
         answer = _run(order, Path(folder), if_cut)
+    if order.source is not None:
+        answer = _by_cell(answer, script)
     if answer.report is None and answer.error:
         raise UserError(answer.error)
     return answer
@@ -79,6 +83,23 @@ def _source(script: Path) -> str | None:
     return notebook_source(script)
 
 
+def _by_cell(answer: Answer, notebook: Path) -> Answer:
+    """With lines of the notebook told by cell."""
+    from trainingdoctor.loading.notebook import in_cells
+
+    def told(text: str) -> str:
+        return in_cells(text, notebook)
+
+    def of(finding: Finding) -> Finding:
+        return replace(finding, message=told(finding.message), where=tuple(map(told, finding.where)))
+
+    report = answer.report
+    if report is not None:
+        results = (replace(r, reason=told(r.reason), findings=tuple(map(of, r.findings))) for r in report.results)
+        report = replace(report, results=tuple(results))
+    return replace(answer, report=report, error=told(answer.error), notes=tuple(map(told, answer.notes)))
+
+
 def _run(order: Order, folder: Path, if_cut: Callable[[Report], object] | None) -> Answer:
     spec = folder / "order"
     spec.write_bytes(pickle.dumps(order))
@@ -89,6 +110,8 @@ def _run(order: Order, folder: Path, if_cut: Callable[[Report], object] | None) 
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Where Jupyter runs a notebook.
+            cwd=order.script.parent if order.source is not None else None,
             env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
         )
         try:

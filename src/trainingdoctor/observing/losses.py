@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trainingdoctor.measure.batches import split_batch, tensors
-from trainingdoctor.observing.calls import CriterionCall, Samples
+from trainingdoctor.observing.calls import CriterionCall, Samples, reduction
 
 InnerCall = tuple[Callable[..., Any], Any, Any, Any]
 
@@ -32,6 +33,7 @@ class Losses:
         self.last_call: tuple[nn.Module, Any, Any] | None = None
         self.inner: InnerCall | None = None
         self.value: float | None = None
+        self.unreduced: Tensor | None = None
         self.uniform, self.relabelled = True, False
 
     def on_inner(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
@@ -62,8 +64,16 @@ class Losses:
         training = torch.is_grad_enabled() and result.requires_grad
         if training and call.replaces(self.criterion):
             self.criterion = call
+            self.unreduced = result.detach() if result.numel() > 1 else None
             self.value = float(result.detach().mean()) if result.numel() else None
             self.samples.keep("training", id(model), given, call.target)
+
+    def reduced(self, loss: float) -> None:
+        """A criterion that gives a loss for each sample is examined with what the loop makes of these, or not at all."""
+        if self.unreduced is not None and self.criterion is not None:
+            by = reduction(self.unreduced, loss)
+            self.criterion = None if by is None else replace(self.criterion, reduced=by)
+            self.unreduced = None
 
     def _compare(self, target: Any, given: Any) -> None:
         """Whether the loop changes the class numbers of its loader: then only it can count what is right."""

@@ -12,10 +12,12 @@ from pathlib import Path
 from types import FrameType
 
 from trainingdoctor.loading.grammar import modernized
+from trainingdoctor.measure.calling import library_folders
 
 _FOREIGN = tuple(
     {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     | {str(Path(__file__).resolve().parent.parent)}
+    | library_folders()
 )
 
 

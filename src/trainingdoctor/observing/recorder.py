@@ -10,11 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from trainingdoctor.measure.batches import tensors
 from trainingdoctor.observing.accuracy import says_accuracy
+from trainingdoctor.observing.afterwards import UsedLater, used_later
 from trainingdoctor.observing.averages import Averages
+from trainingdoctor.observing.calls import gives_as_it_is
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import epoch_loop
 from trainingdoctor.observing.functions import loss_call
@@ -65,6 +68,7 @@ class Recorder:
         self.models: dict[int, nn.Module] = {}
         self.used: dict[int, int] = {}
         self.initial: dict[int, dict[str, Any]] = {}
+        self.momenta: list[tuple[_BatchNorm, float | None]] = []
         self.losses = Losses()
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
         self.teachers, self.averages = Teachers(), Averages()
@@ -76,6 +80,7 @@ class Recorder:
         self.backward_at = self.saves_best = self.forked = ""
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
+        self.later: tuple[UsedLater, ...] = ()
         self.cut = self.emptied = self.full = self.closing = self.beside = False
 
     # -- loaders
@@ -86,6 +91,7 @@ class Recorder:
         number = self._number(loader)
         known = self.kinds.get(number)
         if known == "training" and self.epoch >= 2 and self._evaluated():
+            self.later = self.later or used_later(sys._getframe(1))
             self._enough()
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
         begun.empty = self.stops and known == "training" and self.epoch >= self.limits.epochs
@@ -148,6 +154,7 @@ class Recorder:
         self.models.setdefault(id(model), model)
         if torch.is_grad_enabled() and id(model) not in self.initial and len(self.initial) < 4:
             self.initial[id(model)] = copy.deepcopy(model.state_dict())
+            self.momenta += [(m, m.momentum) for m in model.modules() if isinstance(m, _BatchNorm)]
         now = self.current
         if now is not None and self._is_trained(model):
             now.train_mode += model.training
@@ -196,6 +203,8 @@ class Recorder:
             now.count.add(output, targets, now.batches)
             if not torch.is_grad_enabled():
                 self.losses.samples.keep("evaluation", id(model), (args, kwargs), targets)
+            elif now.raws and not gives_as_it_is(now.raws[-1], args, kwargs):
+                self.losses.samples.keep("rearranged", id(model), (args, kwargs), None)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
 
@@ -221,6 +230,7 @@ class Recorder:
         self.backward_at = users_place(4) or self.backward_at
         if first is not None and first.numel() == 1:
             self.loss_value = float(first.detach())
+            self.losses.reduced(self.loss_value)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
         last = self.losses.last_call

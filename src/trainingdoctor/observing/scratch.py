@@ -64,8 +64,10 @@ def redirected(folder: Path) -> Iterator[None]:
             _put(stack, os, name, _making(getattr(os, name), overlay))
         for name in ("exists", "isfile", "isdir", "getsize", "getmtime"):
             _put(stack, os.path, name, _first(getattr(os.path, name), overlay.reading))
-        for name in ("listdir", "stat"):
+        for name in ("listdir", "stat", "access"):
             _put(stack, os, name, _first(getattr(os, name), overlay.reading))
+        for name in ("chmod", "utime", "truncate"):
+            _put(stack, os, name, _changing(getattr(os, name), overlay))
         for name in ("remove", "unlink", "rmdir"):
             _put(stack, os, name, _deleting(getattr(os, name), overlay))
         _put(stack, shutil, "rmtree", _deleting(shutil.rmtree, overlay))
@@ -139,6 +141,19 @@ def _making(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any
         return None
 
     return made
+
+
+def _changing(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any]:
+    """Mode, times or length of a copy; folders that are there keep theirs."""
+
+    def changed(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(path, int):
+            return original(path, *args, **kwargs)
+        if _absolute(path).is_dir() and not _lexists(overlay.over(path)):
+            return None
+        return original(overlay.writing(path, copies=True), *args, **kwargs)
+
+    return changed
 
 
 def _deleting(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import Any
 
 from trainingdoctor.errors import UserCodeError, UserError
 from trainingdoctor.loading.grammar import modernized
@@ -16,8 +20,12 @@ from trainingdoctor.measure.calling import user_line
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.launching import Elsewhere
 from trainingdoctor.observing.limits import Enough
+from trainingdoctor.observing.places import is_users
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.remains import remains_of
+from trainingdoctor.observing.replacing import wrap
+
+ASYNC = "{}async= was read as non_blocking= ({} times): since Python 3.7 it is a keyword"
 
 
 @dataclass(frozen=True)
@@ -35,14 +43,21 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
 
     source: code to execute instead of the file's, such as a notebook's cells. Raises UserError where it is not Python's grammar.
     """
-    code, notes = _compiled(script, script.read_bytes() if source is None else source.encode())
+    code, read = _compiled(script, script.read_bytes() if source is None else source.encode())
+    if source is not None:
+        # What is read off the source, such as the loop over the epochs, must be read off this one.
+        linecache.cache[str(script)] = (len(source), None, source.splitlines(keepends=True), str(script))
     module = types.ModuleType("__main__")
     module.__file__ = str(script)
+    if script.suffix == ".ipynb":
+        vars(module).update(display=_Shell(), get_ipython=_Shell())
     sys.modules["__main__"] = module
     sys.argv = [str(script), *arguments]
     sys.path.insert(0, str(script.resolve().parent))
     sys.dont_write_bytecode = True
+    notes = list(read)
     with ExitStack() as stack:
+        wrap(stack, SourceFileLoader, "source_to_code", partial(_imported, notes))
         stack.enter_context(observed(recorder))
         recorder.leave = stack.close
         own = os.getpid()
@@ -51,10 +66,22 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
             # A child of the script's that was not followed; it is not what was asked about.
             os._exit(0)
         if error is None or error.error is None or recorder.optimizers:
-            return Ran(vars(module), error, notes)
+            return Ran(vars(module), error, tuple(notes))
         remains = remains_of(error.error, vars(module))
         lines = f"built after the line that raised, as the script says: {', '.join(remains.built)}"
-        return Ran(remains.names, error, (*notes, lines) if remains.built else notes)
+        return Ran(remains.names, error, (*notes, lines) if remains.built else tuple(notes))
+
+
+class _Shell:
+    """What IPython puts into a notebook's names, as far as a script can do without: it takes every call."""
+
+    def __call__(self, *_: object, **__: object) -> _Shell:
+        return self
+
+    def __getattr__(self, name: str) -> _Shell:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
 
 
 def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...]]:
@@ -65,8 +92,7 @@ def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...
         modern, count = modernized(text)
         if count:
             with suppress(SyntaxError, ValueError):
-                note = f"async= was read as non_blocking= ({count} times): since Python 3.7 it is a keyword"
-                return compile(modern, str(script), "exec", dont_inherit=True), (note,)
+                return compile(modern, str(script), "exec", dont_inherit=True), (ASYNC.format("", count),)
         line = getattr(error, "lineno", None)
         said = str(getattr(error, "msg", error)).rstrip(".")
         written = (getattr(error, "text", None) or "").strip()
@@ -74,6 +100,19 @@ def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...
             f"{script.name} is not Python {sys.version_info.major}.{sys.version_info.minor}: {said}"
             + (f" ({script.name}:{line}" + (f": {written[:80]}" if written else "") + ")" if line else "")
         ) from None
+
+
+def _imported(notes: list[str], original: Callable[..., Any], loader: Any, data: Any, path: Any, **options: Any) -> Any:
+    """The code of a module that the script imports; the user's own are read in the older grammar, too."""
+    try:
+        return original(loader, data, path, **options)
+    except SyntaxError:
+        modern, count = modernized(bytes(data)) if is_users(str(path)) and isinstance(data, bytes) else (b"", 0)
+        if not count:
+            raise
+        code = original(loader, modern, path, **options)
+        notes.append(ASYNC.format(f"in {Path(path).name} ", count))
+        return code
 
 
 def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -> UserCodeError | None:

@@ -29,6 +29,7 @@ def built(script: Path, ran: Ran, cut: bool = False, forked: str = "") -> Traini
     training = unfinished_training(ran.names, script.name)
     hint = _torchrun(script, ran.error)
     if hint or training is None:
+        hint = hint or (f"; {ran.error.advice}" if ran.error.advice else "")
         raise UserError(str(ran.error).replace("the script", script.name, 1) + hint)
     return training
 

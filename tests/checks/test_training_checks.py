@@ -1,0 +1,22 @@
+"""What the user's code raised, told once."""
+
+from trainingdoctor import Finding
+from trainingdoctor.errors import UserCodeError
+from trainingdoctor.testing import assert_unwell
+from trainingdoctor_checks import training
+
+SCRIPT = UserCodeError("the script", ValueError("three"), "train.py:7")
+FORWARD = UserCodeError("the model's forward", TypeError("takes 2 positional arguments but 4 were given"))
+
+
+def test_what_is_tried_behind_a_script_that_raised_is_told_only_with_a_line_of_its_own() -> None:
+    assert_unwell(training.raises, (SCRIPT, FORWARD), mentions="the script raised ValueError: three (train.py:7).")
+    assert_unwell(training.raises, (FORWARD,))
+    inside = UserCodeError("the model's forward", ValueError("four"), "net.py:9")
+    assert len([f for f in training.raises((SCRIPT, inside)) if isinstance(f, Finding)]) == 2
+
+
+def test_what_is_not_there_is_no_fault_of_the_training() -> None:
+    missing = UserCodeError("the script", ModuleNotFoundError("No module named 'x'"))
+    found = assert_unwell(training.raises, (missing,))
+    assert found.remedy.startswith("Install it, or run trainingdoctor in the environment of your training; then")

@@ -1,0 +1,35 @@
+"""Notebooks as Python, and their lines by cell."""
+
+import ast
+import json
+from pathlib import Path
+
+from trainingdoctor.loading.notebook import in_cells, notebook_source
+
+CELLS = [
+    "%matplotlib inline\n!pip list\nimport math\n%time a = math.sqrt(4)\n%timeit -n 3 a\nmath?",
+    "%%bash\necho no",
+    "",
+    "print('Epoch %d | Cost %.2f'\n      %(1, a))\nb = 7 \\\n    % 4\nif b:\n    %load_ext tensorboard\n    text = '''\n%d\n'''",
+]
+
+
+def notebook(tmp_path: Path) -> Path:
+    path = tmp_path / "train.ipynb"
+    cells = [{"cell_type": "markdown", "source": "# Title"}, *({"cell_type": "code", "source": c} for c in CELLS)]
+    path.write_text(json.dumps({"cells": cells}))
+    return path
+
+
+def test_magics_are_left_out_and_formatting_is_not(tmp_path: Path) -> None:
+    names: dict[str, object] = {}
+    exec(compile(ast.parse(notebook_source(notebook(tmp_path))), "x", "exec"), names)
+    assert (names["a"], names["b"], names["text"]) == (2.0, 3, "\n%d\n")
+
+
+def test_lines_are_told_by_cell(tmp_path: Path) -> None:
+    path = notebook(tmp_path)
+    lines = notebook_source(path).splitlines()
+    at = 1 + next(i for i, line in enumerate(lines) if line.startswith("print"))
+    assert in_cells(f"raised (train.ipynb:{at + 1})", path) == "raised (train.ipynb, code cell 4:2)"
+    assert in_cells("train.ipynb:3, other.py:3", path) == "train.ipynb, code cell 1:3, other.py:3"

@@ -1,0 +1,37 @@
+"""Running a script: what it imports."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from trainingdoctor.errors import UserCodeError
+from trainingdoctor.observing.recorder import Recorder
+from trainingdoctor.observing.script import run_script
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What it changes in this process comes back."""
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    file = tmp_path / "train.py"
+    return file
+
+
+def test_modules_are_read_in_the_older_grammar(script: Path) -> None:
+    script.write_text("import helper_of_old\n")
+    (script.parent / "helper_of_old.py").write_text("def to(t):\n    return t.cuda(async=True)\n")
+    ran = run_script(script, [], Recorder())
+    assert ran.error is None
+    assert ran.notes[0].startswith("in helper_of_old.py async= was read as non_blocking= (1 times)")
+
+
+def test_other_mistakes_in_modules_stay(script: Path) -> None:
+    script.write_text("import helper_mistaken\n")
+    (script.parent / "helper_mistaken.py").write_text("print 'old'\n")
+    ran = run_script(script, [], Recorder())
+    assert isinstance(ran.error, UserCodeError)
+    assert "SyntaxError" in str(ran.error)
