@@ -1,4 +1,4 @@
-// The kernels of reference/fused/blocks.cu on a CPU: a block's threads take turns, what a warp does together waits for all of it.
+// The kernels of reference/fused on a CPU: a block's threads take turns, what a warp does together waits for all of it.
 #include <ucontext.h>
 
 #include <cmath>

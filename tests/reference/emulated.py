@@ -1,4 +1,4 @@
-"""The kernels of `blocks.cu` on a CPU, compiled by the C++ compiler that is there."""
+"""The fused kernels on a CPU, compiled by the C++ compiler that is there."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from importlib.resources import files
 from pathlib import Path
 
 from torch import Tensor
+
+from trainingdoctor.reference.fused.cuda import source
 
 COMPILER = shutil.which("c++") or shutil.which("g++")
 SOURCE = Path(__file__).with_name("emulated.cpp")
@@ -22,9 +23,10 @@ class EmulatedKernels:
     multiprocessors, shared_memory = 3, 227 * 1024
 
     def __init__(self, folder: Path) -> None:
-        library, blocks = folder / "emulated.so", files("trainingdoctor.reference.fused").joinpath("blocks.cu")
+        library, kernels = folder / "emulated.so", folder / "kernels.cu"
+        kernels.write_bytes(source())
         assert COMPILER is not None
-        command = [COMPILER, "-std=c++17", "-O2", "-shared", "-fPIC", f'-DSOURCE="{blocks}"', str(SOURCE), "-o"]
+        command = [COMPILER, "-std=c++17", "-O2", "-shared", "-fPIC", f'-DSOURCE="{kernels}"', str(SOURCE), "-o"]
         subprocess.run([*command, str(library)], check=True)
         self.library = ctypes.CDLL(str(library))
 

@@ -1,4 +1,4 @@
-"""Forward and backward of a chain of residual blocks of one shape, on the kernels of `blocks.cu`."""
+"""Forward and backward of a chain of residual blocks of one shape."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`blocks.cu` on a GPU: compiled by NVRTC for the card that is there, and launched on PyTorch's current stream.
+"""The kernels on a GPU: compiled by NVRTC for the card that is there, and launched on PyTorch's current stream.
 
 cuda-bindings and NVRTC come with PyTorch's CUDA builds; no compiler need be installed.
 """
@@ -17,6 +17,14 @@ from trainingdoctor.reference.fused.tile import CHANNELS
 
 Argument = Tensor | int | float
 KINDS = range(4)
+# In the order in which they need one another.
+FILES = ("intrinsics", "tile", "statistics", "convolve", "kernel_gradient", "elementwise")
+
+
+def source() -> bytes:
+    """All kernels as one source."""
+    folder = files(__package__).joinpath("kernels")
+    return b"\n".join(folder.joinpath(f"{name}.cu").read_bytes() for name in FILES)
 
 
 class CudaKernels:
@@ -105,8 +113,7 @@ def _compiled(architecture: str) -> tuple[bytes, dict[str, bytes]]:
     """Machine code, and the symbol of each instance."""
     from cuda.bindings import nvrtc
 
-    source = files(__package__).joinpath("blocks.cu").read_bytes()
-    program = _checked(nvrtc.nvrtcCreateProgram(source, b"blocks.cu", 0, [], []))
+    program = _checked(nvrtc.nvrtcCreateProgram(source(), b"kernels.cu", 0, [], []))
     for name in instances():
         _checked(nvrtc.nvrtcAddNameExpression(program, name.encode()))
     options = [f"--gpu-architecture={architecture}".encode(), b"--std=c++17", b"--use_fast_math"]

@@ -1,4 +1,4 @@
-"""The launches of `blocks.cu`'s kernels on activations of one shape."""
+"""The launches of the kernels on activations of one shape."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""The sizes that `blocks.cu` has by number of channels, for those who launch it."""
+"""The sizes that the kernels have by number of channels, for those who launch them."""
 
 from dataclasses import dataclass
 
