@@ -8,6 +8,7 @@ from typing import Any
 
 from trainingdoctor.reference import RECIPES, Settings
 from trainingdoctor.reference.data import Images
+from trainingdoctor.reference.fused import why_not
 from trainingdoctor.reference.parts import Parts
 
 
@@ -46,4 +47,5 @@ def healthy(images: Images, *, depth: int, epochs: int, device: str, precision: 
     recipe = RECIPES["fast"]
     size = min(recipe.batch_size, len(images.train_x))
     scaled = replace(recipe, peak=recipe.peak * size / recipe.batch_size)
-    return Subject(Settings(scaled, depth, epochs, size, 0, device, precision, graph=graph), images)
+    fused = why_not(device, precision) is None
+    return Subject(Settings(scaled, depth, epochs, size, 0, device, precision, graph=graph, fused=fused), images)

@@ -14,7 +14,7 @@ from trainingdoctor.reference import RECIPES, Settings, generated_images
 from trainingdoctor.reference.fused import why_not
 from trainingdoctor.reference.fused.cuda import instances
 from trainingdoctor.reference.fused.engine import Shape
-from trainingdoctor.reference.fused.model import fuse
+from trainingdoctor.reference.fused.model import fuse, is_as_built
 from trainingdoctor.reference.fused.tile import Tile
 from trainingdoctor.reference.resnet import CifarResNet, channels_last
 from trainingdoctor.reference.run import deterministic
@@ -81,7 +81,17 @@ def test_a_fused_net_is_the_plain_one_where_the_kernels_are_not_for_it(kernels: 
     assert torch.equal(model.eval()(images), plain.eval()(images))
 
 
-def test_frozen_statistics_and_odd_sizes_do_not_fit(kernels: EmulatedKernels) -> None:
+def test_a_net_that_somebody_changed_is_left_to_the_plain_path() -> None:
+    assert is_as_built(net(8))
+    hooked, without_shortcut, with_bias, other = net(8), net(8), net(8), net(8)
+    hooked.layer1.register_forward_hook(lambda *_: None)
+    without_shortcut.layer2[0].shortcut = lambda x: 0 * x  # type: ignore[assignment]
+    with_bias.conv1 = nn.Conv2d(3, 16, 3, padding=1)
+    other.layer3[0].bn1 = nn.GroupNorm(1, 64)  # type: ignore[assignment]
+    assert not any(is_as_built(model) for model in (hooked, without_shortcut, with_bias, other, nn.Linear(2, 2)))
+
+
+def test_odd_sizes_do_not_fit(kernels: EmulatedKernels) -> None:
     cpu = torch.device("cpu")
     assert Shape(2, 64, 8, cpu).fits(kernels)
     assert not Shape(1, 64, 8, cpu).fits(kernels)

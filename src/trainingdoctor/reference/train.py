@@ -224,12 +224,14 @@ def _model(settings: Settings, classes: int, parts: Parts) -> nn.Module:
 
 def _fused(model: nn.Module, device: torch.device, say: Say) -> None:
     """Put its blocks on this package's kernels. Where those cannot be compiled, says so and leaves it as it is."""
-    from trainingdoctor.reference.fused.model import fuse, on_cuda
+    from trainingdoctor.reference.fused.model import fuse, is_as_built, on_cuda
 
+    if not isinstance(model, CifarResNet) or not is_as_built(model):
+        say("no fused kernels: the model was changed, and they would not see it")
+        return
     try:
         on_cuda(device)
     except (RuntimeError, ImportError, AssertionError) as error:
         say(f"no fused kernels, the blocks run on cuDNN's: {str(error).strip().splitlines()[0]}")
     else:
-        if isinstance(model, CifarResNet):
-            fuse(model)
+        fuse(model)

@@ -13,6 +13,7 @@ from trainingdoctor.reference.fused.cuda import CudaKernels
 from trainingdoctor.reference.fused.engine import MEAN, VARIANCE, Kernels, Shape
 from trainingdoctor.reference.resnet import Block, CifarResNet
 
+BUILT_OF = (CifarResNet, nn.Sequential, Block, nn.Conv2d, nn.BatchNorm2d, nn.Linear)
 KernelsOf = Callable[[torch.device], Kernels]
 
 
@@ -20,6 +21,18 @@ KernelsOf = Callable[[torch.device], Kernels]
 def on_cuda(device: torch.device) -> Kernels:
     """Those of one GPU, compiled once."""
     return CudaKernels(device)
+
+
+def is_as_built(model: nn.Module) -> bool:
+    """Whether it is the CIFAR ResNet as this package builds it: the kernels would not see what somebody has changed in it."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return isinstance(model, CifarResNet) and all(
+        type(m) in BUILT_OF
+        and not {"forward", "shortcut"} & set(vars(m))
+        and not any(getattr(m, kind) for kind in hooks)
+        and (not isinstance(m, nn.Conv2d) or (m.bias is None and m.kernel_size == (3, 3) and m.padding == (1, 1)))
+        for m in model.modules()
+    )
 
 
 def fuse(model: CifarResNet, kernels: KernelsOf = on_cuda) -> None:
