@@ -112,8 +112,8 @@ def _beside(run: Run, images: Images, others: int) -> tuple[RunResult, dict[str,
     return result, {"wall": round(time.perf_counter() - started, 2), "beside": others}
 
 
-def main() -> None:
-    """Parse, run the stages, write after each."""
+def parsed() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--stages", default="variants,kernels,plain,seeds")
@@ -127,7 +127,12 @@ def main() -> None:
     parser.add_argument("--peak", type=float)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--output", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the stages, write after each."""
+    arguments = parsed()
     recipe, started = RECIPES["fast"], time.perf_counter()
     size = arguments.batch_size or recipe.batch_size
     recipe = replace(recipe, peak=arguments.peak or recipe.peak * size / recipe.batch_size)

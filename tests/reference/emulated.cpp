@@ -158,7 +158,6 @@ void emulated_convolve(int channels, int kind, int blocks, const u16* x, const u
     if (kind == FORWARD) CONVOLVE(FORWARD)
     if (kind == THROUGH_BATCHNORM) CONVOLVE(THROUGH_BATCHNORM)
     if (kind == THROUGH_BLOCK) CONVOLVE(THROUGH_BLOCK)
-    if (kind == OUT_OF_CHAIN) CONVOLVE(OUT_OF_CHAIN)
 }
 void emulated_kernel_gradient(int channels, int blocks, const u16* x, const u16* g, float* out, int pixels) {
     OF_CHANNELS(launch(blocks, Gradient<C>::HALVES, Gradient<C>::COUNT, [=] { kernel_gradient<C>(x, g, out, pixels); }))

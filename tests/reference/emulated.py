@@ -37,7 +37,13 @@ class EmulatedKernels:
         pass
 
     def launch(
-        self, name: str, grid: tuple[int, int], threads: int, shared: int, arguments: Sequence[Tensor | int | float]
+        self,
+        name: str,
+        grid: tuple[int, int],
+        threads: int,
+        shared: int,
+        arguments: Sequence[Tensor | int | float],
+        early: bool,
     ) -> None:
         """`name` as `convolve<16, 0>`."""
         kernel, _, template = name.removesuffix(">").partition("<")

@@ -21,7 +21,10 @@ DEPTHS = {"resnet110": 110, "resnet20": 20}
 
 def reference_run(
     recipe: Annotated[
-        str, typer.Option(help="fast (one-cycle, large batch) or he2015 (the paper's 64k iterations).")
+        str,
+        typer.Option(
+            help="fast (one-cycle, large batch), muon (fast, with Muon) or he2015 (the paper's 64k iterations)."
+        ),
     ] = "fast",
     gpu: Annotated[int | None, typer.Option(help="Index of the GPU.  [default: the first, else the CPU]")] = None,
     device: Annotated[str | None, typer.Option(help="Device by name, as in --device cpu.")] = None,
@@ -161,15 +164,8 @@ def _prepared(
     from trainingdoctor.reference.recipe import recipe_named
     from trainingdoctor.reference.run import device_named, precision_for
 
-    if model not in DEPTHS:
-        raise UserError(f"--model {model}: use {' or '.join(DEPTHS)}")
-    if precision not in (None, "bfloat16", "float16", "float32"):
-        raise UserError(f"--precision {precision}: use bfloat16, float16 or float32")
     chosen, where = recipe_named(recipe), device_named(_gpu(gpu, device), device)
-    if graph and not where.startswith("cuda"):
-        raise UserError(f"--graph: {where} has no CUDA graphs; leave it out, or use --gpu N")
-    if vram is not None and (vram <= 0 or not where.startswith("cuda")):
-        raise UserError(f"--vram {vram:g}: a number of GiB above 0, of a GPU; {where} is to be used")
+    _check_choices(model, precision, graph, vram, where)
     kind = precision or precision_for(where)
     images = (generated_images(64, 32) if smoke else load_images(data, download)).limited(limit_train)
     size = min(batch_size or (32 if smoke else chosen.batch_size), len(images.train_x))
@@ -193,11 +189,24 @@ def _prepared(
     return images, settings
 
 
+def _check_choices(model: str, precision: str | None, graph: bool | None, vram: float | None, where: str) -> None:
+    if model not in DEPTHS:
+        raise UserError(f"--model {model}: use {' or '.join(DEPTHS)}")
+    if precision not in (None, "bfloat16", "float16", "float32"):
+        raise UserError(f"--precision {precision}: use bfloat16, float16 or float32")
+    if graph and not where.startswith("cuda"):
+        raise UserError(f"--graph: {where} has no CUDA graphs; leave it out, or use --gpu N")
+    if vram is not None and (not vram > 0 or not where.startswith("cuda")):
+        raise UserError(f"--vram {vram:g}: a number of GiB above 0, of a GPU; {where} is to be used")
+
+
 def _fused(wanted: bool | None, compiled: bool, where: str, precision: str) -> bool:
     """The user's word, else where the kernels can run. Raises UserError where they are asked for and cannot."""
     from trainingdoctor.reference.fused import why_not
 
-    if wanted is False or (wanted is None and compiled):
+    if wanted and compiled:
+        raise UserError("--fused and --compile: the blocks run on one or the other; give one of them")
+    if wanted is False or compiled:
         return False
     reason = why_not(where, precision)
     if wanted and reason:

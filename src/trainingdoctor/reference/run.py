@@ -4,7 +4,7 @@ import hashlib
 import json
 import statistics
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ CHECKPOINT = "checkpoint.pt"
 class RunResult:
     """One finished run. accuracy: test accuracy of the last epoch, in percent.  seconds: of training, without evaluation.
 
-    warm_up_seconds: of compiling and capturing before the first step.
+    warm_up_seconds: of compiling and capturing before the first step.  fused: whether it ran on this package's kernels.
     """
 
     seed: int
@@ -40,6 +40,7 @@ class RunResult:
     data: str
     metrics: tuple[EpochMetrics, ...]
     warm_up_seconds: float = 0.0
+    fused: bool = False
 
 
 def train_resnet110(
@@ -63,7 +64,7 @@ def train_resnet110(
     resume: go on from the checkpoint in `output`, to the same figures as an uninterrupted run. Raises UserError for a
     checkpoint that is not this run's, and for a device without the memory.
     """
-    with deterministic():
+    with deterministic(), current(settings.device):
         run = _placed(settings, images, parts, processes)
         writes = run.processes.is_first
         identity = _identity(settings, images)
@@ -83,7 +84,9 @@ def train_resnet110(
                 records.write_metrics(output, run.metrics)
             on_epoch(metrics, settings.epochs)
     result = replace(
-        result_of(run.metrics, settings.seed, run.model, images.source), warm_up_seconds=run.warm_up_seconds
+        result_of(run.metrics, settings.seed, run.model, images.source),
+        warm_up_seconds=run.warm_up_seconds,
+        fused=run.fused,
     )
     if output is not None and writes:
         title = f"ResNet-{settings.depth}, {settings.recipe.name}, seed {settings.seed}"
@@ -113,6 +116,11 @@ def _placed(settings: Settings, images: Images, parts: Parts | None, processes: 
         if not is_out_of_memory(error):
             raise
         raise no_memory(settings.device, "the model and the images") from error
+
+
+def current(device: str) -> AbstractContextManager[object]:
+    """Streams and graphs are made on the current device: let it be this one, as far as it is a GPU."""
+    return torch.cuda.device(device) if device.startswith("cuda") else nullcontext()
 
 
 @contextmanager
@@ -175,8 +183,9 @@ def precision_for(device: str) -> str:
     """bfloat16 where the device computes in it; else float16 on a GPU that has matrix units for it (from compute capability 7.0 on);
     else float32 (autocast would only convert back and forth)."""
     if device.startswith("cuda"):
-        if torch.cuda.is_bf16_supported(including_emulation=False):
+        capability = torch.cuda.get_device_capability(device)
+        if torch.version.hip or capability >= (8, 0):
             return "bfloat16"
-        return "float16" if torch.cuda.get_device_capability(device) >= (7, 0) else "float32"
+        return "float16" if capability >= (7, 0) else "float32"
     capable = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return "bfloat16" if device.startswith("cpu") and capable() else "float32"

@@ -62,34 +62,44 @@ class GraphedStep:
     ) -> None:
         """Capture `act`. Raises RuntimeError where that is not possible or there is no memory for it.
 
-        Weights, buffers and the optimizer's state end as they began; a state that there was not yet, as zeros.
+        Weights, buffers and the optimizer's state end as they began, then, too; a state that there was not yet, as zeros.
         """
         self.size, self.draws = len(draws), draws.clone()
         weights = [(t, t.detach().clone()) for t in (*model.parameters(), *model.buffers())]
         before = {id(t): t.clone() for t in _state(optimizer)}
-        # A stream of its own for each graph: two that share one would share cuBLAS's workspace when replayed side by side.
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(WARM_UP_STEPS):
-                act(self.draws)
-        torch.cuda.current_stream().wait_stream(side)
-        # Gradients must be allocated inside of the capture.
-        model.zero_grad(set_to_none=True)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, stream=side):
-            self.outcome = act(self.draws)
-        with torch.no_grad():
-            for tensor, value in weights:
-                tensor.copy_(value)
-            for tensor in _state(optimizer):
-                tensor.copy_(before.get(id(tensor), torch.zeros_like(tensor)))
+        try:
+            self.graph, self.outcome = _captured(lambda: act(self.draws), model)
+        finally:
+            torch.cuda.synchronize()
+            with torch.no_grad():
+                for tensor, value in weights:
+                    tensor.copy_(value)
+                for tensor in _state(optimizer):
+                    tensor.copy_(before.get(id(tensor), torch.zeros_like(tensor)))
 
     def __call__(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """As `act`; the two results are overwritten by the next call. draws: as many as in the capture."""
         self.draws.copy_(draws)
         self.graph.replay()
         return self.outcome
+
+
+def _captured(
+    act: Callable[[], tuple[Tensor, Tensor]], model: nn.Module
+) -> tuple[torch.cuda.CUDAGraph, tuple[Tensor, Tensor]]:
+    # A stream of its own for each graph: two that share one would share cuBLAS's workspace when replayed side by side.
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UP_STEPS):
+            act()
+    torch.cuda.current_stream().wait_stream(side)
+    # Gradients must be allocated inside of the capture.
+    model.zero_grad(set_to_none=True)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=side):
+        outcome = act()
+    return graph, outcome
 
 
 def _state(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainingdoctor.errors import one_line
 from trainingdoctor.reference.accuracy import evaluate
 from trainingdoctor.reference.augmentation import Draws, normalized
 from trainingdoctor.reference.data import Images
@@ -68,14 +69,14 @@ class Run:
         self.graphed: GraphedStep | None = None
         # What a graph reads the rate from.
         self.rate_on_device = torch.zeros((), device=self.device)
-        self.epochs_done, self.warm_up_seconds = 0, 0.0
+        self.epochs_done, self.warm_up_seconds, self.fused = 0, 0.0, False
         self.metrics: list[EpochMetrics] = []
 
     def warm_up(self, say: Say) -> None:
         """Compile and capture what is to be, on samples that then count for nothing. Where that fails, says so and goes on."""
         started = time.perf_counter()
-        if self.settings.fused and self.processes.world == 1:
-            _fused(self.model, self.device, say)
+        if self.settings.fused:
+            self.fused = _fused(self.model, self.device, self.processes.world, say)
             self.warm_up_seconds = time.perf_counter() - started
         if not self.settings.graph or self.processes.world > 1:
             return
@@ -89,7 +90,7 @@ class Run:
             torch.cuda.synchronize()
         except RuntimeError as error:
             self._free_memory()
-            say(f"no CUDA graph, the steps are launched one by one: {str(error).strip().splitlines()[0]}")
+            say(f"no CUDA graph, the steps are launched one by one: {one_line(error)}")
         self.warm_up_seconds = time.perf_counter() - started
 
     def epochs(self, say: Say, on_step: OnStep = lambda *_: None) -> Iterator[EpochMetrics]:
@@ -222,16 +223,27 @@ def _model(settings: Settings, classes: int, parts: Parts) -> nn.Module:
     return model
 
 
-def _fused(model: nn.Module, device: torch.device, say: Say) -> None:
-    """Put its blocks on this package's kernels. Where those cannot be compiled, says so and leaves it as it is."""
+def _fused(model: nn.Module, device: torch.device, processes: int, say: Say) -> bool:
+    """Put its blocks on this package's kernels. Where those cannot be had, says so and leaves it as it is."""
+    from trainingdoctor.reference.fused import why_not
     from trainingdoctor.reference.fused.model import fuse, is_as_built, on_cuda
+    from trainingdoctor.reference.fused.tile import Tile
 
-    if not isinstance(model, CifarResNet) or not is_as_built(model):
-        say("no fused kernels: the model was changed, and they would not see it")
-        return
+    reason = why_not(str(device), "bfloat16")
+    if processes > 1:
+        reason = f"{processes} processes share each batch"
+    elif not isinstance(model, CifarResNet) or not is_as_built(model):
+        reason = "the model was changed, and they would not see it"
     try:
-        on_cuda(device)
-    except (RuntimeError, ImportError, AssertionError) as error:
-        say(f"no fused kernels, the blocks run on cuDNN's: {str(error).strip().splitlines()[0]}")
-    else:
-        fuse(model)
+        memory = 0 if reason else on_cuda(device).shared_memory
+    except (RuntimeError, ImportError, AssertionError, AttributeError, ValueError, TypeError, OSError) as error:
+        reason = one_line(error)
+    if reason or not isinstance(model, CifarResNet):
+        say(f"no fused kernels, the blocks run on cuDNN's: {reason}")
+        return False
+    if memory < Tile(64).convolve_shared:
+        say(
+            f"{device} has {memory} bytes of shared memory for a block: the blocks of 64 channels run on cuDNN's kernels"
+        )
+    fuse(model)
+    return True

@@ -16,6 +16,13 @@ def why_not(device: str, precision: str) -> str | None:
     if torch.cuda.get_device_capability(device) < (8, 0):
         return f"{device} is older than compute capability 8.0"
     # It comes with PyTorch's CUDA builds from 2.9 on.
-    if find_spec("cuda") is None or find_spec("cuda.bindings") is None:
+    if not _has_bindings():
         return "cuda-bindings is not installed (pip install cuda-bindings)"
     return None
+
+
+def _has_bindings() -> bool:
+    try:
+        return find_spec("cuda.bindings") is not None
+    except ModuleNotFoundError:
+        return False

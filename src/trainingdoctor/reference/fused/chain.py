@@ -12,7 +12,6 @@ from trainingdoctor.reference.fused.engine import (
     FORWARD,
     OF_BIAS,
     OF_WEIGHT,
-    OUT_OF_CHAIN,
     THROUGH_BATCHNORM,
     THROUGH_BLOCK,
     Engine,
@@ -27,8 +26,6 @@ class Plan:
 
     "stem": relu(bn(conv(x))), the net's first layer; nobody wants the gradient of x.
     "middle": of a block of another shape what its first convolution has made, x: relu(shortcut + bn(conv(relu(bn(x))))).
-    "": nothing.
-
     layers: of BatchNorm.  kernels: by device.
     """
 
@@ -40,7 +37,7 @@ class Plan:
     @property
     def first(self) -> int:
         """Number of the first layer that belongs to a whole block."""
-        return {"stem": 1, "middle": 2, "": 0}[self.entry]
+        return 1 if self.entry == "stem" else 2
 
     @property
     def convolutions(self) -> int:
@@ -63,10 +60,9 @@ class Layers:
 
     def forward(self, x: Tensor, shortcut: Tensor | None) -> Tensor:
         """The last block's result."""
-        out = x
         if self.plan.entry == "stem":
             out = self._normalized(0, x)
-        elif self.plan.entry == "middle":
+        else:
             self.y[0] = x
             self.engine.statistics_of(x, 0, self.affine[0], self.plan.eps)
             out = self._normalized(1, self.engine.normalize(x, 0), shortcut)
@@ -85,23 +81,19 @@ class Layers:
         """Of x and of the shortcut."""
         last = self.plan.layers - 1
         mirrored = self.weights.flip(1).transpose(2, 3).contiguous()
+        self.engine.begin()
         g = self.engine.relu_backward(gradient, self.last, self.y[last], last)
         for layer in reversed(range(self.plan.first, self.plan.layers, 2)):
             inner = self._before(layer + 1, g, mirrored)
             g1 = self._through(layer, inner)
             w = mirrored[self.number(layer)]
-            if layer:
-                x, y = self.x[layer], self.y[layer - 1]
-                g = self.engine.convolve(THROUGH_BLOCK, g1, w, layer - 1, extra=g, inputs=x, y=y)
-            else:
-                g = self.engine.convolve(OUT_OF_CHAIN, g1, w, 0, extra=g)
+            x, y = self.x[layer], self.y[layer - 1]
+            g = self.engine.convolve(THROUGH_BLOCK, g1, w, layer - 1, extra=g, inputs=x, y=y)
         if self.plan.entry == "stem":
             self._through(0, g)
             return None, None
-        if self.plan.entry == "middle":
-            inner = self._before(1, g, mirrored)
-            return self.engine.normalize_backward(inner, self.y[0], 0), g
-        return g, None
+        inner = self._before(1, g, mirrored)
+        return self.engine.normalize_backward(inner, self.y[0], 0), g
 
     def _through(self, layer: int, g: Tensor) -> Tensor:
         """From behind a layer's BatchNorm to behind its convolution, whose kernel gets its gradient."""
@@ -126,7 +118,6 @@ class Chain(torch.autograd.Function):
         """
         shape = Shape.of(x)
         engine = Engine(shape, plan.layers, plan.kernels(x.device))
-        # After the engine, whose memory is set to zero: an early start must come after a kernel.
         layers = Layers(plan, engine, *_packed(parameters, plan))
         out = layers.forward(shape.flat(x), None if shortcut is None else shape.flat(shortcut))
         ctx.layers = layers
@@ -137,10 +128,15 @@ class Chain(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         """Of x, of the shortcut and of all parameters."""
-        layers: Layers = ctx.layers
-        engine = layers.engine
-        given = [None if g is None else engine.shape.image(g) for g in layers.backward(engine.shape.flat(gradient))]
-        engine.join()
+        layers: Layers | None = ctx.layers
+        if layers is None:
+            raise RuntimeError("backward() went through the fused kernels a second time; use --no-fused")
+        # The activations are let go with this pass, as those that autograd saves are.
+        ctx.layers, engine = None, layers.engine
+        try:
+            given = [None if g is None else engine.shape.image(g) for g in layers.backward(engine.shape.flat(gradient))]
+        finally:
+            engine.join()
         return *given, None, *_unpacked(engine, layers.plan)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from trainingdoctor.reference.fused.tile import CHANNELS
 
 Argument = Tensor | int | float
-KINDS = range(4)
+KINDS = range(3)
 # In the order in which they need one another.
 FILES = ("intrinsics", "tile", "statistics", "convolve", "kernel_gradient", "elementwise")
 
@@ -28,40 +28,57 @@ def source() -> bytes:
 
 
 class CudaKernels:
-    """The kernels of one device, by name and template arguments. multiprocessors: that the device has."""
+    """The kernels of one device, by name and template arguments. multiprocessors: that the device has.  shared_memory: bytes.
+
+    One thread at a time may capture a graph of them: what runs beside does so on one stream for each device.
+    """
 
     def __init__(self, device: torch.device) -> None:
-        properties = torch.cuda.get_device_properties(device)
+        """Compile and load them. Raises RuntimeError in the driver's or NVRTC's own words, ImportError without cuda-bindings."""
+        index = torch.cuda.current_device() if device.index is None else device.index
+        properties = torch.cuda.get_device_properties(index)
+        self._device = torch.device("cuda", index)
         self.multiprocessors: int = properties.multi_processor_count
-        self.shared_memory = _shared_memory(properties)
+        self.shared_memory = _shared_memory(index)
         self._attributes = _early_start(properties.major)
-        self._side = torch.cuda.Stream(device)
-        self._functions = _functions(device.index or 0, f"sm_{properties.major}{properties.minor}")
+        self._side = torch.cuda.Stream(self._device)
+        self._functions = _functions(index, f"sm_{properties.major}{properties.minor}")
+        self._try()
+
+    def _try(self) -> None:
+        """One small launch: what this machine cannot do is to be known before the training."""
+        x, statistics = (
+            torch.zeros(256, 16, dtype=torch.bfloat16, device=self._device),
+            torch.zeros(5, 16, device=self._device),
+        )
+        self.launch("normalize<16, false>", (1, 1), 256, 0, [x, x, x, 512, statistics], early=False)
+        torch.cuda.synchronize(self._device)
 
     def launch(
-        self, name: str, grid: tuple[int, int], threads: int, shared: int, arguments: Sequence[Argument]
+        self, name: str, grid: tuple[int, int], threads: int, shared: int, arguments: Sequence[Argument], early: bool
     ) -> None:
-        """One kernel, `name` being an instance of a template. Raises RuntimeError with the driver's own word for what was wrong."""
+        """One kernel, `name` being an instance of a template. early: see `_early_start`. Raises RuntimeError in the driver's words."""
         driver = _driver()
         values, types = zip(*(_converted(a) for a in arguments), strict=True)
         config = driver.CUlaunchConfig()
         config.gridDimX, config.gridDimY, config.gridDimZ = *grid, 1
         config.blockDimX, config.blockDimY, config.blockDimZ = threads, 1, 1
         config.sharedMemBytes = shared
-        config.hStream = torch.cuda.current_stream().cuda_stream
-        config.attrs, config.numAttrs = self._attributes, len(self._attributes)
+        config.hStream = torch.cuda.current_stream(self._device).cuda_stream
+        attributes = self._attributes if early else []
+        config.attrs, config.numAttrs = attributes, len(attributes)
         _checked(driver.cuLaunchKernelEx(config, self._functions[name], (values, types), 0))
 
     @contextmanager
     def beside(self) -> Iterator[None]:
         """What is launched in here may run beside what is launched next; what it uses must live until `join`."""
-        self._side.wait_stream(torch.cuda.current_stream())
+        self._side.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(self._side):
             yield
 
     def join(self) -> None:
         """Let what comes now wait for all that was launched beside."""
-        torch.cuda.current_stream().wait_stream(self._side)
+        torch.cuda.current_stream(self._device).wait_stream(self._side)
 
 
 def _early_start(major: int) -> list[Any]:
@@ -75,9 +92,12 @@ def _early_start(major: int) -> list[Any]:
     return [attribute]
 
 
-def _shared_memory(properties: Any) -> int:
-    """Bytes that a block can have when it asks for them."""
-    return int(properties.shared_memory_per_block_optin)
+def _shared_memory(index: int) -> int:
+    """Bytes that a block can have when it asks for them. Of the driver: PyTorch tells it from 2.7 on."""
+    driver = _driver()
+    device = _checked(driver.cuDeviceGet(index))
+    wanted = driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+    return int(_checked(driver.cuDeviceGetAttribute(wanted, device)))
 
 
 def _converted(argument: Argument) -> tuple[Any, Any]:
@@ -101,7 +121,7 @@ def _functions(index: int, architecture: str) -> dict[str, Any]:
         binary, lowered = _compiled(architecture)
         module = _checked(driver.cuModuleLoadData(binary))
         functions = {name: _checked(driver.cuModuleGetFunction(module, symbol)) for name, symbol in lowered.items()}
-        most = _shared_memory(torch.cuda.get_device_properties(index))
+        most = _shared_memory(index)
         attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
         for function in functions.values():
             _checked(driver.cuFuncSetAttribute(function, attribute, most))
@@ -140,5 +160,5 @@ def _checked(outcome: tuple[Any, ...]) -> Any:
     """What a call of the bindings gives beside its status. Raises RuntimeError where that is none of success."""
     error, *values = outcome
     if int(error):
-        raise RuntimeError(f"CUDA: {error.name}")
+        raise RuntimeError(f"CUDA: {error.name}" + (": out of memory" if "OUT_OF_MEMORY" in error.name else ""))
     return values[0] if values else None

@@ -12,7 +12,7 @@ from torch import Tensor
 from trainingdoctor.reference.fused.tile import CHANNELS, SHARED_FOR_SUMS, THREADS, Tile
 
 # Kinds of `convolve`, see there.
-FORWARD, THROUGH_BATCHNORM, THROUGH_BLOCK, OUT_OF_CHAIN = range(4)
+FORWARD, THROUGH_BATCHNORM, THROUGH_BLOCK = range(3)
 # Rows of a layer's statistics, and of its coefficients.
 MEAN, VARIANCE, OF_WEIGHT, OF_BIAS = 0, 4, 3, 4
 # Blocks for each multiprocessor, by channels: the fastest measured on an H200 at 512 images.
@@ -29,9 +29,9 @@ class Kernels(Protocol):
     shared_memory: int
 
     def launch(
-        self, name: str, grid: tuple[int, int], threads: int, shared: int, arguments: Sequence[Argument]
+        self, name: str, grid: tuple[int, int], threads: int, shared: int, arguments: Sequence[Argument], early: bool
     ) -> None:
-        """One kernel."""
+        """One kernel. early: whether it may begin before the kernel launched before it has ended."""
         ...
 
     def beside(self) -> AbstractContextManager[None]:
@@ -79,7 +79,7 @@ class Shape:
 
     def flat(self, x: Tensor) -> Tensor:
         """(N, C, H, W) as bfloat16 (pixels, channels); without a copy where it is that and channels-last."""
-        return x.permute(0, 2, 3, 1).reshape(self.pixels, self.channels).to(torch.bfloat16)
+        return x.permute(0, 2, 3, 1).reshape(self.pixels, self.channels).to(torch.bfloat16).contiguous()
 
     def image(self, flat: Tensor) -> Tensor:
         """The other way, channels-last, without a copy."""
@@ -97,6 +97,7 @@ class Engine:
         most = max(self._blocks(CONVOLVE_BLOCKS[shape.channels]), self._blocks(SUMMING_BLOCKS))
         self.shares = torch.empty(most, 2, shape.channels, device=shape.device)
         self.kept: list[Tensor] = []
+        self.early = False
 
     def convolve(
         self,
@@ -117,7 +118,7 @@ class Engine:
         tensors = [x if t is None else t for t in (extra, inputs, y)]
         sums = [self.shares, self.counter, x if affine is None else affine]
         written = [self.statistics[layer], self.coefficients[layer]]
-        self.kernels.launch(
+        self._launch(
             f"convolve<{shape.channels}, {kind}>",
             (blocks, 1),
             THREADS,
@@ -152,12 +153,12 @@ class Engine:
         return out
 
     def kernel_gradient(self, x: Tensor, g: Tensor, number: int) -> None:
-        """The shares of one kernel's gradient, to `self.gradients`. Nobody waits for it but the optimizer."""
+        """The shares of one kernel's gradient, to `self.gradients`. Nothing in the chain waits for it."""
         tile, out = self.shape.tile, self.gradients[number]
         # The allocator does not know of the other stream: g is kept until the end.
         self.kept.append(g)
         with self.kernels.beside():
-            self.kernels.launch(
+            self._launch(
                 f"kernel_gradient<{self.shape.channels}>",
                 (self.gradients.shape[1], tile.gradient_halves),
                 tile.gradient_threads,
@@ -180,7 +181,17 @@ class Engine:
     def _elementwise(self, name: str, arguments: Sequence[Argument], shared: int = 0, template: str = "") -> None:
         most = self._blocks(SUMMING_BLOCKS if shared else ELEMENTWISE_BLOCKS)
         grid = min(-(-self._eights // THREADS), most), 1
-        self.kernels.launch(f"{name}<{self.shape.channels}{template}>", grid, THREADS, shared, arguments)
+        self._launch(f"{name}<{self.shape.channels}{template}>", grid, THREADS, shared, arguments)
+
+    def begin(self) -> None:
+        """A pass begins: its first kernel waits for PyTorch's before it, whose results the next ones fetch before they wait."""
+        self.early = False
+
+    def _launch(
+        self, name: str, grid: tuple[int, int], threads: int, shared: int, arguments: Sequence[Argument]
+    ) -> None:
+        self.kernels.launch(name, grid, threads, shared, arguments, self.early)
+        self.early = True
 
     @property
     def _eights(self) -> int:

@@ -13,7 +13,6 @@ from trainingdoctor.reference.fused.cuda import CudaKernels
 from trainingdoctor.reference.fused.engine import MEAN, VARIANCE, Kernels, Shape
 from trainingdoctor.reference.resnet import Block, CifarResNet
 
-BUILT_OF = (CifarResNet, nn.Sequential, Block, nn.Conv2d, nn.BatchNorm2d, nn.Linear)
 KernelsOf = Callable[[torch.device], Kernels]
 
 
@@ -25,14 +24,20 @@ def on_cuda(device: torch.device) -> Kernels:
 
 def is_as_built(model: nn.Module) -> bool:
     """Whether it is the CIFAR ResNet as this package builds it: the kernels would not see what somebody has changed in it."""
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return isinstance(model, CifarResNet) and all(
-        type(m) in BUILT_OF
-        and not {"forward", "shortcut"} & set(vars(m))
-        and not any(getattr(m, kind) for kind in hooks)
-        and (not isinstance(m, nn.Conv2d) or (m.bias is None and m.kernel_size == (3, 3) and m.padding == (1, 1)))
-        for m in model.modules()
+    if type(model) is not CifarResNet:
+        return False
+    with torch.device("meta"):
+        built = CifarResNet(2 + 6 * len(model.layer1), model.fc.out_features)
+    return (
+        repr(model) == repr(built)
+        and all(p.dtype == torch.float32 for p in model.parameters())
+        and not any({"forward", "shortcut"} & set(vars(m)) or _hooks(m) for m in model.modules())
     )
+
+
+def _hooks(module: nn.Module) -> list[object]:
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return [hook for kind in kinds for hook in getattr(module, kind).values()]
 
 
 def fuse(model: CifarResNet, kernels: KernelsOf = on_cuda) -> None:
@@ -44,7 +49,7 @@ def fuse(model: CifarResNet, kernels: KernelsOf = on_cuda) -> None:
     stages = [_stage(model, blocks, kernels) for blocks in (model.layer1, model.layer2, model.layer3)]
 
     def forward(x: Tensor) -> Tensor:
-        if not (model.training and torch.is_grad_enabled() and _in_bfloat16(x.device)):
+        if x.requires_grad or not (model.training and torch.is_grad_enabled() and _in_bfloat16(x.device)):
             return plain(x)
         for stage in stages:
             x = stage(x)
@@ -73,10 +78,11 @@ class Links:
             self.norms.extend((block.bn1, block.bn2))
         return self
 
-    def fit(self, x: Tensor, channels: int) -> bool:
-        """Whether the kernels can have it, and all BatchNorms take their statistics from the batch."""
-        shape = Shape(len(x), channels, x.shape[-1], x.device)
+    def fit(self, x: Tensor, channels: int, side: int) -> bool:
+        """Whether the kernels can have it, and all BatchNorms take their statistics from the batch, in one way."""
+        shape = Shape(len(x), channels, side, x.device)
         usual = all(n.training and n.track_running_stats and n.affine and n.momentum is not None for n in self.norms)
+        usual = usual and len({(n.eps, n.momentum) for n in self.norms}) == 1
         return usual and shape.fits(self.kernels(x.device))
 
     def __call__(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
@@ -97,7 +103,7 @@ def _stage(model: CifarResNet, stage: nn.Sequential, kernels: KernelsOf) -> Call
         stem = Links("stem", kernels, [model.conv1], [model.bn1]).add(blocks)
 
         def first(x: Tensor) -> Tensor:
-            if stem.fit(x, model.conv1.out_channels):
+            if stem.fit(x, model.conv1.out_channels, x.shape[-1]):
                 return stem(_widened(x))
             return stage(functional.relu(model.bn1(model.conv1(x))))  # type: ignore[no-any-return]
 
@@ -105,9 +111,8 @@ def _stage(model: CifarResNet, stage: nn.Sequential, kernels: KernelsOf) -> Call
     middle = Links("middle", kernels, [head.conv2], [head.bn1, head.bn2]).add(rest)
 
     def later(x: Tensor) -> Tensor:
-        y = head.conv1(x)
-        if middle.fit(y, y.shape[1]):
-            return middle(y, head.shortcut(x))
+        if middle.fit(x, head.conv1.out_channels, x.shape[-1] // head.stride):
+            return middle(head.conv1(x), head.shortcut(x))
         return stage(x)  # type: ignore[no-any-return]
 
     return later

@@ -1,10 +1,9 @@
 // The convolution of one layer, forward or backward, and what its result meets on its way out.
 
-// Kinds of it. The last three are gradients; w is mirrored and transposed then.
+// Kinds of it. The last two are gradients; w is mirrored and transposed then.
 constexpr int FORWARD = 0;            // and the statistics of the BatchNorm behind it
 constexpr int THROUGH_BATCHNORM = 1;  // times ReLU's slope, which y and its statistics tell
 constexpr int THROUGH_BLOCK = 2;      // plus the shortcut's gradient `extra`, times the slope that the block's input x0 tells
-constexpr int OUT_OF_CHAIN = 3;       // plus the shortcut's gradient
 
 // What a warp sees to: M sixteens of pixels, one below the other, from (row, column) on, and N channels from n on.
 // The sixteen pixels of a product are of a row, or with 64 channels eight of the same row in both images.
@@ -94,7 +93,7 @@ template <int C> DEVICE void put_down(char* tile, const Part<C>& part, const Sum
 template <int C, int KIND> struct WayOut {
     typedef Tile<C> T;
     static constexpr int COUNT = Part<C>::COUNT, TURNS = T::PIXELS * T::CHUNKS / COUNT, STEP = COUNT / T::CHUNKS;
-    static constexpr bool SHORTCUT = KIND == THROUGH_BLOCK || KIND == OUT_OF_CHAIN, SEEN = KIND == THROUGH_BLOCK || KIND == THROUGH_BATCHNORM;
+    static constexpr bool SEEN = KIND != FORWARD;
     int chunk, place;
     float scale[8], shift[8], first[8], second[8];
     Eight added[TURNS], inputs[TURNS], seen[TURNS];
@@ -110,25 +109,21 @@ template <int C, int KIND> struct WayOut {
 #pragma unroll
         for (int i = 0; i < TURNS; i++) {
             const long at = ((long)tile * T::PIXELS + place + i * STEP) * T::CHUNKS + chunk;
-            if (SHORTCUT) added[i] = eight_at(extra, at);
-            if (KIND == THROUGH_BLOCK) inputs[i] = eight_at(x0, at);
+            if (KIND == THROUGH_BLOCK) added[i] = eight_at(extra, at), inputs[i] = eight_at(x0, at);
             if (SEEN) seen[i] = eight_at(y, at);
         }
     }
     DEVICE void finish(float (&v)[8], int i) {
         float other[8];
-        if (SHORTCUT) {
+        if (KIND == THROUGH_BLOCK) {
             spread(added[i], other);
             for (int j = 0; j < 8; j++) v[j] += other[j];
-        }
-        if (KIND == THROUGH_BLOCK) {
             spread(inputs[i], other);
-            for (int j = 0; j < 8; j++) v[j] = other[j] > 0 ? v[j] : 0;
+            for (int j = 0; j < 8; j++) v[j] = other[j] <= 0 ? 0 : v[j];
         }
         if (SEEN) spread(seen[i], other);
         for (int j = 0; j < 8; j++) {
-            if (KIND == THROUGH_BATCHNORM) v[j] = other[j] * scale[j] + shift[j] > 0 ? v[j] : 0;
-            if (KIND == OUT_OF_CHAIN) continue;
+            if (KIND == THROUGH_BATCHNORM) v[j] = other[j] * scale[j] + shift[j] <= 0 ? 0 : v[j];
             first[j] += v[j];
             second[j] += v[j] * (KIND == FORWARD ? v[j] : other[j]);
         }
@@ -186,7 +181,7 @@ convolve(const u16* x, const u16* w, u16* out, const u16* extra, const u16* x0, 
         way.write(out, staged, tile);
         sync();
     }
-    if (KIND == OUT_OF_CHAIN || !all_shared<C, COUNT>(memory, way.first, way.second, shares, counter)) return;
+    if (!all_shared<C, COUNT>(memory, way.first, way.second, shares, counter)) return;
     if (KIND == FORWARD) finish_forward<C, COUNT>(memory, shares, counter, affine, statistics, pixels, eps);
     else finish_backward<C, COUNT>(memory, shares, counter, statistics, coefficients, pixels);
 }

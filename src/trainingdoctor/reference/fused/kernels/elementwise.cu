@@ -12,7 +12,7 @@ template <int C, bool ADD> KERNEL(THREADS, 4) normalize(const u16* y, const u16*
         if (ADD) spread(eight_at(shortcut, i), other);
         for (int j = 0; j < 8; j++) {
             const float value = v[j] * scale[j] + shift[j] + (ADD ? other[j] : 0);
-            v[j] = value > 0 ? value : 0;
+            v[j] = value < 0 ? 0 : value;  // NaN stays
         }
         ((Eight*)out)[i] = gathered(v);
     }
@@ -64,7 +64,7 @@ relu_backward(const u16* g, const u16* x, const u16* y, u16* out, int count, flo
     for (int i = blockIdx.x * THREADS + threadIdx.x; i < count; i += gridDim.x * THREADS) {
         spread(eight_at(g, i), v);
         spread(eight_at(x, i), other);
-        for (int j = 0; j < 8; j++) v[j] = other[j] > 0 ? v[j] : 0;
+        for (int j = 0; j < 8; j++) v[j] = other[j] <= 0 ? 0 : v[j];
         spread(eight_at(y, i), other);
         for (int j = 0; j < 8; j++) first[j] += v[j], second[j] += v[j] * other[j];
         ((Eight*)out)[i] = gathered(v);

@@ -62,7 +62,7 @@ DEVICE void finish_forward(char* memory, const float* shares, int* counter, cons
     const int channel = threadIdx.x;
     if (channel < C) {
         const float mean = sums[channel] / pixels;
-        const float spread = sums[C + channel] / pixels - mean * mean, variance = spread > 0 ? spread : 0;
+        const float spread = sums[C + channel] / pixels - mean * mean, variance = spread < 0 ? 0 : spread;
         const float rstd = inverse_root(variance + eps), scale = affine[channel] * rstd;
         statistics[channel] = mean;
         statistics[C + channel] = rstd;
