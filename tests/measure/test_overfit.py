@@ -48,3 +48,25 @@ def test_what_learns_is_tried_once() -> None:
     found = learn(model, nn.CrossEntropyLoss(), Batch(X, (X[:, 0] > 0).long()))
     assert found.rate == 1e-3
     assert found.progress >= 0.1
+
+
+def test_the_second_try_starts_where_the_first_did() -> None:
+    """State that no state_dict can put back: an expanded buffer, and a count in a plain attribute."""
+    starts: list[list[torch.Tensor]] = []
+
+    class Blind(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.calls = few_sigmoids(), 0
+            self.register_buffer("wide", torch.zeros(1, 8).expand(3, 8))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.calls == 0:
+                starts.append([p.detach().clone() for p in self.net.parameters()])
+            self.calls += 1
+            seen: torch.Tensor = self.net(x * self.wide[:1])
+            return seen
+
+    learn(Blind(), nn.BCELoss(), Batch(X, (X[:, :1] > X[:, :1].median()).float()))
+    first, second = starts
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

@@ -1,6 +1,5 @@
 """Can the model, with its criterion, learn one small batch by heart?"""
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from trainingdoctor.measure.chance import chance_loss
 from trainingdoctor.measure.channels_last import faster
 from trainingdoctor.measure.precision import HALVES, single_batch
 from trainingdoctor.measure.prediction import prediction
+from trainingdoctor.measure.restore import Snapshot
 from trainingdoctor.measure.steps import backward, compute_loss
 
 # A share of the loss, under which hardly anything was learned.
@@ -88,12 +88,12 @@ def overfit(
         model.float()
         batch = single_batch(batch)
     started = time.perf_counter()
-    initial = copy.deepcopy(model.state_dict())
     with faster(model, batch):
+        initial = Snapshot(model, criterion)
         first = _tried(model, batch, criterion, amp, rate, most_steps, started + seconds)
         if first.progress >= LITTLE or not first.whole or time.perf_counter() - started > seconds / 2:
             return first
-        model.load_state_dict(initial)
+        initial.restore()
         second = _tried(model, batch, criterion, amp, higher * rate, most_steps, started + seconds)
         return max(first, second, key=lambda o: o.progress)
 
