@@ -17,7 +17,6 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-import torchvision  # noqa: F401 - else each diagnosis tries in a process of its own whether it can be imported
 from tests.gallery.row import Row
 from torch import nn
 from typer.testing import CliRunner
