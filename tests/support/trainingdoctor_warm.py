@@ -6,10 +6,12 @@ Named after trainingdoctor because a cure forgets the user's modules, of which t
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -88,6 +90,17 @@ def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[s
         code = WarmProcess(command, stdout=out.fileno(), stderr=err.fileno(), **options).wait()
         said = [file.seek(0) or file.read() for file in (out, err)]
     return subprocess.CompletedProcess(command, code, *said)
+
+
+def ranks(command: Sequence[str], folder: Path, count: int = 2) -> list[subprocess.CompletedProcess[str]]:
+    """The command in as many processes, with the environment that torchrun gives them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
+    own = [{**common, "RANK": str(r), "LOCAL_RANK": str(r), "LOCAL_WORLD_SIZE": str(count)} for r in range(count)]
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda env: run(command, cwd=folder, env=env), own))
 
 
 class Warm:
