@@ -1,5 +1,6 @@
 """What a criterion can come down to on a batch: with outputs that are free, and with one output for all samples."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,9 @@ def floor_of(output: Any, batch: Batch, criterion: Callable[..., Any]) -> Floor 
     if sum(t.numel() for t in tensors(start)) > MOST:
         return None
     free, constant = (_least(start, batch, criterion, same) for same in (False, True))
-    return None if free is None or constant is None else Floor(min(free, constant), constant)
+    if free is None or constant is None or math.isinf(min(free, constant)):
+        return None
+    return Floor(min(free, constant), constant)
 
 
 def _least(start: Any, batch: Batch, criterion: Callable[..., Any], same: bool) -> float | None:
@@ -55,7 +58,7 @@ def _least(start: Any, batch: Batch, criterion: Callable[..., Any], same: bool) 
 def _descended(
     start: Any, batch: Batch, criterion: Callable[..., Any], same: bool, probabilities: bool
 ) -> float | None:
-    """The least loss on the way down. same: the outputs of all samples are one."""
+    """The least loss on the way down, minus infinity where there is no end; None where it is no number. same: the outputs of all samples are one."""
     given = [t for t in tensors(start) if t.is_floating_point()]
     variables = [t.mean(0, keepdim=True) if same and t.ndim and len(t) == batch.size else t.clone() for t in given]
     held = [probabilities and bool(((t >= 0) & (t <= 1)).all()) for t in given]
@@ -76,5 +79,5 @@ def _descended(
         optimizer = torch.optim.LBFGS(variables, max_iter=ITERATIONS, history_size=10, line_search_fn="strong_wolfe")
         optimizer.step(closure)
     except (UserCodeError, Unavailable, ValueError):
-        return None
+        return -math.inf if losses and losses[-1] < -ENDLESS else None
     return min(losses)
