@@ -3,21 +3,25 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torchvision  # noqa: F401 - else a diagnosis tries in a process of its own whether it can be imported
 from coverage import Coverage
 from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
+from trainingdoctor_warm import CONTEXT, Warm
 from typer.testing import CliRunner
 
 from trainingdoctor import Training
 from trainingdoctor.cli import app
 from trainingdoctor.observing import launch
+from trainingdoctor.verify import execute
 
 torch.set_num_threads(1)
 
@@ -102,6 +106,23 @@ def counted() -> Iterator[None]:
         if Coverage.current():
             patch.setattr(launch, "_wait", longer)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def forked() -> Iterator[None]:
+    """Scripts and verified trainings run in processes that are forked with torch imported; `fresh` starts interpreters."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not Coverage.current():
+            patch.setattr(launch, "subprocess", Warm)
+            patch.setattr(execute, "get_context", lambda _: CONTEXT)
+        yield
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts and verified trainings run in fresh interpreters, as they do for a user."""
+    monkeypatch.setattr(launch, "subprocess", subprocess)
+    monkeypatch.setattr(execute, "get_context", get_context)
 
 
 @pytest.fixture

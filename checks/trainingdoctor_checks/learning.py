@@ -20,7 +20,9 @@ def not_learning(overfit: Overfit, *, least: float = 0.1, right: float = 0.5, st
     """The model cannot learn one small batch by heart.
 
     What it does: trains on 32 fixed samples with Adam at 1e-3, whatever the user's optimizer; a small net that hardly learns at
-    that is tried at 0.03 as well, because a few large weights need larger steps.
+    that is tried at 0.03 as well, because a few large weights need larger steps. A loss that cannot come down to 0, as that of
+    soft targets (pixels, smoothed labels), is measured by what outputs that are free bring it down to, from what one output
+    for all samples does.
     Why it costs accuracy: what cannot learn 32 samples cannot learn 50,000: a cut graph, dead units, a loss that does
     not see the outputs.
     Remedy: the root cause that the report names; without one, look for .detach(), argmax, or a wrong variable between

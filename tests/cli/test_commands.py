@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import trainingdoctor_warm as warm
 
 import trainingdoctor
 
@@ -36,9 +37,7 @@ epochs = 5
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "trainingdoctor", *arguments], capture_output=True, text=True, check=False, cwd=cwd
-    )
+    return warm.run([sys.executable, "-m", "trainingdoctor", *arguments], cwd=cwd)
 
 
 def config(folder: Path, extra: str = "") -> str:

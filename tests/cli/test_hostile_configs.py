@@ -6,10 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
+import trainingdoctor_warm as warm
 
 import trainingdoctor
 from trainingdoctor import diagnose
@@ -70,10 +74,10 @@ def write(folder: Path, extra: str) -> Path:
     return file
 
 
-def run(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(file: Path, *arguments: str, how: Callable[..., Any] = warm.run) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "trainingdoctor", "diagnose", str(file), "--format", "json"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=environment)
+    return how([*command, *arguments], env=environment)
 
 
 def diagnosed(file: Path, settings: Settings) -> Report:
@@ -82,7 +86,8 @@ def diagnosed(file: Path, settings: Settings) -> Report:
 
 
 def test_standard_output_holds_the_report_alone(tmp_path: Path) -> None:
-    result = run(write(tmp_path, PRINTS), "--quick", "--select", "loss")
+    fresh = partial(subprocess.run, capture_output=True, text=True, check=False)
+    result = run(write(tmp_path, PRINTS), "--quick", "--select", "loss", how=fresh)
     report = json.loads(result.stdout)
     jsonschema.validate(report, SCHEMA)
     assert report["training"]["model"]["class"] == "Wrapped"
@@ -92,17 +97,17 @@ def test_standard_output_holds_the_report_alone(tmp_path: Path) -> None:
 def test_the_time_limit_holds_where_user_code_swallows_the_alarm(tmp_path: Path) -> None:
     file = write(tmp_path, SWALLOWS + "train_loader = DataLoader(Data(), 32)\n")
     output = tmp_path / "report.json"
-    result = run(file, "--time-limit", "15", "--output", str(output))
+    result = run(file, "--time-limit", "5", "--output", str(output))
     report = json.loads(output.read_text())
     jsonschema.validate(report, SCHEMA)
     assert result.stdout == ""
     assert report["verdict"] == "undecided"
-    assert 15 < report["seconds"] < 1.1 * 15 + 5
+    assert 5 < report["seconds"] < 1.1 * 5 + 5
     assert any(c["reason"].startswith("time: ") for c in report["checks"])
 
 
 def test_a_config_that_hangs_is_left_behind(tmp_path: Path) -> None:
-    result = run(write(tmp_path, SWALLOWS + "item()\n"), "--time-limit", "5")
+    result = run(write(tmp_path, SWALLOWS + "item()\n"), "--time-limit", "2")
     assert result.returncode == 2
     assert re.match(r"trainingdoctor: config_\w+\.py did not end within \d s", result.stderr)
     assert "Traceback" not in result.stderr

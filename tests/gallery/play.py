@@ -10,24 +10,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import torch
-import torchvision  # noqa: F401 - else each diagnosis tries in a process of its own whether it can be imported
 from tests.gallery.row import Row
 from torch import nn
 from typer.testing import CliRunner
 
 from trainingdoctor import runner
 from trainingdoctor.cli import app
-from trainingdoctor.measure import environment, environment_packages
-
-# Reading the metadata of all installed packages takes longer than all else, and they do not change.
-packages = cache(partial(environment_packages.read_packages, {}))
 
 
 @dataclass
@@ -98,7 +92,7 @@ def watched() -> Iterator[list[str]]:
             after = state(training)
             changes.extend(f"{k}: {before[k]} -> {after.get(k)}" for k in before if before[k] != after.get(k))
 
-    with patch.object(runner, "diagnose", compared), patch.object(environment, "read_packages", lambda _: packages()):
+    with patch.object(runner, "diagnose", compared):
         yield changes
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from trainingdoctor_warm import ranks
 
 SCRIPT = """
 import torch, torch.distributed as dist
@@ -42,24 +43,32 @@ dist.destroy_process_group()
 """
 
 
-def watched(folder: Path, **changes: str) -> tuple[int, dict[str, object]]:
+# What the command does, but what it starts is forked.
+FORKED = """
+import trainingdoctor_warm
+from trainingdoctor.cli import main
+from trainingdoctor.observing import launch
+launch.subprocess = trainingdoctor_warm.Warm
+main()
+"""
+
+
+def watched(folder: Path, torchrun: bool, **changes: str) -> tuple[int, dict[str, object]]:
     source = SCRIPT
     for name, value in {"SET_EPOCH": "sampler.set_epoch(epoch)", "CALLED": "ddp", "BATCH": "50", **changes}.items():
         source = source.replace(name, value)
     (folder / "train.py").write_text(source)
     select = [word for code in ("loop", "distributed", "training", "schedule") for word in ("--select", code)]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    doctor = ["-m", "trainingdoctor", "diagnose", "train.py", "--quick", "--steps", "8", "--format", "json", *select]
-    result = subprocess.run(
-        [*torchrun, *doctor, "--output", "report.json", "--fail-on", "critical"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
-    assert (folder / "report.json").is_file(), result.stderr
-    return result.returncode, json.loads((folder / "report.json").read_text())
+    doctor = ["diagnose", "train.py", "--quick", "--steps", "8", "--format", "json", *select]
+    doctor += ["--output", "report.json", "--fail-on", "critical"]
+    if torchrun:
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        command = [*launcher, "-m", "trainingdoctor", *doctor]
+        done = [subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=110)]
+    else:
+        done = ranks([sys.executable, "-c", FORKED, *doctor], folder)
+    assert (folder / "report.json").is_file(), [d.stderr for d in done]
+    return max(d.returncode for d in done), json.loads((folder / "report.json").read_text())
 
 
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo")
@@ -71,7 +80,8 @@ def watched(folder: Path, **changes: str) -> tuple[int, dict[str, object]]:
     ],
 )
 def test_two_processes(tmp_path: Path, changes: dict[str, str], roots: list[str]) -> None:
-    code, report = watched(tmp_path, **changes)
+    # One of them under torchrun itself.
+    code, report = watched(tmp_path, not changes, **changes)
     assert report["root_causes"] == roots
     assert (code != 0) == bool(roots)
     training = report["training"]

@@ -1,8 +1,7 @@
 """A config in the harness of the reference run."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +96,11 @@ def test_float16_is_scaled_and_clipped() -> None:
     assert result.metrics[1].loss < result.metrics[0].loss
 
 
-def test_the_command_compares_and_exits(tmp_path: Path) -> None:
+def test_the_command_compares_and_exits(tmp_path: Path, typed: Callable[..., Any]) -> None:
     file = tmp_path / "my_config.py"
     file.write_text(CONFIG)
-    command = [sys.executable, "-m", "trainingdoctor", "reference-run", "--config", str(file), "--target", "20"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
+    result = typed(tmp_path, "reference-run", "--config", str(file), "--target", "20")
+    assert result.exit_code == 0, result.stderr
     assert "above the target, 20 %" in result.stdout
     assert "below the mean of five ResNet-110" in result.stdout
     assert result.stdout.splitlines()[-1] == "CERTIFIED"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trainingdoctor_warm import ranks, run
 
 from trainingdoctor import UserError
 from trainingdoctor.reference.processes import Processes, joined
@@ -56,11 +57,9 @@ if processes.is_first:
 
 @pytest.mark.timeout(180)
 def test_two_processes_have_the_loss_curve_of_one(tmp_path: Path) -> None:
-    script = tmp_path / "held.py"
-    script.write_text(HELD)
-    found = []
-    for launcher in ((), LAUNCHER):
-        done = subprocess.run([sys.executable, *launcher, str(script)], capture_output=True, text=True, check=True)
+    command, found = [sys.executable, "-c", HELD], []
+    for done in (run(command), ranks(command, tmp_path)[0]):
+        assert done.returncode == 0, done.stderr
         found.append(json.loads(done.stdout.splitlines()[-1]))
     assert found[0][0][0] > found[0][-1][0]
     for one, two in zip(*found, strict=True):

@@ -2,16 +2,18 @@
 
 import json
 import pickle
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from trainingdoctor_warm import WarmProcess, run
 
 from trainingdoctor import UserError
 from trainingdoctor.reference import (
@@ -263,31 +265,43 @@ def test_a_limited_run_has_samples_from_all_over() -> None:
     assert images.limited(100) is images
 
 
-ON_CPU = [sys.executable, "-m", "trainingdoctor", "reference-run", "--device", "cpu", "--model", "resnet20"]
+ON_CPU = ["reference-run", "--device", "cpu", "--model", "resnet20"]
 SMOKE = [*ON_CPU, "--smoke"]
 
 
 def smoke(folder: Path, *arguments: str) -> list[str]:
-    return [*SMOKE, "--epochs", "3", "--precision", "float32", "--output", str(folder), *arguments]
+    return [
+        sys.executable,
+        "-m",
+        "trainingdoctor",
+        *SMOKE,
+        "--epochs",
+        "3",
+        "--precision",
+        "float32",
+        "--output",
+        str(folder),
+        *arguments,
+    ]
 
 
 def test_a_run_that_is_killed_at_any_moment_ends_with_the_same_figures(tmp_path: Path) -> None:
-    whole = subprocess.run(smoke(tmp_path / "whole"), capture_output=True, check=False)
-    assert whole.returncode == 1
+    whole = run(smoke(tmp_path / "whole"))
+    assert whole.returncode == 1, whole.stderr
     wanted, cut = figures(tmp_path / "whole"), tmp_path / "cut"
     # One after the other, each some time after the first step is seen; the last one goes to the end.
     for pause in (0.0, 0.4, 0.9):
-        process = subprocess.Popen(smoke(cut, "--resume"), stdout=subprocess.PIPE, text=True)
+        process = WarmProcess(smoke(cut, "--resume"))
         assert process.stdout is not None
         process.stdout.readline()
         time.sleep(pause)
         process.kill()
-        process.communicate()
-    again = subprocess.run(smoke(cut, "--resume"), capture_output=True, text=True, check=False)
+        process.wait()
+    again = run(smoke(cut, "--resume"))
     assert again.returncode == 1, again.stderr
     assert figures(cut) == wanted
     assert [tuple(json.loads(line).values())[:5] for line in (cut / "metrics.jsonl").read_text().splitlines()] == wanted
-    refused = subprocess.run(smoke(cut), capture_output=True, text=True, check=False)
+    refused = run(smoke(cut))
     assert (refused.returncode, "holds a run already" in refused.stderr) == (2, True)
 
 
@@ -296,19 +310,17 @@ def figures(folder: Path) -> list[tuple[float, ...]]:
     return [tuple(m.values())[:5] for m in metrics]
 
 
-def test_other_images_are_never_certified(tmp_path: Path) -> None:
+def test_other_images_are_never_certified(tmp_path: Path, typed: Callable[..., Any]) -> None:
     x, y = np.zeros((20, 32, 32, 3), dtype=np.uint8), np.arange(20) % 2
     np.savez(tmp_path / "cifar10.npz", train_x=x, train_y=y, test_x=x, test_y=y)
-    command = [*ON_CPU, "--data", str(tmp_path), "--epochs", "1", "--batch-size", "10", "--target", "0"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 1, result.stderr
+    options = ("--data", str(tmp_path), "--epochs", "1", "--batch-size", "10", "--target", "0")
+    result = typed(tmp_path, *ON_CPU, *options)
+    assert result.exit_code == 1, result.stderr
     assert "NOT CERTIFIED: the data is not CIFAR-10 (20 and 20 images of 2 classes" in result.stdout
 
 
-def test_smoke_is_never_certified(tmp_path: Path) -> None:
-    result = subprocess.run(
-        [*SMOKE, "--target", "0", "--output", str(tmp_path)], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 1, result.stderr
+def test_smoke_is_never_certified(tmp_path: Path, typed: Callable[..., Any]) -> None:
+    result = typed(tmp_path, *SMOKE, "--target", "0", "--output", str(tmp_path))
+    assert result.exit_code == 1, result.stderr
     assert "NOT CERTIFIED: a smoke run" in result.stdout
     assert json.loads((tmp_path / "result.json").read_text())["epochs"] == 2

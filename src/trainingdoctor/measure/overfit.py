@@ -1,10 +1,9 @@
 """Can the model, with its criterion, learn one small batch by heart?"""
 
-import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,12 +11,14 @@ from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
-from trainingdoctor.measure.batches import Batch
+from trainingdoctor.measure.batches import Batch, device_of
 from trainingdoctor.measure.calling import set_mode, user_code
 from trainingdoctor.measure.chance import chance_loss
 from trainingdoctor.measure.channels_last import faster
+from trainingdoctor.measure.floor import Floor, floor_of
 from trainingdoctor.measure.precision import HALVES, single_batch
 from trainingdoctor.measure.prediction import prediction
+from trainingdoctor.measure.restore import Snapshot
 from trainingdoctor.measure.steps import backward, compute_loss
 
 # A share of the loss, under which hardly anything was learned.
@@ -31,6 +32,7 @@ class Overfit:
     rate: at which it went best.
 
     normalized: the model has layers that normalize, with which this takes some dozens of steps; without, a hundred and more.
+    floor: what the criterion can come down to, searched where the loss itself tells of little progress.
     whole: all steps that were planned were made, or the batch was learned before.  rows: several class numbers belong to
     each sample, as in a language model, so that there are many more to learn.
     """
@@ -44,6 +46,7 @@ class Overfit:
     normalized: bool = True
     whole: bool = True
     rows: bool = False
+    floor: Floor | None = None
 
     @property
     def best(self) -> float:
@@ -52,8 +55,19 @@ class Overfit:
 
     @property
     def progress(self) -> float:
-        """Share of the loss that is gone, of the initial loss or of chance if that is lower; 0 when it went up."""
-        return max(0.0, _fallen(self.losses[0], self.best, self.chance))
+        """Share of the loss that is gone, of the initial loss or of chance if that is lower; 0 when it went up.
+
+        Or, where that is more, of what can be gone: from the best that one output for all samples gives, down to the floor.
+        """
+        return max(0.0, _fallen(self.losses[0], self.best, self.chance), self._below_constant)
+
+    @property
+    def _below_constant(self) -> float:
+        if self.floor is None:
+            return 0.0
+        start = min(self.losses[0], self.floor.constant)
+        possible = start - self.floor.free
+        return (start - self.best) / possible if possible > LITTLE * LITTLE * abs(start) else 0.0
 
 
 @evidence(cost="train", optional=("amp",))
@@ -68,6 +82,7 @@ def overfit(
     seconds: float = 12.0,
     most_steps: int = 150,
     higher: float = 30.0,
+    between: float = 10.0,
 ) -> Overfit:
     """Train on the first `samples` samples with Adam, whatever the user's optimizer, until they are learned.
 
@@ -75,7 +90,8 @@ def overfit(
     Adam's eps leaves with 0 / 0, are trained in float32. Stops as soon as the loss has lost
     three quarters, or 90 % of the samples are predicted right and a third of the loss is gone. The few large weights of a
     net of some units do not get far at this rate: where hardly anything was learned in less than half of the seconds, `higher`
-    times the rate is tried as well.
+    times the rate is tried as well. A variational autoencoder gives up its code at that: where the criterion's floor is high,
+    `between` times, too.
     """
     batch = train_batches[0].first(samples)
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -88,14 +104,22 @@ def overfit(
         model.float()
         batch = single_batch(batch)
     started = time.perf_counter()
-    initial = copy.deepcopy(model.state_dict())
     with faster(model, batch):
+        initial = Snapshot(model, criterion)
         first = _tried(model, batch, criterion, amp, rate, most_steps, started + seconds)
-        if first.progress >= LITTLE or not first.whole or time.perf_counter() - started > seconds / 2:
+        if first.progress >= LITTLE:
             return first
-        model.load_state_dict(initial)
-        second = _tried(model, batch, criterion, amp, higher * rate, most_steps, started + seconds)
-        return max(first, second, key=lambda o: o.progress)
+        with torch.no_grad():
+            output, _ = compute_loss(model, batch, criterion, amp)
+        floor = floor_of(output, batch.to(device_of(model)), criterion)
+        best = replace(first, floor=floor)
+        for factor in (higher, between) if floor is not None and floor.is_high else (higher,):
+            if best.progress >= LITTLE or not first.whole or time.perf_counter() - started > seconds / 2:
+                break
+            initial.restore()
+            tried = _tried(model, batch, criterion, amp, factor * rate, most_steps, started + seconds)
+            best = max(best, replace(tried, floor=floor), key=lambda o: o.progress)
+        return best
 
 
 def _tried(
