@@ -35,3 +35,13 @@ def test_other_mistakes_in_modules_stay(script: Path) -> None:
     ran = run_script(script, [], Recorder())
     assert isinstance(ran.error, UserCodeError)
     assert "SyntaxError" in str(ran.error)
+
+
+def test_the_bars_of_a_notebook_need_no_page(script: Path) -> None:
+    pytest.importorskip("tqdm")
+    notebook = script.with_suffix(".ipynb")
+    notebook.write_text("{}")
+    source = "from tqdm.notebook import tqdm, trange\nseen = [*tqdm(range(3)), *trange(2)]\n"
+    ran = run_script(notebook, [], Recorder(), source)
+    assert ran.error is None
+    assert ran.names["seen"] == [0, 1, 2, 0, 1]

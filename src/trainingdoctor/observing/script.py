@@ -21,6 +21,7 @@ from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.launching import Elsewhere
 from trainingdoctor.observing.limits import Enough
 from trainingdoctor.observing.places import is_users
+from trainingdoctor.observing.progress import bars_of_text
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.remains import remains_of
 from trainingdoctor.observing.replacing import wrap
@@ -58,6 +59,8 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
     notes = list(read)
     with ExitStack() as stack:
         wrap(stack, SourceFileLoader, "source_to_code", partial(_imported, notes))
+        if script.suffix == ".ipynb":
+            bars_of_text(stack)
         stack.enter_context(observed(recorder))
         recorder.leave = stack.close
         own = os.getpid()
