@@ -134,6 +134,10 @@ def test_where_running_it_otherwise_helps_that_is_said(tmp_path: Path, source: s
             "import not_there_at_all",
             "(train.py:4); install it, or run trainingdoctor in the environment of your training",
         ),
+        (
+            "import pytest.not_there_at_all",
+            f"(train.py:4); the pytest {pytest.__version__} that is installed has none: install the version that it was",
+        ),
         ("open('/not/there')", "; relative paths count from the folder where trainingdoctor is started"),
         (
             "raise RuntimeError('Error downloading a.gz:\\nTried: b')",
