@@ -20,6 +20,7 @@ from trainingdoctor.measure.calling import user_line
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.launching import Elsewhere
 from trainingdoctor.observing.limits import Enough
+from trainingdoctor.observing.older import verbose_taken
 from trainingdoctor.observing.places import is_users
 from trainingdoctor.observing.progress import bars_of_text
 from trainingdoctor.observing.recorder import Recorder
@@ -59,6 +60,7 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
     notes = list(read)
     with ExitStack() as stack:
         wrap(stack, SourceFileLoader, "source_to_code", partial(_imported, notes))
+        verbose_taken(stack, notes)
         if script.suffix == ".ipynb":
             bars_of_text(stack)
         stack.enter_context(observed(recorder))
