@@ -17,6 +17,7 @@ from typing import Any
 from trainingdoctor.errors import UserCodeError, UserError
 from trainingdoctor.loading.grammar import modernized
 from trainingdoctor.measure.calling import user_line
+from trainingdoctor.observing.again import note_of
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.launching import Elsewhere
 from trainingdoctor.observing.limits import Enough
@@ -70,6 +71,8 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
         if os.getpid() != own:
             # A child of the script's that was not followed; it is not what was asked about.
             os._exit(0)
+        if recorder.again:
+            notes.append(note_of(recorder.again))
         if error is None or error.error is None or recorder.optimizers:
             return Ran(vars(module), error, tuple(notes))
         remains = remains_of(error.error, vars(module))
