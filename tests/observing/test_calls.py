@@ -159,3 +159,25 @@ def test_a_loss_for_each_sample_is_examined_as_the_loop_reduces_it(
     output = torch.randn(6, 3)
     expected = made(functional.mse_loss(output, y, reduction="none"))
     assert torch.allclose(recorder.losses.criterion.criterion()(output, y), expected)
+
+
+@pytest.mark.parametrize("mask", [torch.arange(6) < 4, torch.tensor([1, 3, 4])])
+def test_a_loss_over_some_nodes_of_a_graph_is_one_of_all_with_the_others_ignored(mask: Tensor) -> None:
+    model, features, labels = nn.Linear(3, 2), torch.randn(6, 3), torch.arange(6) % 2
+    losses = []
+
+    def loss() -> Tensor:
+        output = model(features)
+        losses.append(functional.cross_entropy(output[mask], labels[mask]))
+        functional.cross_entropy(output[5:], labels[5:])
+        return losses[-1]
+
+    recorder = watched(model, loss)
+    training, known = assembled(recorder, Path("train.py"))
+    (batch,) = known["train_batches"]
+    assert (batch.one, batch.size, batch.targets.shape) == (True, 1, (6,))
+    assert torch.equal(batch.targets[mask], labels[mask])
+    assert int((batch.targets == -100).sum()) == 6 - len(labels[mask])
+    assert training.criterion is not None
+    model.load_state_dict(recorder.initial[id(model)])
+    assert torch.allclose(training.criterion(model(batch.inputs), batch.targets), losses[0])
