@@ -181,3 +181,22 @@ def test_a_loss_over_some_nodes_of_a_graph_is_one_of_all_with_the_others_ignored
     assert training.criterion is not None
     model.load_state_dict(recorder.initial[id(model)])
     assert torch.allclose(training.criterion(model(batch.inputs), batch.targets), losses[0])
+
+
+class Pair(nn.Module):
+    """One argument, which is a tuple."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(5, 5)
+
+    def forward(self, given: tuple[Tensor, Tensor]) -> Tensor:
+        tokens, lengths = given
+        return self.table(tokens)[:, 0] * lengths[:, None]
+
+
+def test_a_model_that_takes_one_tuple_is_given_one() -> None:
+    model, lengths, labels = Pair(), torch.ones(4), torch.arange(4)
+    recorder = watched(model, lambda: functional.cross_entropy(model((TOKENS, lengths)), labels))
+    batch = assembled(recorder, Path("train.py"))[1]["train_batches"][0]
+    assert (batch.size, forward(model, batch.first(2)).shape) == (4, (2, 5))

@@ -247,7 +247,9 @@ class Samples:
             return
         args, kwargs = given
         kwargs = _inputs_of(kwargs)
-        inputs = kwargs if kwargs and not args else args[0] if len(args) == 1 else tuple(args)
+        # A model that takes one tuple must not be given its parts as several arguments.
+        single = len(args) == 1 and not isinstance(args[0], list | tuple)
+        inputs = kwargs if kwargs and not args else args[0] if single else tuple(args)
         one = whole or _is_one(inputs, target) or (kind == "rearranged" and _is_uneven(inputs))
         kept.append(Batch(_copied(inputs), _copied(target), one))
 
