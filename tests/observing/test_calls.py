@@ -200,3 +200,32 @@ def test_a_model_that_takes_one_tuple_is_given_one() -> None:
     recorder = watched(model, lambda: functional.cross_entropy(model((TOKENS, lengths)), labels))
     batch = assembled(recorder, Path("train.py"))[1]["train_batches"][0]
     assert (batch.size, forward(model, batch.first(2)).shape) == (4, (2, 5))
+
+
+class Smoothed(nn.Module):
+    """A criterion that is made of no function of torch's losses."""
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return -output.log_softmax(1)[torch.arange(len(target)), target].mean()
+
+
+class Task(nn.Module):
+    """A model together with its criterion."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model, self.criterion = nn.Linear(3, 2), Smoothed()
+
+    def forward(self, given: Tensor, target: Tensor) -> dict[str, Tensor]:
+        output = self.model(given)
+        return {"loss": self.criterion(output, target), "output": output}
+
+
+def test_a_criterion_of_ones_own_within_a_model_is_its_criterion() -> None:
+    task, given, target = Task(), torch.randn(4, 3), torch.arange(4) % 2
+    recorder = watched(task, lambda: task(given, target)["loss"])
+    training, known = assembled(recorder, Path("train.py"))
+    assert training.criterion is task.criterion
+    assert training.model is not None
+    output = forward(training.model, known["train_batches"][0])
+    assert torch.equal(training.criterion(output, target), task(given, target)["loss"])

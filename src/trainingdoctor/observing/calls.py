@@ -60,6 +60,7 @@ class CriterionCall:
     part: int = 0
     reduced: str = ""
     picked: bool = False
+    opened: bool = False
 
     @classmethod
     def of(
@@ -77,14 +78,15 @@ class CriterionCall:
                 part, between = found
                 target = given[1 - position] if len(given) > 1 else None
                 target = _by_sample(target, part_of(output, part)) if between == ROWS else target
-                return cls(function, between, position, target, rest, extra, part)
+                opened = not isinstance(output, Tensor) and _is_own(function)
+                return cls(function, between, position, target, rest, extra, part, opened=opened)
         spread = _spread(function, given, rest, output)
         return None if spread is None else cls(function, "", 0, spread[1], rest, extra, spread[0], picked=True)
 
     @property
     def is_followed(self) -> bool:
         """Whether the model is examined with what the loop makes of its output."""
-        return self.part > 0 or self.between not in FORMS
+        return self.part > 0 or self.between not in FORMS or self.opened
 
     def replaces(self, other: CriterionCall | None) -> bool:
         """Whether this one is to be examined: neither an auxiliary head's loss, nor, beside one of classes, a teacher's answer.
@@ -116,6 +118,11 @@ class CriterionCall:
         if criterion.__name__ in IGNORE:
             criterion.ignore_index = self.arguments.get("ignore_index", IGNORED)  # type: ignore[attr-defined]
         return criterion
+
+
+def _is_own(function: Any) -> bool:
+    """Whether it is a module that is none of torch's."""
+    return isinstance(function, nn.Module) and not type(function).__module__.startswith("torch.")
 
 
 def _is_classes(target: Any) -> bool:
