@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,8 @@ NETWORK_ERRORS = ("URLError", "HTTPError", "ConnectionError", "LocalEntryNotFoun
 
 def advice_for(error: BaseException | None) -> str:
     """What to do where it is not the training that is at fault, but what it finds around it; "" where nothing is known."""
+    if isinstance(error, ImportError) and (advice := _misfit(error)):
+        return advice
     if isinstance(error, ModuleNotFoundError):
         return "install it, or run trainingdoctor in the environment of your training"
     said = words_of(error).lower()
@@ -105,4 +108,19 @@ def advice_for(error: BaseException | None) -> str:
         return "it wants to download this: put it where the script looks for it, or run this where there is network"
     if isinstance(error, FileNotFoundError):
         return "relative paths count from the folder where trainingdoctor is started, as with `python`; a notebook's from its own"
+    return ""
+
+
+def _misfit(error: ImportError) -> str:
+    """What to do where the package is installed, and lacks what the script asks of it; "" otherwise."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    package, _, part = (error.name or "").partition(".")
+    if isinstance(error, ModuleNotFoundError) and not part:
+        return ""
+    with suppress(PackageNotFoundError, ValueError):
+        return (
+            f"the {package} {version(package)} that is installed has none: install the version that it was written for, "
+            "or change the import"
+        )
     return ""

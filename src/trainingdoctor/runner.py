@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from trainingdoctor.check import Check
-from trainingdoctor.errors import Reason, Unavailable, UserCodeError, words_of
+from trainingdoctor.errors import Reason, Unavailable, UserCodeError, one_line
 from trainingdoctor.finding import Finding, Note
 from trainingdoctor.measuring import Measuring, has_objects
 from trainingdoctor.registry import Registry, load_registry
@@ -131,8 +131,7 @@ class Diagnosis(Measuring):
         except UserCodeError as error:
             return Result(check.code, Outcome.SKIPPED, check.cost, str(error), Reason.FAILED)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a crashed check is one line in the report, never the end of it
-            reason = f"{type(error).__name__}: {words_of(error)}"
-            return Result(check.code, Outcome.CRASHED, check.cost, reason, traceback=traceback.format_exc())
+            return Result(check.code, Outcome.CRASHED, check.cost, one_line(error), traceback=traceback.format_exc())
         return told(check, said)
 
     def about(self) -> None:

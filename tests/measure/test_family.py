@@ -113,3 +113,7 @@ def test_normalized_weights_and_convolutions_over_sequences_are_counted() -> Non
     deep = nn.Sequential(*(nn.Conv1d(4, 4, 3) for _ in range(12)))
     assert architecture(deep).normalizations == 0
     assert (architecture(deep).convolutions, architecture(deep).is_deep_convolutional) == (12, False)
+
+
+def test_a_model_in_data_parallel_is_named_by_its_own_class() -> None:
+    assert architecture(nn.DataParallel(nn.Linear(2, 2))).name == "Linear"

@@ -12,3 +12,8 @@ def test_classes_beside_images_are_not_taken_for_their_type() -> None:
     assert (found.dtypes, found.shape) == (("float32",), (8, 1, 4, 4))
     found = input_health((Batch(((images * 255).long(), classes), None),), None)
     assert found.dtypes == ("int64",)
+
+
+def test_a_sparse_matrix_beside_the_features_of_a_graph_is_passed_over() -> None:
+    found = input_health((Batch((torch.rand(6, 3), torch.eye(6).to_sparse()), None, True),), None)
+    assert (found.dtypes, found.shape, found.nonfinite) == (("float32",), (6, 3), 0)

@@ -88,6 +88,8 @@ def test_the_sampler_decides_what_belongs_to_the_set(waves: Any) -> None:
     train = loader(data, sampler=SubsetRandomSampler(range(200)))
     assert leaks(train, loader(plain, sampler=SubsetRandomSampler(range(200, 300)))).shared == 0.0
     assert leaks(train, loader(plain, sampler=SubsetRandomSampler(range(150, 250)))).shared == pytest.approx(0.5)
+    drawn = SubsetRandomSampler(torch.arange(200, 300))  # type: ignore[arg-type]
+    assert leaks(train, loader(plain, sampler=drawn)).shared == 0.0
 
 
 def test_leakage_between_sets_that_share_no_object(waves: Any) -> None:

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchvision import transforms as T
 
 from trainingdoctor import Unavailable
-from trainingdoctor.measure.transform_steps import Step, flattened, transform_steps
+from trainingdoctor.measure.transform_steps import Step, flattened, shown, transform_steps
 
 NORMALIZE = T.Normalize((0.5,) * 3, (0.2,) * 3)
 
@@ -62,3 +62,13 @@ def test_a_step_that_raises_is_no_crash(waves: Any) -> None:
 
     with pytest.raises(Unavailable, match="one by one"):
         steps(waves, T.ToTensor(), picky)
+
+
+def test_a_step_of_ones_own_is_shown_without_its_address() -> None:
+    class Erasing:
+        def __call__(self, image: Any) -> Any:
+            return image
+
+    assert shown(Erasing()).endswith("Erasing>")
+    assert "0x" not in shown(Erasing())
+    assert shown(T.RandomCrop(32, padding=4)).startswith("RandomCrop(size=(32, 32)")

@@ -159,3 +159,73 @@ def test_a_loss_for_each_sample_is_examined_as_the_loop_reduces_it(
     output = torch.randn(6, 3)
     expected = made(functional.mse_loss(output, y, reduction="none"))
     assert torch.allclose(recorder.losses.criterion.criterion()(output, y), expected)
+
+
+@pytest.mark.parametrize("mask", [torch.arange(6) < 4, torch.tensor([1, 3, 4])])
+def test_a_loss_over_some_nodes_of_a_graph_is_one_of_all_with_the_others_ignored(mask: Tensor) -> None:
+    model, features, labels = nn.Linear(3, 2), torch.randn(6, 3), torch.arange(6) % 2
+    losses = []
+
+    def loss() -> Tensor:
+        output = model(features)
+        losses.append(functional.cross_entropy(output[mask], labels[mask]))
+        functional.cross_entropy(output[5:], labels[5:])
+        return losses[-1]
+
+    recorder = watched(model, loss)
+    training, known = assembled(recorder, Path("train.py"))
+    (batch,) = known["train_batches"]
+    assert (batch.one, batch.size, batch.targets.shape) == (True, 1, (6,))
+    assert torch.equal(batch.targets[mask], labels[mask])
+    assert int((batch.targets == -100).sum()) == 6 - len(labels[mask])
+    assert training.criterion is not None
+    model.load_state_dict(recorder.initial[id(model)])
+    assert torch.allclose(training.criterion(model(batch.inputs), batch.targets), losses[0])
+
+
+class Pair(nn.Module):
+    """One argument, which is a tuple."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(5, 5)
+
+    def forward(self, given: tuple[Tensor, Tensor]) -> Tensor:
+        tokens, lengths = given
+        return self.table(tokens)[:, 0] * lengths[:, None]
+
+
+def test_a_model_that_takes_one_tuple_is_given_one() -> None:
+    model, lengths, labels = Pair(), torch.ones(4), torch.arange(4)
+    recorder = watched(model, lambda: functional.cross_entropy(model((TOKENS, lengths)), labels))
+    batch = assembled(recorder, Path("train.py"))[1]["train_batches"][0]
+    assert (batch.size, forward(model, batch.first(2)).shape) == (4, (2, 5))
+
+
+class Smoothed(nn.Module):
+    """A criterion that is made of no function of torch's losses."""
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return -output.log_softmax(1)[torch.arange(len(target)), target].mean()
+
+
+class Task(nn.Module):
+    """A model together with its criterion."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model, self.criterion = nn.Linear(3, 2), Smoothed()
+
+    def forward(self, given: Tensor, target: Tensor) -> dict[str, Tensor]:
+        output = self.model(given)
+        return {"loss": self.criterion(output, target), "output": output}
+
+
+def test_a_criterion_of_ones_own_within_a_model_is_its_criterion() -> None:
+    task, given, target = Task(), torch.randn(4, 3), torch.arange(4) % 2
+    recorder = watched(task, lambda: task(given, target)["loss"])
+    training, known = assembled(recorder, Path("train.py"))
+    assert training.criterion is task.criterion
+    assert training.model is not None
+    output = forward(training.model, known["train_batches"][0])
+    assert torch.equal(training.criterion(output, target), task(given, target)["loss"])

@@ -10,7 +10,8 @@ from trainingdoctor import Training, UserError, diagnose
 from trainingdoctor.errors import UserCodeError
 from trainingdoctor.observing.remains import Remains, remains_of
 from trainingdoctor.observing.script import Ran
-from trainingdoctor.observing.unfinished import built, completed
+from trainingdoctor.observing.trace import LoopTrace, StepSeen
+from trainingdoctor.observing.unfinished import built, completed, not_reached
 from trainingdoctor.settings import Settings
 
 HEAD = "import torch\nfrom torch import nn\nfrom torch.utils.data import DataLoader, TensorDataset\n"
@@ -134,6 +135,10 @@ def test_where_running_it_otherwise_helps_that_is_said(tmp_path: Path, source: s
             "import not_there_at_all",
             "(train.py:4); install it, or run trainingdoctor in the environment of your training",
         ),
+        (
+            "import pytest.not_there_at_all",
+            f"(train.py:4); the pytest {pytest.__version__} that is installed has none: install the version that it was",
+        ),
         ("open('/not/there')", "; relative paths count from the folder where trainingdoctor is started"),
         (
             "raise RuntimeError('Error downloading a.gz:\\nTried: b')",
@@ -151,3 +156,11 @@ def test_what_stands_around_a_training_is_told_what_to_do_about(source: str, sai
     with pytest.raises(UserError) as told:
         built(script, Ran({}, UserCodeError("the script", error, "train.py:4")))
     assert said in str(told.value)
+
+
+def test_a_scheduler_may_come_after_the_line_that_raised() -> None:
+    script, raised = Path("train.py"), Ran({}, UserCodeError("the script", ValueError("four"), "train.py:4"))
+    assert "may build a scheduler later" in str(not_reached(Training(), {}, script, raised)["schedule_trace"])
+    stepped = {"loop_trace": LoopTrace(steps=(StepSeen(0, 1, 1, None, True, 0.1),))}
+    assert not_reached(Training(), stepped, script, raised) == {}
+    assert not_reached(Training(), {}, script, Ran({})) == {}

@@ -1,7 +1,7 @@
 """What a script writes lands in the scratch folder, and is found there when it is read again."""
 
 # What scripts call is what is redirected.
-# ruff: noqa: PTH101, PTH102, PTH204, PTH103, PTH105, PTH107, PTH110, PTH112, PTH123
+# ruff: noqa: PTH101, PTH211, PTH102, PTH204, PTH103, PTH105, PTH107, PTH110, PTH112, PTH123
 
 import os
 import shutil
@@ -99,3 +99,16 @@ def test_the_environment_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert Path(os.environ["TMPDIR"]).is_relative_to(tmp_path)
     assert os.environ["WANDB_MODE"] == "online"
     assert "WANDB_DIR" not in os.environ
+
+
+def test_links_and_copies_with_their_attributes_lie_in_the_folder(home: Path, tmp_path: Path) -> None:
+    last, best, copy, mark = (str(home / "runs" / name) for name in ("last.pt", "best.pt", "copy.pt", "latest"))
+    with redirected(tmp_path / "scratch"):
+        torch.save({"epoch": 3}, last)
+        os.link(last, best)
+        shutil.copy2(last, copy)
+        os.symlink("last.pt", mark)
+        assert [torch.load(p)["epoch"] for p in (best, copy, mark)] == [3, 3, 3]
+        with pytest.raises(FileExistsError):
+            os.symlink("last.pt", mark)
+    assert list((home / "runs").iterdir()) == []

@@ -9,6 +9,29 @@ from trainingdoctor.errors import UserCodeError
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.script import run_script
 
+OLD_SCHEDULERS = """
+import torch
+from torch.optim import lr_scheduler as s
+
+class Halved(s._LRScheduler):
+    def __init__(self, optimizer, last_epoch=-1, verbose=False):
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def get_lr(self):
+        return [base / 2 for base in self.base_lrs]
+
+def optimizer():
+    return torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1)
+
+s.ReduceLROnPlateau(optimizer(), factor=0.1, mode="max", verbose=True)
+stepped, halved = optimizer(), optimizer()
+scheduler = s.StepLR(stepped, 1, 0.25, -1, True)
+Halved(halved)
+stepped.step()
+scheduler.step()
+rates = [halved.param_groups[0]["lr"], stepped.param_groups[0]["lr"]]
+"""
+
 
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -35,3 +58,25 @@ def test_other_mistakes_in_modules_stay(script: Path) -> None:
     ran = run_script(script, [], Recorder())
     assert isinstance(ran.error, UserCodeError)
     assert "SyntaxError" in str(ran.error)
+
+
+def test_the_bars_of_a_notebook_need_no_page(script: Path) -> None:
+    pytest.importorskip("tqdm")
+    notebook = script.with_suffix(".ipynb")
+    notebook.write_text("{}")
+    source = "from tqdm.notebook import tqdm, trange\nseen = [*tqdm(range(3)), *trange(2)]\n"
+    ran = run_script(notebook, [], Recorder(), source)
+    assert ran.error is None
+    assert ran.names["seen"] == [0, 1, 2, 0, 1]
+
+
+def test_schedulers_may_be_told_to_print_as_they_once_could(script: Path) -> None:
+    script.write_text(OLD_SCHEDULERS)
+    ran = run_script(script, [], Recorder())
+    assert ran.error is None
+    assert ran.names["rates"] == [pytest.approx(0.5), pytest.approx(0.25)]
+    assert [note.split(" was")[0] for note in ran.notes] == [
+        "verbose= of ReduceLROnPlateau",
+        "verbose= of StepLR",
+        "verbose= of LRScheduler",
+    ]

@@ -104,7 +104,7 @@ class InputHealth:
 @evidence(cost="probe", optional=("val_batches",))
 def input_health(train_batches: tuple[Batch, ...], val_batches: tuple[Batch, ...] | None) -> InputHealth:
     """Look at the input tensors of the drawn batches; where a model takes images and numbers of classes, at the images."""
-    found = [t for b in train_batches for t in tensors(b.inputs)]
+    found = [t for b in train_batches for t in tensors(b.inputs) if t.layout is torch.strided]
     if not found:
         raise Unavailable("the batches hold no input tensor")
     images = [t for t in found if t.ndim == 4]
@@ -127,7 +127,8 @@ def _constant_share(batches: tuple[Batch, ...]) -> float:
 
 def _constant(batch: Batch) -> Tensor:
     """For each sample, whether all its inputs are constant: a mask of ones beside varying tokens is not."""
-    found = [t for t in tensors(batch.inputs) if t.ndim >= 2 and t[0].numel() > 1 and len(t) == batch.size]
+    dense = [t for t in tensors(batch.inputs) if t.layout is torch.strided and t.ndim >= 2]
+    found = [t for t in dense if t[0].numel() > 1 and len(t) == batch.size]
     # A black image is constant in each channel; after Normalize the channels differ.
     rows = [t.flatten(2) if t.ndim == 4 else t.flatten(1)[:, None] for t in found]
     alike = [(r == r[..., :1]).flatten(1).all(1).cpu() for r in rows]

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 from torch.utils.data import IterableDataset, Subset
 
 from trainingdoctor.errors import Unavailable
@@ -41,10 +42,15 @@ def drawn_indices(loader: Any, count: int) -> list[int] | None:
     found: list[int] = []
     with user_code("the sampler"):
         for batch in islice(sampler, count):
-            found += [int(i) for i in batch if isinstance(i, int | np.integer)]
+            found += [int(i) for i in batch if _is_index(i)]
             if len(found) >= count:
                 break
     return found[:count] or None
+
+
+def _is_index(value: Any) -> bool:
+    """A SubsetRandomSampler gives whatever it holds: of a tensor's, tensors."""
+    return isinstance(value, int | np.integer) or (isinstance(value, Tensor) and value.ndim == 0)
 
 
 def indices_of(loader: Any) -> list[int]:

@@ -46,12 +46,17 @@ def _is_attention(module: nn.Module) -> bool:
     return isinstance(module, nn.MultiheadAttention) or "attention" in type(module).__name__.lower()
 
 
+def model_name(model: nn.Module) -> str:
+    """Its class, or that of what DataParallel holds."""
+    return type(model.module if isinstance(model, nn.DataParallel) else model).__name__
+
+
 @evidence()
 def architecture(model: nn.Module) -> Architecture:
     """Count what the model is made of."""
     modules = list(model.modules())
     return Architecture(
-        name=type(model).__name__,
+        name=model_name(model),
         convolutions=sum(isinstance(m, _ConvNd) for m in modules),
         linear=sum(isinstance(m, nn.Linear) for m in modules),
         attention=sum(_is_attention(m) for m in modules),

@@ -66,9 +66,11 @@ def _several(value: Any) -> list[Any]:
 def _model(model: Any) -> dict[str, Any] | None:
     if model is None:
         return None
+    from trainingdoctor.measure.layers import model_name
+
     parameters = list(model.parameters())
     return {
-        "class": type(model).__name__,
+        "class": model_name(model),
         "parameters": sum(p.numel() for p in parameters),
         "trainable": sum(p.numel() for p in parameters if p.requires_grad),
         "device": str(parameters[0].device) if parameters else "cpu",

@@ -15,6 +15,8 @@ from trainingdoctor.measure.batches import Batch
 
 # Attributes in which torchvision's data sets and their imitators keep all targets.
 ATTRIBUTES = ("targets", "labels", "y", "train_labels", "_labels")
+# What torch's functions leave out unless told otherwise.
+DEFAULTS = {"cross_entropy": -100, "nll_loss": -100}
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def targets(train_batches: tuple[Batch, ...], criterion: Any, train_loader: Any)
     first = drawn[0]
     kind = _kind(first)
     listed = listed_targets(getattr(train_loader, "dataset", None)) if kind in ("indices", "soft") else None
-    ignore = getattr(criterion, "ignore_index", None)
+    ignore = getattr(criterion, "ignore_index", DEFAULTS.get(getattr(criterion, "__name__", "")))
     flat = (
         listed if listed is not None else [v for t in drawn for v in t.flatten().tolist()] if kind == "indices" else []
     )

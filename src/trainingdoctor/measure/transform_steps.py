@@ -1,5 +1,6 @@
 """The training transforms one by one: which random ones never change an image, and which clip normalized values."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,8 +79,8 @@ def given_images(dataset: Any, indices: Sequence[int], count: int) -> list[Any]:
 
 
 def shown(step: Any) -> str:
-    """A transform as it says of itself, on one line."""
-    return " ".join(repr(step).split())[:120]
+    """A transform as it says of itself, on one line, without its address."""
+    return re.sub(r"( object)? at 0x\w+", "", " ".join(repr(step).split()))[:120]
 
 
 def is_random(step: Any) -> bool:

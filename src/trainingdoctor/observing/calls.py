@@ -32,6 +32,9 @@ BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("relu", lambda t: t.relu()),
 )
 FORMS = ("", "float")
+# The class that torch's criteria leave out unless told otherwise, and the functions among them.
+IGNORED = -100
+IGNORE = ("cross_entropy", "nll_loss")
 # What scripts make of a loss for each sample, or for each class of each.
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda t: t.mean(),
@@ -56,6 +59,8 @@ class CriterionCall:
     extra: tuple[Any, ...] = ()
     part: int = 0
     reduced: str = ""
+    picked: bool = False
+    opened: bool = False
 
     @classmethod
     def of(
@@ -73,16 +78,23 @@ class CriterionCall:
                 part, between = found
                 target = given[1 - position] if len(given) > 1 else None
                 target = _by_sample(target, part_of(output, part)) if between == ROWS else target
-                return cls(function, between, position, target, rest, extra, part)
-        return None
+                opened = not isinstance(output, Tensor) and _is_own(function)
+                return cls(function, between, position, target, rest, extra, part, opened=opened)
+        spread = _spread(function, given, rest, output)
+        return None if spread is None else cls(function, "", 0, spread[1], rest, extra, spread[0], picked=True)
 
     @property
     def is_followed(self) -> bool:
         """Whether the model is examined with what the loop makes of its output."""
-        return self.part > 0 or self.between not in FORMS
+        return self.part > 0 or self.between not in FORMS or self.opened
 
     def replaces(self, other: CriterionCall | None) -> bool:
-        """Whether this one is to be examined: neither an auxiliary head's loss, nor, beside one of classes, a teacher's answer."""
+        """Whether this one is to be examined: neither an auxiliary head's loss, nor, beside one of classes, a teacher's answer.
+
+        Of losses under masks the first is: the next may be of the evaluation's nodes.
+        """
+        if other is not None and self.picked and other.picked:
+            return False
         if other is None or self.part != other.part:
             return other is None or self.part < other.part
         return _is_classes(self.target) or not _is_classes(other.target)
@@ -103,11 +115,47 @@ class CriterionCall:
             return REDUCTIONS[self.reduced](loss) if self.reduced else loss
 
         criterion.__name__ = getattr(self.function, "__name__", type(self.function).__name__)
+        if criterion.__name__ in IGNORE:
+            criterion.ignore_index = self.arguments.get("ignore_index", IGNORED)  # type: ignore[attr-defined]
         return criterion
+
+
+def _is_own(function: Any) -> bool:
+    """Whether it is a module that is none of torch's."""
+    return isinstance(function, nn.Module) and not type(function).__module__.startswith("torch.")
 
 
 def _is_classes(target: Any) -> bool:
     return isinstance(target, Tensor) and not target.is_floating_point()
+
+
+def _spread(function: Any, given: list[Any], rest: dict[str, Any], output: Any) -> tuple[int, Tensor] | None:
+    """Of a loss over some rows of an output: which output, and targets for all its rows; None where it is no such loss.
+
+    The criterion must be one that leaves a class out: so are the other rows.
+    """
+    named = getattr(function, "__name__", "") in IGNORE
+    ignored = rest.get("ignore_index", IGNORED) if named else getattr(function, "ignore_index", None)
+    if ignored is None or len(given) < 2 or not _is_classes(given[1]):
+        return None
+    for part, made in enumerate(_outputs(output)):
+        rows = _picked_rows(given[0], made)
+        if rows is not None:
+            target = torch.full(made.shape[:1], ignored, device=given[1].device)
+            target[rows] = given[1]
+            return part, target
+    return None
+
+
+def _picked_rows(argument: Any, made: Tensor) -> Any:
+    """The index that took rows of an (N, C) output; None where that is not what was done to it."""
+    node = argument.grad_fn if isinstance(argument, Tensor) else None
+    if node is None or made.ndim != 2 or argument.shape[1:] != made.shape[1:]:
+        return None
+    if not node.next_functions or node.next_functions[0][0] is not made.grad_fn:
+        return None
+    indices: Any = getattr(node, "_saved_indices", ())
+    return indices[0] if len(indices) == 1 else None
 
 
 def reduction(losses: Tensor, loss: float) -> str | None:
@@ -199,15 +247,17 @@ class Samples:
         self.most = most
         self.kept: dict[tuple[str, int], list[Batch]] = {}
 
-    def keep(self, kind: str, model: int, given: tuple[Any, Any], target: Any) -> None:
-        """Copy one batch; the model is known by its identity."""
+    def keep(self, kind: str, model: int, given: tuple[Any, Any], target: Any, whole: bool = False) -> None:
+        """Copy one batch; the model is known by its identity. whole: it is one sample, such as a graph."""
         kept = self.kept.setdefault((kind, model), [])
         if sum(b.size for b in kept) >= self.most or len(kept) >= 32:
             return
         args, kwargs = given
         kwargs = _inputs_of(kwargs)
-        inputs = kwargs if kwargs and not args else args[0] if len(args) == 1 else tuple(args)
-        one = _is_one(inputs, target) or (kind == "rearranged" and _is_uneven(inputs))
+        # A model that takes one tuple must not be given its parts as several arguments.
+        single = len(args) == 1 and not isinstance(args[0], list | tuple)
+        inputs = kwargs if kwargs and not args else args[0] if single else tuple(args)
+        one = whole or _is_one(inputs, target) or (kind == "rearranged" and _is_uneven(inputs))
         kept.append(Batch(_copied(inputs), _copied(target), one))
 
     def of(self, kind: str, model: int) -> tuple[Batch, ...]:

@@ -213,8 +213,10 @@ def _diagnosed(
     training: Training, known: dict[str, Any], ran: Ran, order: Order, started: float, under_way: list[Diagnosis]
 ) -> Report:
     from trainingdoctor.observing.missing import with_reasons
+    from trainingdoctor.observing.unfinished import not_reached
     from trainingdoctor.runner import diagnose
 
+    known = {**not_reached(training, known, order.script, ran), **known}
     settings = replace(order.settings, time_limit=max(order.settings.time_limit - MARGIN, 1.0))
     return diagnose(
         replace(training, history=order.history or training.history),

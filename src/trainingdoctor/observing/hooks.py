@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules import module as modules
 from torch.nn.parallel import DistributedDataParallel
@@ -76,6 +76,8 @@ class _Calls:
         if self._is_elsewhere():
             return
         self.depth = max(0, self.depth - 1)
+        if self.depth and _is_loss(module, args, kwargs, output):
+            self.recorder.losses.on_inner(module, args, kwargs, output)
         if self.depth or output is None:
             return
         if _is_model(module):
@@ -90,6 +92,12 @@ class _Calls:
 
 def _is_model(module: nn.Module) -> bool:
     return next(module.parameters(), None) is not None
+
+
+def _is_loss(module: nn.Module, args: Any, kwargs: Any, output: Any) -> bool:
+    """Whether a module within a model gives a number of what it got and of something else."""
+    number = isinstance(output, Tensor) and output.ndim == 0 and output.requires_grad
+    return number and len(args) + len(kwargs) >= 2 and not _is_model(module)
 
 
 def _watch_gradients(stack: ExitStack, recorder: Recorder) -> None:

@@ -65,8 +65,8 @@ class Losses:
         if training and call.replaces(self.criterion):
             self.criterion = call
             self.unreduced = result.detach() if result.numel() > 1 else None
-            self.value = float(result.detach().mean()) if result.numel() else None
-            self.samples.keep("training", id(model), given, call.target)
+            self.value = float(result.detach().mean()) if result.numel() and not call.picked else None
+            self.samples.keep("training", id(model), given, call.target, whole=call.picked)
 
     def reduced(self, loss: float) -> None:
         """A criterion that gives a loss for each sample is examined with what the loop makes of these, or not at all."""

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from trainingdoctor.measure.batches import tensors
 from trainingdoctor.observing.accuracy import says_accuracy
 from trainingdoctor.observing.afterwards import UsedLater, used_later
+from trainingdoctor.observing.again import trains_again
 from trainingdoctor.observing.averages import Averages
 from trainingdoctor.observing.calls import gives_as_it_is
 from trainingdoctor.observing.clipping import Clipping
@@ -81,6 +82,7 @@ class Recorder:
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
         self.later: tuple[UsedLater, ...] = ()
+        self.again: tuple[str, ...] = ()
         self.cut = self.emptied = self.full = self.closing = self.beside = False
 
     # -- loaders
@@ -141,6 +143,7 @@ class Recorder:
                 self.full = True
                 self.on_enough()
             return
+        self.again = self.again or trains_again(sys._getframe(1), self.epoch_loop)
         self.raised += 1
         if self.raised > SWALLOWED:
             self.swallowed()

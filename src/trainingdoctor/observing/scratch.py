@@ -71,8 +71,12 @@ def redirected(folder: Path) -> Iterator[None]:
         for name in ("remove", "unlink", "rmdir"):
             _put(stack, os, name, _deleting(getattr(os, name), overlay))
         _put(stack, shutil, "rmtree", _deleting(shutil.rmtree, overlay))
-        for name in ("rename", "replace"):
+        for name in ("rename", "replace", "link"):
             _put(stack, os, name, _moving(getattr(os, name), overlay))
+        _put(stack, os, "symlink", _pointing(os.symlink, overlay))
+        # What shutil.copy2() copies beside the contents; Linux alone has it.
+        for name in {"listxattr", "getxattr"} & set(dir(os)):
+            _put(stack, os, name, _first(getattr(os, name), overlay.reading))
         yield
 
 
@@ -171,6 +175,18 @@ def _moving(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any
         return original(overlay.writing(source, copies=True), overlay.writing(target), *args, **kwargs)
 
     return moved
+
+
+def _pointing(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any]:
+    """A symbolic link in the overlay to where the file that it means lies now."""
+
+    def pointed(source: Any, target: Any, *args: Any, **kwargs: Any) -> Any:
+        if _lexists(_absolute(target)) or _lexists(overlay.over(target)):
+            raise FileExistsError(17, "File exists", os.fsdecode(target))
+        meant = _absolute(target).parent / os.fsdecode(source)
+        return original(os.path.abspath(overlay.reading(meant)), overlay.writing(target), *args, **kwargs)  # noqa: PTH100
+
+    return pointed
 
 
 def _absolute(path: Any) -> Path:

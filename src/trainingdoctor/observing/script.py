@@ -17,10 +17,13 @@ from typing import Any
 from trainingdoctor.errors import UserCodeError, UserError
 from trainingdoctor.loading.grammar import modernized
 from trainingdoctor.measure.calling import user_line
+from trainingdoctor.observing.again import note_of
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.launching import Elsewhere
 from trainingdoctor.observing.limits import Enough
+from trainingdoctor.observing.older import verbose_taken
 from trainingdoctor.observing.places import is_users
+from trainingdoctor.observing.progress import bars_of_text
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.remains import remains_of
 from trainingdoctor.observing.replacing import wrap
@@ -58,6 +61,9 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
     notes = list(read)
     with ExitStack() as stack:
         wrap(stack, SourceFileLoader, "source_to_code", partial(_imported, notes))
+        verbose_taken(stack, notes)
+        if script.suffix == ".ipynb":
+            bars_of_text(stack)
         stack.enter_context(observed(recorder))
         recorder.leave = stack.close
         own = os.getpid()
@@ -65,6 +71,8 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
         if os.getpid() != own:
             # A child of the script's that was not followed; it is not what was asked about.
             os._exit(0)
+        if recorder.again:
+            notes.append(note_of(recorder.again))
         if error is None or error.error is None or recorder.optimizers:
             return Ran(vars(module), error, tuple(notes))
         remains = remains_of(error.error, vars(module))

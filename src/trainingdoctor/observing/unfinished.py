@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from trainingdoctor.errors import UserCodeError, UserError
+from trainingdoctor.errors import Unavailable, UserCodeError, UserError
 from trainingdoctor.loading.names import training_from, unfinished_training
 from trainingdoctor.observing.remains import PARTS
 from trainingdoctor.observing.script import Ran
@@ -41,6 +43,16 @@ def completed(training: Training, script: Path, ran: Ran) -> Training:
         return training
     missing = [part for part in PARTS if getattr(training, part) is None]
     return replace(training, **{part: getattr(held, part) for part in missing})
+
+
+def not_reached(training: Training, known: Mapping[str, Any], script: Path, ran: Ran) -> dict[str, Unavailable]:
+    """What a script that raised before its first step may have meant to build after that, by the evidence that would miss it."""
+    stepped = getattr(known.get("loop_trace"), "steps", ())
+    if ran.error is None or stepped or training.scheduler is not None:
+        return {}
+    return {
+        "schedule_trace": Unavailable(f"{script.name} raised before its first step, and may build a scheduler later")
+    }
 
 
 def _as_config(script: Path, ran: Ran, forked: str) -> Training:
