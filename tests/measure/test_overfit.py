@@ -135,3 +135,15 @@ def test_floors_of_other_losses(criterion: Any, outputs: int, targets: torch.Ten
     x = 0 * X if blind else X
     found = learn(nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, outputs)), criterion, Batch(x, targets))
     assert (found.progress >= 0.1) == (not blind)
+
+
+@pytest.mark.parametrize(("frozen", "normalized"), [(False, True), (True, False)])
+def test_a_head_on_a_frozen_body_is_given_all_steps(frozen: bool, normalized: bool) -> None:
+    body = nn.Sequential(nn.Linear(8, 64), nn.BatchNorm1d(64), nn.ReLU()).requires_grad_(not frozen)
+    found = learn(nn.Sequential(body, nn.Linear(64, 2)), nn.CrossEntropyLoss(), Batch(X, (X[:, 0] > 0).long()))
+    assert found.normalized is normalized
+
+
+def test_too_few_steps_of_a_head_are_no_verdict() -> None:
+    slow = Overfit((3.8, *[2.1] * 58), 0.12, 32, 1e-3, 2.3, learned=False, normalized=False, whole=False)
+    assert [type(v) for v in not_learning(slow)] == [Note]

@@ -31,7 +31,8 @@ class Overfit:
     """Losses of training on one batch with Adam. accuracy: share of it predicted right at the end, in train mode.
     rate: at which it went best.
 
-    normalized: the model has layers that normalize, with which this takes some dozens of steps; without, a hundred and more.
+    normalized: the model has layers that normalize, and trains most of its weights: this takes some dozens of steps then;
+    else, as of a head on a frozen body, a hundred and more.
     floor: what the criterion can come down to, searched where the loss itself tells of little progress.
     whole: all steps that were planned were made, or the batch was learned before.  rows: several class numbers belong to
     each sample, as in a language model, so that there are many more to learn.
@@ -137,7 +138,9 @@ def _tried(
             break
     learned = _learned(losses, accuracy, chance)
     whole = learned or len(losses) == most_steps or not math.isfinite(losses[-1])
-    normalized = any(isinstance(m, NORMALIZING) for m in model.modules())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    mostly = 2 * trained >= sum(p.numel() for p in model.parameters())
+    normalized = mostly and any(isinstance(m, NORMALIZING) for m in model.modules())
     return Overfit(
         tuple(losses), accuracy, batch.size, rate, chance, learned, normalized, whole, batch.has_several_targets
     )
