@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,8 +24,8 @@ from trainingdoctor import runner
 from trainingdoctor.cli import app
 from trainingdoctor.measure import environment, environment_packages
 
-# Reading the metadata of all installed packages takes longer than all else, and they do not change.
-packages = cache(partial(environment_packages.read_packages, {}))
+# Before a config empties the path on which they are found.
+PACKAGES = environment_packages.read_packages({})
 
 
 @dataclass
@@ -97,7 +96,7 @@ def watched() -> Iterator[list[str]]:
             after = state(training)
             changes.extend(f"{k}: {before[k]} -> {after.get(k)}" for k in before if before[k] != after.get(k))
 
-    with patch.object(runner, "diagnose", compared), patch.object(environment, "read_packages", lambda _: packages()):
+    with patch.object(runner, "diagnose", compared), patch.object(environment, "read_packages", lambda _: PACKAGES):
         yield changes
 
 
