@@ -22,6 +22,10 @@ from typer.testing import CliRunner
 
 from trainingdoctor import runner
 from trainingdoctor.cli import app
+from trainingdoctor.measure import environment, environment_packages
+
+# Before a config empties the path on which they are found.
+PACKAGES = environment_packages.read_packages({})
 
 
 @dataclass
@@ -92,7 +96,7 @@ def watched() -> Iterator[list[str]]:
             after = state(training)
             changes.extend(f"{k}: {before[k]} -> {after.get(k)}" for k in before if before[k] != after.get(k))
 
-    with patch.object(runner, "diagnose", compared):
+    with patch.object(runner, "diagnose", compared), patch.object(environment, "read_packages", lambda _: PACKAGES):
         yield changes
 
 

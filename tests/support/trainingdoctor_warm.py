@@ -16,7 +16,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import trainingdoctor_checks
 from trainingdoctor import measure, observing
@@ -52,7 +54,9 @@ class WarmProcess:
         ends = [_end(e) for e in (stdin, writer, writer if stderr == subprocess.STDOUT else stderr)]
         where = str(cwd or Path.cwd())
         self._process = CONTEXT.Process(target=_enter, args=(list(command[1:]), ends, where, dict(env or os.environ)))
-        self._process.start()
+        # A child begins with its parent's main module, which may be a script that a test has observed.
+        with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
+            self._process.start()
         for end in (*ends, writer):
             if isinstance(end, Connection):
                 end.close()
