@@ -71,6 +71,7 @@ FAULTS: tuple[Variant, ...] = (
     sick("zero_grad once per epoch", "loop.zero_grad_missing", zero_grad="", before_epoch="optimizer.zero_grad()"),
     sick("zero_grad between backward and step", "loop.detached", ("model.unused_parameters",), zero_grad="", backward="loss.backward()\noptimizer.zero_grad()"),
     sick("no step", "loop.step_missing", step=""),
+    sick("targets in another order than their inputs", "loop.targets_reordered", loss="loss = criterion(output, y[torch.randperm(len(y))])"),
     sick("no backward", "loop.backward_missing", backward=""),
     sick("loss detached", "loop.detached", loss="loss = criterion(output.detach(), y).requires_grad_()"),
     sick("loss from a new tensor", "loop.detached", loss="loss = torch.tensor(criterion(output, y).item(), requires_grad=True)"),

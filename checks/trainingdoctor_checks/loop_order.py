@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.schedule import ScheduleTrace
     from trainingdoctor.observing.trace import LoopTrace
 
+ZHANG = "Zhang et al. 2017, Understanding deep learning requires rethinking generalization, arXiv:1611.03530"
 ORDER = "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 
 
@@ -214,6 +215,28 @@ def state_lost(loop_trace: LoopTrace) -> Verdicts:
             )
 
 
+@check("loop.targets_reordered", explains=("loss.not_learning", "lr.*"), references=(ZHANG,))
+def targets_reordered(loop_trace: LoopTrace, *, least: int = 3) -> Verdicts:
+    """The loop puts the targets of a batch into another order, and its inputs not.
+
+    What it does: compares what the loss is given with what the loader gave, batch by batch.
+    Why it costs accuracy: each input is trained towards another one's label: a net learns that by heart (Zhang et al. 2017),
+    and predicts no better than chance.
+    Remedy: one order for both: order = torch.randperm(len(y)); x, y = x[order], y[order].
+    Thresholds: `least` batches, the inputs as the loader gave them, and none whose targets kept their order: where two losses
+    are mixed, as in mixup, one does.
+    Measured: no measurement yet.
+    """
+    t = loop_trace
+    if t.reordered >= least:
+        yield critical(
+            f"In all {t.reordered} batches that were compared the loss got the loader's targets in another order than its inputs.",
+            "order = torch.randperm(len(y)); x, y = x[order], y[order]: one order for both, or none",
+            where=t.backward_at,
+            batches=t.reordered,
+        )
+
+
 CHECKS = (
     trains_on_evaluation_data,
     evaluates_on_training_data,
@@ -223,4 +246,5 @@ CHECKS = (
     scheduler_twice,
     step_order,
     state_lost,
+    targets_reordered,
 )

@@ -134,7 +134,9 @@ def frozen(trainable: Trainable, pretraining: Pretraining, *, most: float = 0.5)
     Why it costs accuracy: what is frozen at random initial values never learns.
     Remedy: for p in model.parameters(): p.requires_grad_(True)
     Thresholds: nothing trainable is critical; a frozen head under a trainable body warns; a frozen backbone with a trainable
-    head is a design: info, which says where half of the parameters and more are frozen as initialized.
+    head is a design: info, which says where half of the parameters and more are frozen under normalization layers as
+    initialized. Half of the parameters frozen and spread evenly warns: weights that were trained, or drawn from a normal
+    distribution, have more in the middle.
     Measured: no measurement yet.
     """
     t = trainable
@@ -150,6 +152,16 @@ def frozen(trainable: Trainable, pretraining: Pretraining, *, most: float = 0.5)
             f"model.get_parameter({t.head!r}).requires_grad_(True)",
             where=t.head,
             confidence=0.75,
+        )
+    elif t.untouched >= most * t.total and not pretraining.done:
+        yield warning(
+            f"{len(t.frozen)} tensors ({1 - t.trainable / t.total:.0%} of the parameters) are frozen, and their weights are still "
+            "spread evenly, as torch initializes them: nothing was pretrained.",
+            "Load the pretrained weights before freezing, or requires_grad_(True).",
+            where=t.frozen,
+            confidence=0.8,
+            trainable=t.trainable,
+            untouched=t.untouched,
         )
     elif t.frozen:
         share = 1 - t.trainable / t.total

@@ -96,6 +96,7 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     (loop.inplace_weights, (steps(overwritten=0.01),), "info"),
     (loop.before_unscale, (replace(HEALTHY, clips=(ClipSeen(1.0, 9e4, scaled=True),)),), "critical"),
     (loop_order.trains_on_evaluation_data, (SWAPPED,), "critical"),
+    (loop_order.targets_reordered, (replace(HEALTHY, reordered=3),), "critical"),
     (loop_order.evaluates_on_training_data, (SAME_DATA,), "warning"),
     (loop_order.best_checkpoint_on_test, (replace(HEALTHY, saves_best="train.py:40"),), "info"),
     (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=0),)),), "warning"),

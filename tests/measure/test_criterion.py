@@ -1,13 +1,14 @@
 """What a criterion is, told by calling it: of torch, and written by hand."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainingdoctor.measure.criterion import _probed
+from trainingdoctor.measure.criterion import _probed, smoothing_of
 
 
 def first_output(predictions: Tensor, targets: Tensor) -> Tensor:
@@ -77,3 +78,26 @@ def test_a_loss_of_distances_is_not_one_of_the_wrong_sign(criterion: Callable[..
     torch.manual_seed(0)
     probed = _probed(criterion, "loss", 4, dense=True)
     assert (probed.descends, probed.of_distances) == (False, distances)
+
+
+class Smoothing(nn.Module):
+    """As timm's, which has another name for it than torch."""
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        logarithms = output.log_softmax(-1)
+        right = -logarithms.gather(-1, target.unsqueeze(1)).squeeze(1)
+        return (0.9 * right - 0.1 * logarithms.mean(-1)).mean()
+
+
+def test_label_smoothing_is_seen_whatever_it_is_called() -> None:
+    assert smoothing_of(nn.CrossEntropyLoss(label_smoothing=0.2)) == pytest.approx(0.2)
+    assert smoothing_of(Smoothing()) == pytest.approx(0.1, abs=1e-3)
+    assert smoothing_of(lambda o, t: F.cross_entropy(o, t, label_smoothing=0.05)) == pytest.approx(0.05, abs=1e-3)
+    plain: tuple[Any, ...] = (
+        nn.CrossEntropyLoss(),
+        nn.MSELoss(),
+        F.cross_entropy,
+        nn.CrossEntropyLoss(torch.ones(3)),
+        None,
+    )
+    assert [smoothing_of(criterion) for criterion in plain] == [0, 0, 0, 0, 0]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
 
 from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.observing.assemble import assembled
@@ -229,3 +230,27 @@ def test_a_criterion_of_ones_own_within_a_model_is_its_criterion() -> None:
     assert training.model is not None
     output = forward(training.model, known["train_batches"][0])
     assert torch.equal(training.criterion(output, target), task(given, target)["loss"])
+
+
+REVERSED = torch.arange(7, -1, -1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "reordered"),
+    [
+        (lambda m, x, y: functional.cross_entropy(m(x), y[REVERSED]), 3),
+        (lambda m, x, y: functional.cross_entropy(m(x[REVERSED]), y[REVERSED]), 0),
+        (lambda m, x, y: functional.cross_entropy(m(x), y) + functional.cross_entropy(m(x), y[REVERSED]), 0),
+    ],
+    ids=["targets", "both", "mixed"],
+)
+def test_targets_that_go_another_way_than_their_inputs(loss: Callable[..., Tensor], reordered: int) -> None:
+    data = TensorDataset(torch.randn(24, 3), torch.arange(24) // 4)
+    recorder, model = Recorder(), nn.Linear(3, 6)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with observed(recorder):
+        for x, y in DataLoader(data, 8):
+            optimizer.zero_grad()
+            loss(model, x, y).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    assert recorder.losses.reordered == reordered

@@ -202,6 +202,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         spectral=() if model is None else recorder.spectra.of(model),
         teachers=recorder.bystanders(),
         average=recorder.averages.seen(),
+        reordered=recorder.losses.reordered,
     )
 
 

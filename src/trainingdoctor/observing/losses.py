@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainingdoctor.measure.batches import split_batch, tensors
+from trainingdoctor.measure.batches import Batch, split_batch, tensors
 from trainingdoctor.observing.calls import CriterionCall, Samples, reduction
 
 InnerCall = tuple[Callable[..., Any], Any, Any, Any]
@@ -24,7 +24,8 @@ class Losses:
     """The criterion that a loop calls on its model's output, and the samples that it does so with.
 
     last_call: the newest model call: model, arguments, output.  value: of the criterion's newest call.  uniform: all
-    targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.
+    targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.  kept, moved:
+    batches whose targets came into the loss in the loader's order, and in another one with the inputs in the loader's.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class Losses:
         self.value: float | None = None
         self.unreduced: Tensor | None = None
         self.uniform, self.relabelled = True, False
+        self.kept = self.moved = 0
 
     def on_inner(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran inside of a model, which may give its result as its own loss."""
@@ -49,19 +51,19 @@ class Losses:
         given = [named] if isinstance(named, Tensor) else tensors(output) if isinstance(output, tuple) else ()
         return inner if any(own.requires_grad and torch.equal(own, inner[-1]) for own in given) else None
 
-    def on_criterion(
-        self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any, given_targets: Any
-    ) -> None:
-        """A loss function ran outside of any model. given_targets: those of the loader's newest batch."""
+    def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any, raw: Any) -> None:
+        """A loss function ran outside of any model. raw: the loader's newest batch."""
         if self.last_call is None or not isinstance(result, Tensor):
             return
         model, given, output = self.last_call
         call = CriterionCall.of(function, args, kwargs, output)
         if call is None:
             return
-        self._compare(call.target, given_targets)
-        self.uniform = self.uniform and _is_uniform(call.target)
         training = torch.is_grad_enabled() and result.requires_grad
+        self._compare(call.target, targets_in(raw))
+        if training and raw is not None:
+            self._compare_order(call.target, split_batch(raw), given)
+        self.uniform = self.uniform and _is_uniform(call.target)
         if training and call.replaces(self.criterion):
             self.criterion = call
             self.unreduced = result.detach() if result.numel() > 1 else None
@@ -79,6 +81,34 @@ class Losses:
         """Whether the loop changes the class numbers of its loader: then only it can count what is right."""
         if isinstance(target, Tensor) and isinstance(given, Tensor) and target.shape == given.shape:
             self.relabelled = self.relabelled or not torch.equal(target.to(given), given)
+
+    def _compare_order(self, target: Any, batch: Batch, given: Any) -> None:
+        """Whether the targets came in their own order, or in another one while the inputs did not."""
+        known = batch.targets
+        if not _is_listed(target) or not _is_listed(known) or len(target) != len(known):
+            return
+        target, known = target.cpu(), known.cpu()
+        if torch.equal(target, known):
+            self.kept += 1
+        elif torch.equal(target.sort().values, known.sort().values) and _same_first(given, batch.inputs):
+            self.moved += 1
+
+    @property
+    def reordered(self) -> int:
+        """Batches whose targets were moved, where all were."""
+        return 0 if self.kept else self.moved
+
+
+def _is_listed(targets: Any) -> bool:
+    return isinstance(targets, Tensor) and targets.ndim == 1 and not targets.is_floating_point()
+
+
+def _same_first(one: Any, other: Any) -> bool:
+    """Whether the first tensors hold the same numbers, whatever their form."""
+    a, b = next(tensors(one), None), next(tensors(other), None)
+    if a is None or b is None or a.numel() != b.numel():
+        return False
+    return torch.equal(a.detach().cpu().flatten(), b.detach().cpu().flatten().to(a.dtype))
 
 
 def _is_uniform(target: Any) -> bool:

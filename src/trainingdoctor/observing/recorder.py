@@ -214,7 +214,7 @@ class Recorder:
     def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran outside of any model."""
         raws = () if self.current is None else self.current.raws
-        self.losses.on_criterion(function, args, kwargs, result, targets_in(raws[-1]) if raws else None)
+        self.losses.on_criterion(function, args, kwargs, result, raws[-1] if raws else None)
 
     def on_text(self, text: str) -> None:
         """The script prints something, to either stream."""

@@ -194,6 +194,8 @@ class LoopTrace:
     evaluates_later: place behind the loop where other data is gone through than is trained on, "" where none.
     moments: what happened, in its order, up to some thousands.  spectral: layers of a model that was evaluated first.
     teachers: models that nobody trains, in train mode.  average: of the weights, where one alone is evaluated.
+    reordered: batches whose targets the loss got in another order than the loader's, and the model its inputs in the loader's; 0
+    where any kept its order.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -217,6 +219,7 @@ class LoopTrace:
     spectral: tuple[SpectralSeen, ...] = ()
     teachers: tuple[TeacherSeen, ...] = ()
     average: AverageSeen | None = None
+    reordered: int = 0
 
     def of(self, kind: str) -> tuple[PassSeen, ...]:
         """The passes of one kind."""
