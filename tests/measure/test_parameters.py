@@ -1,5 +1,7 @@
 """Which parameters train, and whether the others ever did."""
 
+import copy
+
 import torch
 from torch import nn
 
@@ -24,3 +26,13 @@ def test_trainable_weights_and_small_or_constant_ones_are_not() -> None:
     model = nn.Linear(64, 64).requires_grad_(False)
     nn.init.zeros_(model.weight)
     assert trainable(model).untouched == 0
+
+
+def test_a_momentum_encoder_is_none_of_them() -> None:
+    class Contrast(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder_q = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
+            self.encoder_k = copy.deepcopy(self.encoder_q).requires_grad_(False)
+
+    assert trainable(Contrast()).untouched == 0

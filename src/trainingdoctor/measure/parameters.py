@@ -15,7 +15,8 @@ FEW = 500
 class Trainable:
     """Counts of numbers; names of frozen tensors; head: the weight of the last convolution or linear layer.
 
-    untouched: numbers of frozen weights that are still spread evenly around zero, as torch's layers begin. Training bends that.
+    untouched: numbers of frozen weights that are still spread evenly around zero, as torch's layers begin; training bends that. Copies that follow
+    a part that trains are not counted.
     """
 
     total: int
@@ -35,7 +36,22 @@ def trainable(model: nn.Module) -> Trainable:
         trainable=sum(p.numel() for p in named.values() if p.requires_grad),
         frozen=tuple(n for n, p in named.items() if not p.requires_grad),
         head=f"{heads[-1]}.weight".removeprefix(".") if heads else None,
-        untouched=sum(p.numel() for p in named.values() if not p.requires_grad and _is_even(p)),
+        untouched=sum(
+            p.numel() for n, p in named.items() if not p.requires_grad and not _follows(n, named) and _is_even(p)
+        ),
+    )
+
+
+def _follows(name: str, named: dict[str, nn.Parameter]) -> bool:
+    """Whether a part that trains has the same weight: a momentum encoder or a target net is frozen and follows it.
+
+    He et al. 2020, arXiv:1911.05722 (encoder_q and encoder_k); Grill et al. 2020, arXiv:2006.07733.
+    """
+    tail = name.partition(".")[2]
+    return any(
+        p.requires_grad and p.shape == named[name].shape and n != name and n.partition(".")[2] == tail
+        for n, p in named.items()
+        if tail
     )
 
 
