@@ -135,7 +135,7 @@ def frozen(trainable: Trainable, pretraining: Pretraining, *, most: float = 0.5)
     Remedy: for p in model.parameters(): p.requires_grad_(True)
     Thresholds: nothing trainable is critical; a frozen head under a trainable body warns; a frozen backbone with a trainable
     head is a design: info, which says where half of the parameters and more are frozen under normalization layers as
-    initialized. Half of the parameters frozen and spread evenly warns: weights that were trained, or drawn from a normal
+    initialized. Half of the parameters frozen in a body whose head alone trains, and spread evenly, warns: weights that were trained, or drawn from a normal
     distribution, have more in the middle.
     Measured: no measurement yet.
     """
@@ -153,7 +153,7 @@ def frozen(trainable: Trainable, pretraining: Pretraining, *, most: float = 0.5)
             where=t.head,
             confidence=0.75,
         )
-    elif t.untouched >= most * t.total and not pretraining.done:
+    elif t.untouched and t.body_only and t.untouched >= most * t.total and not pretraining.done:
         yield warning(
             f"{len(t.frozen)} tensors ({1 - t.trainable / t.total:.0%} of the parameters) are frozen, and their weights are still "
             "spread evenly, as torch initializes them: nothing was pretrained.",

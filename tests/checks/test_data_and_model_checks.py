@@ -189,7 +189,12 @@ SICK = [
     (model.frozen, (Trainable(100, 50, ("a",), "fc.weight"), Pretraining(0, 0)), "info"),
     (model.frozen, (Trainable(100, 60, ("a",), "fc.weight"), Pretraining(4, 0)), "info"),
     (model.frozen, (Trainable(100, 20, ("a",), "fc.weight"), Pretraining(4, 0)), "info"),
-    (model.frozen, (Trainable(100, 20, ("a",), "fc.weight", untouched=78), Pretraining(0, 0)), "warning"),
+    (
+        model.frozen,
+        (Trainable(100, 20, ("a",), "fc.weight", untouched=78, body_only=True), Pretraining(0, 0)),
+        "warning",
+    ),
+    (model.frozen, (Trainable(100, 20, ("a",), "fc.weight", untouched=78), Pretraining(0, 0)), "info"),
     (model.frozen, (Trainable(100, 90, ("fc.weight",), "fc.weight"), Pretraining(4, 4)), "warning"),
     (model.batch_mixing, (replace(OUTPUTS, mixing=0.5),), "warning"),
     (model.ignores_input, (replace(OUTPUTS, across_samples=0.0),), "critical"),

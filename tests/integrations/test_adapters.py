@@ -105,7 +105,10 @@ def test_transformers(rate: float, found: tuple[str, ...], tmp_path: Path) -> No
     trainer.train()
     assert bool(roots(doctor.report)) == bool(found)
     assert doctor.report is not None
-    assert (doctor.report.training["criterion"], doctor.report.training["scheduler"]) == ("cross_entropy", ["LambdaLR"])
+    assert (doctor.report.training["criterion"], doctor.report.training["scheduler"]) == (
+        "CrossEntropyLoss",
+        ["LambdaLR"],
+    )
 
 
 @pytest.mark.parametrize("steps", [True, False])

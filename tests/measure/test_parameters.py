@@ -14,6 +14,9 @@ def test_frozen_weights_that_are_as_torch_initializes_them_are_counted() -> None
     model[:2].requires_grad_(False)
     weights = [p for p in model[:2].parameters() if p.ndim > 1]
     assert trainable(model).untouched == sum(p.numel() for p in weights)
+    assert trainable(model).body_only
+    # An adapter on the first layer: not a body and its head.
+    assert not trainable(nn.Sequential(nn.Linear(64, 64), model)).body_only
     with torch.no_grad():
         for weight in weights:
             weight.add_(torch.randn_like(weight) * weight.std())

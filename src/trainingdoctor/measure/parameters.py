@@ -16,7 +16,7 @@ class Trainable:
     """Counts of numbers; names of frozen tensors; head: the weight of the last convolution or linear layer.
 
     untouched: numbers of frozen weights that are still spread evenly around zero, as torch's layers begin; training bends that. Copies that follow
-    a part that trains are not counted.
+    a part that trains are not counted.  body_only: all that trains comes behind all that is frozen, as adapters do not.
     """
 
     total: int
@@ -24,6 +24,7 @@ class Trainable:
     frozen: tuple[str, ...]
     head: str | None
     untouched: int = 0
+    body_only: bool = False
 
 
 @evidence()
@@ -36,10 +37,15 @@ def trainable(model: nn.Module) -> Trainable:
         trainable=sum(p.numel() for p in named.values() if p.requires_grad),
         frozen=tuple(n for n, p in named.items() if not p.requires_grad),
         head=f"{heads[-1]}.weight".removeprefix(".") if heads else None,
+        body_only=_is_body([p.requires_grad for p in named.values() if p.ndim > 1]),
         untouched=sum(
             p.numel() for n, p in named.items() if not p.requires_grad and not _follows(n, named) and _is_even(p)
         ),
     )
+
+
+def _is_body(trains: list[bool]) -> bool:
+    return False in trains and trains == sorted(trains)
 
 
 def _follows(name: str, named: dict[str, nn.Parameter]) -> bool:
