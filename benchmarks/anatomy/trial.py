@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import gc
 import math
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from faults import FAULTS
 from subject import Subject, healthy
 
 from trainingdoctor.reference import load_images
+from trainingdoctor.reference.beside import side_by_side
 from trainingdoctor.reference.run import device_named, precision_for
 from trainingdoctor.reference.train import Run
 from trainingdoctor.verify.execute import Work
@@ -60,10 +57,8 @@ def subject_of(twin: Twin) -> Subject:
 def run_share(share: Share) -> list[Row]:
     """A row for each of its trainings. Small nets leave most of a card idle: each is captured before any runs."""
     ready = [Training(share.twin, *training) for training in share.trainings]
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    with ThreadPoolExecutor(len(ready)) as pool:
-        rows = list(pool.map(lambda training: training(), ready))
+    walls = side_by_side([training.run for training in ready], print)
+    rows = [training.row(wall) for training, wall in zip(ready, walls, strict=True)]
     ready.clear()
     gc.collect()
     return rows
@@ -93,11 +88,9 @@ class Training:
         self.run = Run(replace(subject.settings, seed=seed), subject.images, subject.parts)
         self.run.warm_up(print)
 
-    def __call__(self) -> Row:
-        """Train to the end, on a stream of its own where there are streams."""
-        started, cuda = time.perf_counter(), self.run.device.type == "cuda"
-        with torch.cuda.stream(torch.cuda.Stream()) if cuda else nullcontext():
-            metrics = list(self.run.epochs(print))
+    def row(self, wall: float) -> Row:
+        """What came of it."""
+        metrics = self.run.metrics
         last = metrics[-1]
         return {
             **self.about,
@@ -107,5 +100,5 @@ class Training:
             "best": max(m.test_accuracy for m in metrics),
             "epochs": len(metrics),
             "graph": self.run.graphed is not None,
-            "wall": round(time.perf_counter() - started, 2),
+            "wall": round(wall, 2),
         }

@@ -13,7 +13,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,10 @@ from recipes import CANDIDATES, candidates, compared
 from variants import VARIANTS, variants
 
 from trainingdoctor.reference import RECIPES, Settings, load_images
+from trainingdoctor.reference.beside import side_by_side
 from trainingdoctor.reference.data import Images
 from trainingdoctor.reference.run import RunResult, deterministic, result_of, summary, train_resnet110
-from trainingdoctor.reference.train import Run
+from trainingdoctor.reference.train import EpochMetrics, Run
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 
@@ -64,16 +64,12 @@ def seeds(settings: Settings, images: Images, count: int, budget: float, paralle
             break
         some = [replace(settings, seed=seed) for seed in range(first, min(first + parallel, count))]
         begun = time.perf_counter()
-        runs += side_by_side(some, images) if parallel > 1 else [alone(some[0], images)]
+        runs += together(some, images) if parallel > 1 else [alone(some[0], images)]
         longest = max(longest, time.perf_counter() - begun)
     results = [result for result, _ in runs]
     rows = [{**asdict(result), **about} for result, about in runs]
-    timed = [result for result, about in runs if about["beside"] == 0]
-    whole = {
-        **summary(results),
-        "seconds": summary(timed)["seconds"],
-        "seconds_per_epoch": summary(timed)["seconds_per_epoch"],
-    }
+    timed = summary([result for result, about in runs if about["beside"] == 0])
+    whole = {**summary(results), **{key: timed[key] for key in ("seconds", "seconds_per_epoch")}}
     return {"settings": settings.to_dict(), "summary": whole, "runs": rows}
 
 
@@ -91,25 +87,20 @@ def alone(settings: Settings, images: Images) -> tuple[RunResult, dict[str, Any]
     return result, about
 
 
-def side_by_side(some: list[Settings], images: Images) -> list[tuple[RunResult, dict[str, Any]]]:
-    """Runs on streams of their own, all captured before any trains."""
+def together(some: list[Settings], images: Images) -> list[tuple[RunResult, dict[str, Any]]]:
+    """Runs that share the card, all captured before any trains."""
     with deterministic():
         ready = [Run(settings, images) for settings in some]
         for run in ready:
             run.warm_up(print)
-        torch.cuda.synchronize()
-        with ThreadPoolExecutor(len(ready)) as pool:
-            return list(pool.map(lambda run: _beside(run, images, len(ready) - 1), ready))
+        walls = side_by_side(ready, print, _tell)
+    results = [result_of(run.metrics, run.settings.seed, run.model, images.source) for run in ready]
+    return [(r, {"wall": round(w, 2), "beside": len(ready) - 1}) for r, w in zip(results, walls, strict=True)]
 
 
-def _beside(run: Run, images: Images, others: int) -> tuple[RunResult, dict[str, Any]]:
-    started = time.perf_counter()
-    with torch.cuda.stream(torch.cuda.Stream()):
-        for metrics in run.epochs(print):
-            if metrics.epoch % 12 == 0:
-                print(f"seed {run.settings.seed}: epoch {metrics.epoch}, {metrics.test_accuracy:.2f} %", flush=True)
-    result = result_of(run.metrics, run.settings.seed, run.model, images.source)
-    return result, {"wall": round(time.perf_counter() - started, 2), "beside": others}
+def _tell(run: Run, metrics: EpochMetrics) -> None:
+    if metrics.epoch % 12 == 0:
+        print(f"seed {run.settings.seed}: epoch {metrics.epoch}, {metrics.test_accuracy:.2f} %", flush=True)
 
 
 def parsed() -> argparse.Namespace:
@@ -161,7 +152,7 @@ def main() -> None:
         "recipes": lambda: compared(
             candidates(settings, arguments.recipes.split("|")),
             arguments.parallel,
-            lambda some: side_by_side(some, images),
+            lambda some: together(some, images),
         ),
         "seeds": lambda: seeds(settings, images, arguments.seeds, arguments.budget, arguments.parallel),
     }

@@ -1,6 +1,5 @@
 """Trainings behind the one that is watched."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -43,16 +42,6 @@ LOOP = "optimizer = torch.optim.SGD(a.parameters(), 0.1)\nfor epoch in range(9):
 def notes(script: Path, source: str) -> tuple[str, ...]:
     script.write_text(HEAD + source)
     return run_script(script, [], Recorder(Limits(steps=4))).notes
-
-
-@pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What it changes in this process comes back."""
-    monkeypatch.setattr(sys, "argv", [])
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    return tmp_path / "train.py"
 
 
 def test_a_second_model_is_told_of(script: Path) -> None:

@@ -1,6 +1,5 @@
 """Running a script: what it imports."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,17 +30,6 @@ stepped.step()
 scheduler.step()
 rates = [halved.param_groups[0]["lr"], stepped.param_groups[0]["lr"]]
 """
-
-
-@pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What it changes in this process comes back."""
-    monkeypatch.setattr(sys, "argv", [])
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    file = tmp_path / "train.py"
-    return file
 
 
 def test_modules_are_read_in_the_older_grammar(script: Path) -> None:

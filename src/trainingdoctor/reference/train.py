@@ -76,7 +76,7 @@ class Run:
         """Compile and capture what is to be, on samples that then count for nothing. Where that fails, says so and goes on."""
         started = time.perf_counter()
         if self.settings.fused:
-            self.fused = _fused(self.model, self.device, self.processes.world, say)
+            self.fused = _fused(self.model, self.settings, self.processes.world, say)
             self.warm_up_seconds = time.perf_counter() - started
         if not self.settings.graph or self.processes.world > 1:
             return
@@ -211,10 +211,10 @@ class Run:
         self.metrics = [EpochMetrics(**m) for m in state["metrics"]]
 
 
-def _model(settings: Settings, classes: int, parts: Parts) -> nn.Module:
-    model: nn.Module = CifarResNet(settings.depth, classes)
+def _model(settings: Settings, classes: int, parts: Parts) -> CifarResNet:
+    model = CifarResNet(settings.depth, classes)
     if settings.channels_last:
-        model = channels_last(model)
+        channels_last(model)
     parts.prepare(model)
     if settings.compiled:
         for block in model.modules():
@@ -223,27 +223,27 @@ def _model(settings: Settings, classes: int, parts: Parts) -> nn.Module:
     return model
 
 
-def _fused(model: nn.Module, device: torch.device, processes: int, say: Say) -> bool:
+def _fused(model: CifarResNet, settings: Settings, processes: int, say: Say) -> bool:
     """Put its blocks on this package's kernels. Where those cannot be had, says so and leaves it as it is."""
     from trainingdoctor.reference.fused import why_not
     from trainingdoctor.reference.fused.model import fuse, is_as_built, on_cuda
     from trainingdoctor.reference.fused.tile import Tile
 
-    reason = why_not(str(device), "bfloat16")
+    memory, reason = 0, why_not(settings.device, settings.precision)
     if processes > 1:
         reason = f"{processes} processes share each batch"
-    elif not isinstance(model, CifarResNet) or not is_as_built(model):
+    elif not is_as_built(model):
         reason = "the model was changed, and they would not see it"
-    try:
-        memory = 0 if reason else on_cuda(device).shared_memory
-    except (RuntimeError, ImportError, AssertionError, AttributeError, ValueError, TypeError, OSError) as error:
-        reason = one_line(error)
-    if reason or not isinstance(model, CifarResNet):
+    if not reason:
+        try:
+            memory = on_cuda(torch.device(settings.device)).shared_memory
+        except (RuntimeError, ImportError, AssertionError, AttributeError, ValueError, TypeError, OSError) as error:
+            reason = one_line(error)
+    if reason:
         say(f"no fused kernels, the blocks run on cuDNN's: {reason}")
         return False
     if memory < Tile(64).convolve_shared:
-        say(
-            f"{device} has {memory} bytes of shared memory for a block: the blocks of 64 channels run on cuDNN's kernels"
-        )
+        lacking = f"{settings.device} has {memory} bytes of shared memory for a block"
+        say(f"{lacking}: the blocks of 64 channels run on cuDNN's kernels")
     fuse(model)
     return True
