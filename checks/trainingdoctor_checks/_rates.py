@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture
+    from trainingdoctor.measure.rate_search import Trial
     from trainingdoctor.measure.trials import RateTrials
 
 ADAMS = ("Adam", "AdamW", "NAdam", "RAdam")
@@ -25,8 +26,10 @@ FAR = 3.0
 def remedy(t: RateTrials, learns: float, architecture: Architecture) -> str:
     """The rate to set first, then what it stands on: trials are a factor of ten apart, and few steps favour low rates."""
     warm = "" if t.warmup else "; or a warm-up of some hundred steps: LinearLR(optimizer, 0.1, total_iters=...)"
-    usable, published = usable_rate(t, learns), published_rate(t) if is_classic(t, architecture) else None
-    tried = f"the highest rate tried below this run's that {_did(t, usable, learns)} within {t.steps} steps"
+    best, published = usable_trial(t, learns), published_rate(t) if is_classic(t, architecture) else None
+    usable = t.peak * best.factor
+    did = "learned" if has_learned(t, best, learns) else "did not diverge"
+    tried = f"the highest rate tried below this run's that {did} within {t.steps} steps"
     if published is None or not published < 0.99 * t.peak:
         return f"lr={usable:.2g}, {tried}{_beside_usual(t, usable)}{warm}"
     known = f"published for such nets at batch {t.user_batch_size} and momentum {t.momentum:g}"
@@ -35,11 +38,6 @@ def remedy(t: RateTrials, learns: float, architecture: Architecture) -> str:
     if published < usable / NEAR:
         return f"lr={usable:.2g}, {tried}; {published:.2g} is {known}{warm}"
     return f"lr={published:.2g}, {known}; {usable:.2g} is {tried}{warm}"
-
-
-def _did(t: RateTrials, rate: float, learns: float) -> str:
-    trial = next((x for x in t.trials if math.isclose(t.peak * x.factor, rate)), t.own)
-    return "learned" if t.chance is not None and trial.end < learns * t.chance else "did not diverge"
 
 
 def _beside_usual(t: RateTrials, rate: float) -> str:
@@ -73,14 +71,24 @@ def scaled(trials: RateTrials) -> float:
     return trials.peak / max(1 - trials.momentum, 1e-3) / 10 * 128 / trials.user_batch_size
 
 
-def usable_rate(trials: RateTrials, learns: float) -> float:
-    """The highest rate tried below the user's that learned, else that did not diverge; the user's own where none is left.
+def has_learned(trials: RateTrials, trial: Trial, learns: float) -> bool:
+    """Whether a trial's loss came under that share of chance."""
+    return trials.chance is not None and trial.end < learns * trials.chance
 
-    In the user's units. Not the one that did best: some dozens of steps favour rates that are too low for a run.
+
+def usable_trial(trials: RateTrials, learns: float) -> Trial:
+    """That of the highest rate below the user's that learned, else that did not diverge; the user's own where none is left.
+
+    Not the one that did best: some dozens of steps favour rates that are too low for a run.
     """
     below = [t for t in trials.trials if t.factor < 1 and not t.diverged]
-    learned = [t for t in below if trials.chance is not None and t.end < learns * trials.chance]
-    return trials.peak * max((t.factor for t in learned or below), default=1.0)
+    learned = [t for t in below if has_learned(trials, t, learns)]
+    return max(learned or below, key=lambda t: t.factor, default=trials.own)
+
+
+def usable_rate(trials: RateTrials, learns: float) -> float:
+    """The rate of that trial, in the user's units."""
+    return trials.peak * usable_trial(trials, learns).factor
 
 
 def beyond_ceiling(t: RateTrials) -> bool:

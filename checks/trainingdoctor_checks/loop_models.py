@@ -62,7 +62,7 @@ def average_stuck(loop_trace: LoopTrace, pretraining: Pretraining, *, most: floa
     Measured: no measurement yet.
     """
     t, seen = loop_trace, loop_trace.average
-    batches = next((t.loaders[p.loader].batches for p in t.of("training")), None)
+    batches = t.training_batches
     if seen is None or not batches or not t.epochs:
         return
     steps = batches * t.epochs

@@ -120,7 +120,7 @@ def scheduler_every_batch(loop_trace: LoopTrace, *, early: float = 0.1) -> Verdi
     Measured: no measurement yet.
     """
     t = loop_trace
-    batches = next((t.loaders[p.loader].batches for p in t.of("training")), None)
+    batches = t.training_batches
     for s in t.schedulers:
         if s.within <= s.ticks / 2 or s.end is None or s.rising or not batches or not t.epochs:
             continue

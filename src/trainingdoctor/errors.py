@@ -60,7 +60,11 @@ class UserCodeError(Exception):
         self.stage, self.error, self.where = stage, error, where
         place = f" ({where})" if where else ""
         super().__init__(said or f"{stage} raised {_told(error)}{place}")
-        self.advice = advice_for(error)
+
+    @property
+    def advice(self) -> str:
+        """What to do, where the error's words tell it."""
+        return advice_for(self.error)
 
 
 def words_of(error: BaseException | None) -> str:

@@ -4,7 +4,7 @@ import ast
 import json
 from pathlib import Path
 
-from trainingdoctor.loading.notebook import in_cells, notebook_source
+from trainingdoctor.loading.notebook import by_cell, notebook_source
 
 CELLS = [
     "%matplotlib inline\n!pip list\nimport math\n%time a = math.sqrt(4)\n%timeit -n 3 a\nmath?",
@@ -31,5 +31,5 @@ def test_lines_are_told_by_cell(tmp_path: Path) -> None:
     path = notebook(tmp_path)
     lines = notebook_source(path).splitlines()
     at = 1 + next(i for i, line in enumerate(lines) if line.startswith("print"))
-    assert in_cells(f"raised (train.ipynb:{at + 1})", path) == "raised (train.ipynb, code cell 4:2)"
-    assert in_cells("train.ipynb:3, other.py:3", path) == "train.ipynb, code cell 1:3, other.py:3"
+    assert by_cell(path)(f"raised (train.ipynb:{at + 1})") == "raised (train.ipynb, code cell 4:2)"
+    assert by_cell(path)("train.ipynb:3, other.py:3") == "train.ipynb, code cell 1:3, other.py:3"

@@ -1,6 +1,5 @@
 """The time limit's last resort: user code that neither ends nor can be interrupted."""
 
-import multiprocessing
 import os
 import sys
 import threading
@@ -16,8 +15,10 @@ GRACE = 2.0
 
 
 def _end(code: int) -> None:
-    for child in multiprocessing.active_children():
-        child.kill()
+    # Nobody has children of that kind who has not imported it.
+    if (processes := sys.modules.get("multiprocessing")) is not None:
+        for child in processes.active_children():
+            child.kill()
     EXIT(code)
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import tokenize
+from collections.abc import Callable
 from pathlib import Path
 
 from trainingdoctor.errors import UserError
@@ -18,8 +19,8 @@ def notebook_source(path: Path) -> str:
     return "\n\n".join("\n".join(lines) for lines in _cells(path) if lines is not None) + "\n"
 
 
-def in_cells(text: str, path: Path) -> str:
-    """`text` with the lines of a notebook's whole source, `name.ipynb:90`, told by cell: `name.ipynb, code cell 3:7`."""
+def by_cell(path: Path) -> Callable[[str], str]:
+    """What tells the lines of a notebook's whole source in a text, `name.ipynb:90`, by cell: `name.ipynb, code cell 3:7`."""
     starts: list[tuple[int, int]] = []
     line = 1
     for number, cell in enumerate(_cells(path), 1):
@@ -32,7 +33,8 @@ def in_cells(text: str, path: Path) -> str:
         first, number = max((s for s in starts if s[0] <= at), default=(1, 1))
         return f"{path.name}, code cell {number}:{at - first + 1}"
 
-    return re.sub(re.escape(path.name) + r":(\d+)", told, text)
+    place = re.compile(re.escape(path.name) + r":(\d+)")
+    return lambda text: place.sub(told, text)
 
 
 def _cells(path: Path) -> list[list[str] | None]:

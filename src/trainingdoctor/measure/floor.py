@@ -43,8 +43,11 @@ def floor_of(output: Any, batch: Batch, criterion: Callable[..., Any]) -> Floor 
     start = mapped(output, lambda t: t.detach().float() if t.is_floating_point() else t)
     if sum(t.numel() for t in tensors(start)) > MOST:
         return None
-    free, constant = (_least(start, batch, criterion, same) for same in (False, True))
-    if free is None or constant is None or math.isinf(min(free, constant)):
+    free = _least(start, batch, criterion, same=False)
+    if free is None or math.isinf(free):
+        return None
+    constant = _least(start, batch, criterion, same=True)
+    if constant is None or math.isinf(constant):
         return None
     return Floor(min(free, constant), constant)
 
@@ -62,6 +65,8 @@ def _descended(
     given = [t for t in tensors(start) if t.is_floating_point()]
     variables = [t.mean(0, keepdim=True) if same and t.ndim and len(t) == batch.size else t.clone() for t in given]
     held = [probabilities and bool(((t >= 0) & (t <= 1)).all()) for t in given]
+    if probabilities and not any(held):
+        return None
     variables = [(v.logit(EDGE) if h else v).requires_grad_() for v, h in zip(variables, held, strict=True)]
     losses: list[float] = []
 

@@ -6,7 +6,6 @@ import ast
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -19,7 +18,7 @@ from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward, tensors
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.prediction import prediction
-from trainingdoctor.observing.places import Place, is_users, place_of, syntax, users_frame
+from trainingdoctor.observing.places import Place, is_users, place_of, syntax, users_place
 
 DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
 FUNCTIONAL = torch.nn.functional.__file__
@@ -108,7 +107,7 @@ class _Watching(TorchFunctionMode):
         elif name == ATTENTION and (p := kwargs.get("dropout_p", next(iter(args[4:]), 0.0))):
             self.dropouts += _attention(name, float(p))
         elif name in SOFTMAXES and args and isinstance(args[0], Tensor) and args[0].ndim:
-            self.softmaxes.append(_Softmax(tuple(args[0].shape), _dimension(args, kwargs), _where()))
+            self.softmaxes.append(_Softmax(tuple(args[0].shape), _dimension(args, kwargs), users_place()))
         return func(*args, **kwargs)
 
 
@@ -135,15 +134,15 @@ def _dropout(name: str, p: float, known: set[int]) -> Iterator[DropoutCall]:
     layer = frame.f_locals.get("self")
     if isinstance(layer, _DropoutNd) and not is_users(frame.f_code.co_filename):
         if id(layer) not in known:
-            yield DropoutCall(type(layer).__name__, p, False, _where())
+            yield DropoutCall(type(layer).__name__, p, False, users_place())
     elif is_users(frame.f_code.co_filename):
-        yield DropoutCall(name, p, _says_mode(place_of(frame)), _where())
+        yield DropoutCall(name, p, _says_mode(place_of(frame)), users_place())
 
 
 def _attention(name: str, p: float) -> Iterator[DropoutCall]:
     frame = _caller()
     if frame is not None and is_users(frame.f_code.co_filename):
-        yield DropoutCall(name, p, False, _where())
+        yield DropoutCall(name, p, False, users_place())
 
 
 def _says_mode(place: Place | None) -> bool:
@@ -159,8 +158,3 @@ def _says_mode(place: Place | None) -> bool:
 def _is_at(node: ast.Call, place: Place) -> bool:
     begins, ends = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
     return (begins, ends) == ((place.line, place.column), (place.end_line, place.end_column))
-
-
-def _where() -> str:
-    frame = users_frame(3)
-    return "" if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

@@ -102,15 +102,15 @@ def _origin(name: str, module: Any) -> Origin:
     rows, columns = weight.flatten(1), weight.transpose(0, 1).flatten(1)
     measured = [s for s in (_spread(rows), _spread(columns)) if s is not None and weight.numel() >= _NUMBERS]
     spread, spread_z = max(measured, key=lambda s: s[1], default=(None, 0.0))
-    tails = 0.0 if spread is None else _tails(weight)
+    outer = 0.0 if spread is None else tails(weight)
     return Origin(
         name=name,
         shape=tuple(weight.shape),
         trainable=bool(module.weight.requires_grad),
         spread=spread,
         spread_z=spread_z,
-        tails=tails,
-        tails_z=tails / math.sqrt(24 / weight.numel()),
+        tails=outer,
+        tails_z=outer / math.sqrt(24 / weight.numel()),
         untouched=(bias is not None and _constant(bias)) or _has_edge(weight),
     )
 
@@ -137,7 +137,8 @@ def _spread(rows: Tensor) -> tuple[float, float] | None:
     return ratio, (ratio - 1) / math.sqrt(2 / count)
 
 
-def _tails(weight: Tensor) -> float:
+def tails(weight: Tensor) -> float:
+    """Kurtosis above that of a normal distribution; 0 where all numbers are the same."""
     centred = weight.flatten() - weight.mean()
     variance = float(centred.square().mean())
     return float((centred**4).mean()) / variance**2 - 3 if variance > 0 else 0.0

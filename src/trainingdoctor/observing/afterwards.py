@@ -11,7 +11,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from trainingdoctor.observing.places import around, is_users, syntax
+from trainingdoctor.observing.places import around, is_users, loops_around, syntax
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,7 @@ def _behind(frame: FrameType) -> Iterator[UsedLater]:
     tree = syntax(frame.f_code.co_filename)
     functions = [n for n in around(frame, ast.FunctionDef) if isinstance(n, ast.FunctionDef)]
     own = max(functions, key=lambda n: n.lineno, default=None)
-    loops = [n for n in around(frame, ast.For, ast.While) if isinstance(n, ast.For | ast.While)]
-    inside = [n for n in loops if own is None or n.lineno > own.lineno]
+    inside = [n for n in loops_around(frame) if own is None or n.lineno > own.lineno]
     if not inside or tree is None:
         return
     end = max(loop.end_lineno or 0 for loop in inside)

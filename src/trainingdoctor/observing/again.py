@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from trainingdoctor.observing.places import around, is_users, syntax
+from trainingdoctor.observing.places import is_users, loops_around, syntax
 
 NOTE = "only the first training was watched; it trains again at {}"
 # Places that are named.
@@ -25,15 +25,15 @@ def trains_again(frame: FrameType | None, epoch_loop: str) -> tuple[str, ...]:
     inner, begun = "", not epoch_loop
     while frame is not None:
         if is_users(frame.f_code.co_filename):
-            begun = begun or epoch_loop in _loops_around(frame)
+            begun = begun or epoch_loop in _loops_at(frame)
             found += _behind(frame, inner if epoch_loop else "") if begun else ()
         inner, frame = frame.f_code.co_name, frame.f_back
     return tuple(dict.fromkeys(found))
 
 
-def _loops_around(frame: FrameType) -> list[str]:
+def _loops_at(frame: FrameType) -> list[str]:
     file = Path(frame.f_code.co_filename).name
-    return [f"{file}:{n.lineno}" for n in around(frame, ast.For, ast.While) if isinstance(n, ast.For | ast.While)]
+    return [f"{file}:{n.lineno}" for n in loops_around(frame)]
 
 
 def note_of(places: tuple[str, ...]) -> str:

@@ -23,6 +23,7 @@ from trainingdoctor.observing.calls import Followed
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.single import right_reading
+from trainingdoctor.observing.teachers import is_sensitive
 from trainingdoctor.observing.ticks import driven
 from trainingdoctor.observing.trace import LoaderSeen, LoopTrace
 from trainingdoctor.training import Training
@@ -31,8 +32,6 @@ from trainingdoctor.training import Training
 OFTEN = 5
 # What there is only with a DataLoader.
 OF_LOADERS = ("train_loader", "val_loader", "epochs")
-# Layers that act otherwise in evaluation.
-SENSITIVE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 
 def rewound(recorder: Recorder) -> None:
@@ -59,7 +58,9 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     latest = _latest(recorder, model)
     within = _per_step(recorder)
     call = recorder.losses.criterion
-    trace = replace(traced(recorder), stepped_later=stepped_later(script))
+    trace = traced(recorder)
+    if any(not s.ticks for s in trace.schedulers):
+        trace = replace(trace, stepped_later=stepped_later(script))
     examined = model
     if model is not None and call is not None and call.is_followed:
         examined = Followed(model, call.between, call.part)
@@ -186,7 +187,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         optimizers=tuple(w.seen(sets) for w in recorder.optimizers),
         schedulers=tuple(w.seen() for w in recorder.schedulers.watched),
         clips=(clip,) if clip else (),
-        sensitive=model is not None and any(isinstance(m, SENSITIVE) for m in model.modules()),
+        sensitive=model is not None and is_sensitive(model),
         backwards=recorder.backwards,
         built=recorder.built_count,
         epochs=recorder.epochs or None,

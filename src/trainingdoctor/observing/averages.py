@@ -49,7 +49,7 @@ class Averages:
 
     def after_step(self, watch: OptimizerWatch) -> None:
         """It has stepped."""
-        if self.start is None or not watch.matrices:
+        if self.plain or self.start is None or not watch.matrices:
             return
         self.last = _taken(watch.matrices[0])
         self.total = self.last.clone() if self.total is None else self.total + self.last
@@ -58,6 +58,8 @@ class Averages:
 
     def on_evaluation(self, model: nn.Module, within: Pass, watches: list[OptimizerWatch]) -> None:
         """A model is called without gradients, in a pass that does not train. Its first call in each pass is looked at."""
+        if self.plain:
+            return
         if self._looked[0] is not within:
             self._looked = (within, set())
         value = None if not watches or id(model) in self._looked[1] else _counterpart(unwrapped(model), watches)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from trainingdoctor.observing.places import around, is_users
+from trainingdoctor.observing.places import is_users, loops_around
 
 MOST = 100_000
 # Libraries whose Trainer runs the epochs.
@@ -63,17 +63,12 @@ def _loops(frame: FrameType) -> Iterator[tuple[str, EpochLoop]]:
     """The counted loops around the frame's line with the names of their variables, innermost first."""
     names = {**frame.f_globals, **frame.f_locals}
     file = Path(frame.f_code.co_filename).name
-    own = [n for n in _loops_around(frame) if n.lineno >= frame.f_code.co_firstlineno]
+    own = [n for n in loops_around(frame) if n.lineno >= frame.f_code.co_firstlineno]
     for node in sorted(own, key=lambda n: -n.lineno):
         count = _counted(node.iter, names) if isinstance(node, ast.For) else _compared(node.test, names)
         if count is not None and 0 < count <= MOST:
             name = ast.unparse(node.target if isinstance(node, ast.For) else node.test)
             yield name, EpochLoop(count, f"{file}:{node.lineno}")
-
-
-def _loops_around(frame: FrameType) -> list[ast.For | ast.While]:
-    """The loops in whose body the frame's line stands."""
-    return [n for n in around(frame, ast.For, ast.While) if isinstance(n, ast.For | ast.While)]
 
 
 def _counted(node: ast.expr, names: Mapping[str, Any]) -> int | None:

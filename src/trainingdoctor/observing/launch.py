@@ -85,10 +85,9 @@ def _source(script: Path) -> str | None:
 
 def _by_cell(answer: Answer, notebook: Path) -> Answer:
     """With lines of the notebook told by cell."""
-    from trainingdoctor.loading.notebook import in_cells
+    from trainingdoctor.loading.notebook import by_cell
 
-    def told(text: str) -> str:
-        return in_cells(text, notebook)
+    told = by_cell(notebook)
 
     def of(finding: Finding) -> Finding:
         return replace(finding, message=told(finding.message), where=tuple(map(told, finding.where)))

@@ -24,8 +24,9 @@ class Losses:
     """The criterion that a loop calls on its model's output, and the samples that it does so with.
 
     last_call: the newest model call: model, arguments, output.  value: of the criterion's newest call.  uniform: all
-    targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.  kept, moved:
-    batches whose targets came into the loss in the loader's order, and in another one with the inputs in the loader's.
+    targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.  kept: a batch's
+    targets came into the loss in the loader's order; then nothing is compared any more.  moved: batches whose targets came in
+    another one, with the inputs in the loader's.
     """
 
     def __init__(self) -> None:
@@ -36,7 +37,7 @@ class Losses:
         self.value: float | None = None
         self.unreduced: Tensor | None = None
         self.uniform, self.relabelled = True, False
-        self.kept = self.moved = 0
+        self.kept, self.moved = False, 0
 
     def on_inner(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran inside of a model, which may give its result as its own loss."""
@@ -61,7 +62,7 @@ class Losses:
             return
         training = torch.is_grad_enabled() and result.requires_grad
         self._compare(call.target, targets_in(raw))
-        if training and raw is not None:
+        if training and raw is not None and not self.kept:
             self._compare_order(call.target, split_batch(raw), given)
         self.uniform = self.uniform and _is_uniform(call.target)
         if training and call.replaces(self.criterion):
@@ -89,7 +90,7 @@ class Losses:
             return
         target, known = target.cpu(), known.cpu()
         if torch.equal(target, known):
-            self.kept += 1
+            self.kept = True
         elif torch.equal(target.sort().values, known.sort().values) and _same_first(given, batch.inputs):
             self.moved += 1
 

@@ -56,6 +56,11 @@ def around(frame: FrameType, *kinds: type[ast.AST]) -> list[ast.AST]:
     return [] if tree is None else [n for n in ast.walk(tree) if isinstance(n, kinds) and _holds(n, frame.f_lineno)]
 
 
+def loops_around(frame: FrameType) -> list[ast.For | ast.While]:
+    """The loops in whose body the frame's line stands."""
+    return [n for n in around(frame, ast.For, ast.While) if isinstance(n, ast.For | ast.While)]
+
+
 def _holds(node: ast.AST, line: int) -> bool:
     body: Sequence[ast.stmt] = getattr(node, "body", ())
     return bool(body) and body[0].lineno <= line <= (body[-1].end_lineno or 0)

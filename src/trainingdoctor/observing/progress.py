@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from functools import partial
+
+from trainingdoctor.observing.replacing import replaced
 
 # What `tqdm.notebook` calls them, by what they are called in plain tqdm.
 BARS = {"tqdm": ("tqdm", "tqdm_notebook"), "trange": ("trange", "tnrange")}
@@ -16,5 +17,4 @@ def bars_of_text(stack: ExitStack) -> None:
 
         for plain, names in BARS.items():
             for name in names:
-                stack.callback(partial(setattr, notebook, name, getattr(notebook, name)))
-                setattr(notebook, name, getattr(std, plain))
+                replaced(stack, notebook, name, getattr(std, plain))

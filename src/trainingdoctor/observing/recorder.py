@@ -165,8 +165,10 @@ class Recorder:
             now.with_gradient += torch.is_grad_enabled()
         self.spectra.on_forward(model, now)
         held = self._held
-        self.beside = bool(held) and not any(id(p) in held for p in model.parameters())
-        self.teachers.on_forward(model, now, held)
+        own = any(id(p) in held for p in model.parameters())
+        self.beside = bool(held) and not own
+        if now is not None and not own:
+            self.teachers.on_forward(model, now)
         if now is not None and not torch.is_grad_enabled() and self.kinds.get(now.number) != "training":
             self.averages.on_evaluation(model, now, self.optimizers)
         if self._is_trained(model):

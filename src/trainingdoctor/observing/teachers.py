@@ -67,16 +67,15 @@ class Teachers:
     def __init__(self) -> None:
         self._called: dict[int, _Called] = {}
 
-    def on_forward(self, model: nn.Module, within: Pass | None, held: Collection[int]) -> None:
-        """A model is about to run. held: identities of the parameters that optimizers hold."""
+    def on_forward(self, model: nn.Module, within: Pass) -> None:
+        """A model that no optimizer holds is about to run."""
         model = unwrapped(model)
-        if within is None or any(id(p) in held for p in model.parameters()):
-            return
-        if not _is_sensitive(model) or not holds_numbers(model):
-            return
-        if id(model) not in self._called:
-            self._called[id(model)] = _Called(model, users_place(4))
-        self._called[id(model)].on_forward(within)
+        known = self._called.get(id(model))
+        if known is None:
+            if not is_sensitive(model) or not holds_numbers(model):
+                return
+            known = self._called[id(model)] = _Called(model, users_place(4))
+        known.on_forward(within)
 
     def seen(self, held: Collection[int], starts: Iterable[Mapping[str, Tensor]]) -> tuple[TeacherSeen, ...]:
         """Those that nobody trains or averages. starts: of the models that train: what is a copy of one is still to follow it."""
@@ -99,7 +98,8 @@ def _acts(module: nn.Module) -> bool:
     return module.training and (isinstance(module, _BatchNorm) or (isinstance(module, _DropoutNd) and module.p > 0))
 
 
-def _is_sensitive(model: nn.Module) -> bool:
+def is_sensitive(model: nn.Module) -> bool:
+    """Whether it has layers that act otherwise in evaluation."""
     return any(isinstance(m, _BatchNorm | _DropoutNd) for m in model.modules())
 
 

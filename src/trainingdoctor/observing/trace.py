@@ -221,6 +221,11 @@ class LoopTrace:
     average: AverageSeen | None = None
     reordered: int = 0
 
+    @property
+    def training_batches(self) -> int | None:
+        """Of an epoch of the loader that feeds training; None where none was seen, or its length is not known."""
+        return next((self.loaders[p.loader].batches for p in self.of("training")), None)
+
     def of(self, kind: str) -> tuple[PassSeen, ...]:
         """The passes of one kind."""
         return tuple(p for p in self.passes if p.kind == kind)
