@@ -30,7 +30,7 @@ from parts import Parts
 from plan import FAULTS
 from table import conditions
 
-from trainingdoctor.errors import Unavailable, UserCodeError
+from trainingdoctor.errors import Unavailable, UserCodeError, UserError
 from trainingdoctor.reference.own import train_own
 
 OUTPUT = Path(__file__).resolve().parent.parent / "results" / "fault-costs.json"
@@ -56,7 +56,7 @@ def train(name: str, seed: int) -> dict[str, Any]:
         training = parts.build(seed)
         torch.manual_seed(seed)
         result = train_own(training)
-    except (Unavailable, UserCodeError, RuntimeError, ValueError) as error:
+    except (Unavailable, UserCodeError, UserError, RuntimeError, ValueError) as error:
         return {**row, "accuracy": CHANCE, "error": str(error).splitlines()[0]}
     loss = result.metrics[-1].loss
     return {**row, "accuracy": result.accuracy, "loss": loss if math.isfinite(loss) else str(loss)}
