@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+OLDER ?= .venv-older
 
-.PHONY: demo test coverage browser plugin regression lint site bench clean
+.PHONY: demo test coverage older browser plugin regression lint site bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +26,19 @@ coverage: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto --dist worksteal --timeout 600
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# The PyTorch of two years before the newest one, and no extras but the tests' own.
+$(OLDER)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(OLDER)
+	$(OLDER)/bin/python -m pip install --quiet 'torch==2.5.*' 'torchvision==0.20.*' '.[test]'
+	touch $(OLDER)/.ready
+
+# The built wheel, as an index would give it, beside that PyTorch.
+older: $(OLDER)/.ready
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	$(OLDER)/bin/python -m pip wheel --quiet --no-deps --wheel-dir "$$folder" . && \
+	$(OLDER)/bin/python -m pip install --quiet --no-deps --force-reinstall "$$folder"/*.whl
+	OMP_NUM_THREADS=1 $(OLDER)/bin/python -m pytest -n auto --dist worksteal tests/checks tests/measure tests/loading
 
 # The HTML report in Chromium, which must be installed.
 browser: $(READY)
@@ -55,4 +69,4 @@ bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
 
 clean:
-	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(OLDER) site .mypy_cache .ruff_cache .pytest_cache

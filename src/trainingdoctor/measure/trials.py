@@ -105,23 +105,21 @@ def rate_trials(
     for a deep net, no further rate is tried.
     """
     started = time.thread_time()
-    groups = parameter_groups
-    leading = groups[schedule_trace.group if schedule_trace else 0].lr
-    peak = schedule_trace.peak if schedule_trace and schedule_trace.peak > 0 else leading
+    leading = parameter_groups[schedule_trace.group if schedule_trace else 0]
+    peak = schedule_trace.peak if schedule_trace and schedule_trace.peak > 0 else leading.lr
     if not peak > 0:
         raise Unavailable(f"the learning rate is {peak:g}: there is nothing to try")
     whole = is_whole(train_batches, train_loader)
     batches = small_batches(train_batches, WHOLE if whole else SAMPLES)
-    adaptive = groups[0].adaptive
+    first = parameter_groups[0]
     share = 1.0 if whole else min(1.0, batches[0].size / max(batch_size.samples, 1))
-    scaling = share ** (0.5 if adaptive else 1.0)
+    scaling = share ** (0.5 if first.adaptive else 1.0)
     training = Training(model=model, criterion=criterion, optimizer=optimizer)
     chance = chance_loss(batches, criterion)
-    base = scaling * peak / leading if leading else 1.0
+    base = scaling * peak / leading.lr if leading.lr else 1.0
     enough = -math.inf if chance is None else LEARNS_WELL * chance
-    own = groups[schedule_trace.group if schedule_trace else 0].any_momentum
-    momentum = schedule_trace.momentum if schedule_trace else own
-    run = _Runner(training, batches, optimizers, amp, grad_clip, base, enough, (own, momentum))
+    momentum = schedule_trace.momentum if schedule_trace else leading.any_momentum
+    run = _Runner(training, batches, optimizers, amp, grad_clip, base, enough, (leading.any_momentum, momentum))
     initial, per_step = run.timed()
     steps = int(max(LEAST_STEPS, min(most_steps, seconds / 3 / max(per_step, 1e-4))))
     warm = bool(schedule_trace and schedule_trace.initial < 0.5 * peak)
@@ -146,9 +144,9 @@ def rate_trials(
         chance=chance,
         warmup=warm,
         momentum=momentum or 0.0,
-        adaptive=adaptive,
-        optimizer=groups[0].optimizer,
-        epsilon=groups[0].eps,
+        adaptive=first.adaptive,
+        optimizer=first.optimizer,
+        epsilon=first.eps,
     )
 
 
