@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from trainingdoctor.errors import UserCodeError
 from trainingdoctor.measure.batches import tensors
 from trainingdoctor.observing.accuracy import says_accuracy
 from trainingdoctor.observing.afterwards import UsedLater, used_later
@@ -52,6 +53,7 @@ class Recorder:
 
     leave: takes the hooks away.  swallowed: called where the script catches the signal to stop, time and again.
     beside: what runs now, or ran last, holds nothing that an optimizer does.  forked: file:line of an os.fork() whose child is not followed.
+    notes: how the script is run, for people.  outdated: what raises in this version of torch, and was read otherwise.
     stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
@@ -83,6 +85,8 @@ class Recorder:
         self.amp: torch.dtype | None = None
         self.later: tuple[UsedLater, ...] = ()
         self.again: tuple[str, ...] = ()
+        self.notes: list[str] = []
+        self.outdated: list[UserCodeError] = []
         self.cut = self.emptied = self.full = self.closing = self.beside = False
 
     # -- loaders
