@@ -117,7 +117,7 @@ def answered(order: Order, started: float) -> Answer:
 
     def last_words() -> int:
         report = under_way[0].report() if under_way else None
-        give(Answer(report, "" if report else f"{order.script.name} could not be stopped within {limit:g} s"), order)
+        give(Answer(report, "" if report else _unstopped(order, recorder)), order)
         return 0
 
     rank, world = rank_and_world()
@@ -166,6 +166,13 @@ def answered(order: Order, started: float) -> Answer:
         _enter(order, around, recorder)
         source = order.source if order.source is not None else order.texts.get(order.script)
         return finished(run_script(order.script, order.arguments, recorder, source))
+
+
+def _unstopped(order: Order, recorder: Recorder) -> str:
+    late = f"{order.script.name} could not be stopped within {order.settings.time_limit:g} s"
+    if recorder.models and not recorder.optimizers:
+        return f"{late}: its first step had not ended; give it smaller batches or a smaller model after --, or a longer --time-limit"
+    return late
 
 
 def _enter(order: Order, around: ExitStack, recorder: Recorder) -> None:

@@ -54,6 +54,7 @@ class Recorder:
     leave: takes the hooks away.  swallowed: called where the script catches the signal to stop, time and again.
     beside: what runs now, or ran last, holds nothing that an optimizer does.  forked: file:line of an os.fork() whose child is not followed.
     notes: how the script is run, for people.  outdated: what raises in this version of torch, and was read otherwise.
+    said: what was printed last.
     stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
@@ -80,7 +81,7 @@ class Recorder:
         self.leave: Callable[[], object] = lambda: None
         self.swallowed: Callable[[], object] = lambda: None
         self.on_enough: Callable[[], object] = lambda: None
-        self.backward_at = self.saves_best = self.forked = ""
+        self.backward_at = self.saves_best = self.forked = self.said = ""
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
         self.later: tuple[UsedLater, ...] = ()
@@ -224,6 +225,7 @@ class Recorder:
 
     def on_text(self, text: str) -> None:
         """The script prints something, to either stream."""
+        self.said = text.strip() or self.said
         if self.passes:
             self.passes[-1].count.hear(text, users_place(4) if says_accuracy(text) else "")
 

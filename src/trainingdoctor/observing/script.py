@@ -34,11 +34,12 @@ ASYNC = "{}async= was read as non_blocking= ({} times): since Python 3.7 it is a
 @dataclass(frozen=True)
 class Ran:
     """How a script ended. names: of its module, and of its functions where it raised before its first step.  error: what it
-    raised, None where it ended by itself or had been seen enough.  notes: how it was run."""
+    raised, None where it ended by itself or had been seen enough.  notes: how it was run.  said: what it printed last."""
 
     names: Mapping[str, object]
     error: UserCodeError | None = None
     notes: tuple[str, ...] = ()
+    said: str = ""
 
 
 def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, source: str | None = None) -> Ran:
@@ -78,7 +79,7 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
         if recorder.again:
             notes.append(note_of(recorder.again))
         if error is None or error.error is None or recorder.optimizers:
-            return Ran(vars(module), error, tuple(notes))
+            return Ran(vars(module), error, tuple(notes), recorder.said)
         remains = remains_of(error.error, vars(module))
         lines = f"built after the line that raised, as the script says: {', '.join(remains.built)}"
         return Ran(remains.names, error, (*notes, lines) if remains.built else tuple(notes))
