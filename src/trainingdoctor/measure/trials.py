@@ -112,7 +112,7 @@ def rate_trials(
     leading = groups[schedule_trace.group if schedule_trace else 0].lr
     peak = schedule_trace.peak if schedule_trace else 0.0
     if not peak > 0:
-        peak = unscheduled_peak(groups[0], float(optimizers[0].defaults.get("lr") or 0.0), loop_trace)
+        peak = unscheduled_peak(groups[0], float(getattr(optimizers[0], "defaults", {}).get("lr") or 0.0), loop_trace)
     if not peak > 0:
         raise Unavailable(f"the learning rate is {peak:g}: there is nothing to try")
     whole = is_whole(train_batches, train_loader)

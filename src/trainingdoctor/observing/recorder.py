@@ -40,6 +40,8 @@ from trainingdoctor.observing.watch import OptimizerWatch
 SWALLOWED = 10
 # Losses of one's own are looked for in the first few calls of backward().
 FEW = 3
+# Times the limit in seconds that a slow training gets to come to an evaluation.
+STRETCHED = 1.5
 # Steps without a new batch from a loader, from which on the loop is one without loaders.
 LEAST_IDLE = 10
 
@@ -114,11 +116,19 @@ class Recorder:
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""
         self.current, self.idle = asking, 0
-        if self.clock.seconds > self.limits.total and self.optimizers:
+        late = self.clock.seconds > self.limits.total and bool(self.optimizers)
+        if late and not self._leads_to_evaluation(asking):
             self._enough()
-        over = self.stops and asking.over(self.limits)
+        over = self.stops and (asking.over(self.limits) or (late and asking.kind == "training"))
         self.cut = self.cut or over
         return over
+
+    def _leads_to_evaluation(self, asking: Pass) -> bool:
+        """Whether time that is up is stretched: a slow epoch ends after what it has, for the first evaluation behind it to be seen."""
+        if not self.stops or self.clock.seconds > STRETCHED * self.limits.total or self.epoch > 1:
+            return False
+        first = asking.batches > 0 or self.kinds.get(asking.number) != "training"
+        return asking.kind == "evaluation" or (first and not self._evaluated())
 
     def end_pass(self, ending: Pass) -> None:
         """A pass is over, by itself or cut short."""
