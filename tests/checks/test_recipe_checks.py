@@ -194,3 +194,8 @@ def test_dropout_between_convolutions_warns_and_in_the_classifier_informs() -> N
     on_maps = findings(regularization.before_batchnorm, step_through(*MAPS), HALF)
     in_classifier = findings(regularization.before_batchnorm, step_through(*CLASSIFIER), HALF)
     assert [f.severity for f in (*on_maps, *in_classifier)] == ["warning", "info"]
+
+
+def test_a_usual_decay_that_forgets_too_fast_points_to_the_rate() -> None:
+    found = assert_unwell(weight_decay.too_strong, replace(DECAY, strongest=1e-4, rate=20.0, forgets_in_steps=50))
+    assert found.remedy.startswith("lr=0.5, or weight_decay=3e-06")
