@@ -1,6 +1,7 @@
 """The measured costs that ship with the package."""
 
-from trainingdoctor.costs import MeasuredCost, measured_costs
+from trainingdoctor.costs import MeasuredCost, cost_of, measured_costs
+from trainingdoctor.finding import Finding, Severity
 from trainingdoctor.registry import load_registry
 
 
@@ -17,3 +18,11 @@ def test_noise_is_not_told_as_a_cost() -> None:
     assert str(MeasuredCost("a.b", "all", 7.25, 2, 0.3, "ResNet-20")).startswith(
         "7.2 points of test accuracy on the reference"
     )
+
+
+def test_what_whole_classes_in_a_row_cost_is_not_told_of_a_mixed_order() -> None:
+    told = [
+        cost_of(Finding(severity=severity, message="", remedy="", code="data.not_shuffled"))
+        for severity in (Severity.CRITICAL, Severity.WARNING)
+    ]
+    assert told == [measured_costs()["data.not_shuffled"], None]

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.schedule import ScheduleTrace
 
 
+# Two drops by ten end there, and products of floats a little above.
+HUNDREDTH = 0.0101
+
+
 class Fault(StrEnum):
     """What is wrong with a schedule, most specific first."""
 
@@ -50,7 +54,8 @@ def _shape(trace: ScheduleTrace) -> Fault:
         return Fault.RESTARTS_AT_END
     if trace.final > 0.2 * trace.peak:
         return Fault.ENDS_HIGH
-    return Fault.DECAYS_TOO_EARLY if trace.share_below(0.01) > 0.3 else Fault.NONE
+    early = trace.share_below(0.01) > 0.3 or trace.share_below(HUNDREDTH) > 0.8
+    return Fault.DECAYS_TOO_EARLY if early else Fault.NONE
 
 
 def _other_unit(trace: ScheduleTrace) -> bool:

@@ -140,7 +140,7 @@ def not_shuffled(sample_order: Order, *, sorted_share: float = 0.5) -> Verdicts:
             "Two epochs begin with the same samples, in the data set's own order: the training data is not shuffled.",
             "DataLoader(..., shuffle=True)",
             where="train_loader",
-            confidence=0.85,
+            confidence=0.8,
         )
     elif o.same_twice:
         yield info(

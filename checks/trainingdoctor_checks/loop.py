@@ -18,21 +18,21 @@ AMP = "https://pytorch.org/docs/stable/notes/amp_examples.html"
 
 
 @check("loop.zero_grad_missing", references=(ZERO_GRAD,))
-def zero_grad_missing(loop_trace: LoopTrace, *, least: int = 5, share: float = 0.2) -> Verdicts:
+def zero_grad_missing(loop_trace: LoopTrace, *, fewest: int = 3, least: int = 5, share: float = 0.2) -> Verdicts:
     """Gradients are not cleared between steps.
 
     What it does: looks before each backward() whether a few parameters still hold the gradients of the step before;
     accumulation clears them once per step.
     Why it costs accuracy: every step moves along the sum of all gradients so far, as with a momentum of 1.
     Remedy: optimizer.zero_grad() before each backward(), or after each step().
-    Thresholds: cleared before at most a fifth of `least` or more steps: clearing them once per epoch is as bad. Accumulation
-    clears them once per step, however many batches that takes.
+    Thresholds: cleared before none of `fewest` or more steps, or at most a fifth of `least` or more: clearing them once per epoch
+    is as bad. Accumulation clears them once per step, however many batches that takes.
     Measured: no measurement yet.
     """
     for steps in _by_optimizer(loop_trace):
         known = [s for s in steps if s.cleared is not None and s.backwards]
         cleared = sum(bool(s.cleared) for s in known)
-        if len(known) >= least and cleared <= share * len(known):
+        if len(known) >= (least if cleared else fewest) and cleared <= share * len(known):
             yield critical(
                 f"{cleared or 'None'} of {len(known)} steps began with empty gradients: those of all batches so far add up.",
                 "optimizer.zero_grad() before loss.backward()",

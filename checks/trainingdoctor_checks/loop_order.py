@@ -224,13 +224,13 @@ def targets_reordered(loop_trace: LoopTrace, *, least: int = 3) -> Verdicts:
     and predicts no better than chance.
     Remedy: one order for both: order = torch.randperm(len(y)); x, y = x[order], y[order].
     Thresholds: `least` batches, the inputs as the loader gave them, and none whose targets kept their order: where two losses
-    are mixed, as in mixup, one does.
+    are mixed, as in mixup, one does. Batches so small or so uniform that they may keep it by chance do not count.
     Measured: no measurement yet.
     """
     t = loop_trace
     if t.reordered >= least:
         yield critical(
-            f"In all {t.reordered} batches that were compared the loss got the loader's targets in another order than its inputs.",
+            f"In {t.reordered} batches the loss got the loader's targets in another order than its inputs.",
             "order = torch.randperm(len(y)); x, y = x[order], y[order]: one order for both, or none",
             where=t.backward_at,
             batches=t.reordered,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainingdoctor import Note, Verdicts, check, info, warning
-from trainingdoctor_checks._schedule_faults import Fault, fault_of, needs_decay, span
+from trainingdoctor_checks._schedule_faults import HUNDREDTH, Fault, fault_of, needs_decay, span
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture
@@ -90,26 +90,31 @@ def never_decays(
 
 
 @check("schedule.decays_too_early", explains=("decay.too_weak",), references=(SGDR,))
-def decays_too_early(schedule_trace: ScheduleTrace, *, most: float = 0.6, hint: float = 0.45) -> Verdicts:
+def decays_too_early(
+    schedule_trace: ScheduleTrace, *, most: float = 0.6, hint: float = 0.45, at_hundredth: float = 0.85
+) -> Verdicts:
     """For most of the run the learning rate is too small to learn anything.
 
     What it does: simulates the run and counts the share of it that lies after the peak and below 1 % of the peak.
     Why it costs accuracy: the training stands still long before it ends.
     Remedy: move the milestones, or set gamma so that the end of the run reaches about 1 % of the peak.
     Thresholds: shares of the run below 1 % of the peak. Cosine and one-cycle schedules spend 6 % there, three drops
-    by ten at a quarter each 25 %, EfficientNet's 0.97 per 2.4 epochs 0 %; `most` warns, `hint` informs.
+    by ten at a quarter each 25 %, EfficientNet's 0.97 per 2.4 epochs 0 %; `most` warns, `hint` informs. What stays at 1 % after
+    two drops by ten counts from `at_hundredth` on.
     Measured: no measurement yet.
     """
     trace = schedule_trace
     if fault_of(trace) is not Fault.DECAYS_TOO_EARLY:
         return
-    share = trace.share_below(0.01)
+    share, low = trace.share_below(0.01), trace.share_below(HUNDREDTH)
+    where = "below" if low <= at_hundredth else "at most"
+    share = share if low <= at_hundredth else low
     if share <= hint:
         return
     say = warning if share > most else info
     gone = 1 - share
     yield say(
-        f"The rate is below 1 % of its peak {trace.peak:g} for {share:.0%} of the run: after {gone:.0%} of it "
+        f"The rate is {where} 1 % of its peak {trace.peak:g} for {share:.0%} of the run: after {gone:.0%} of it "
         f"({_place(trace, gone)}) hardly anything is learned.",
         _milestones(trace),
         where="scheduler",

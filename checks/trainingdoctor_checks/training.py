@@ -12,12 +12,16 @@ SCRIPT = "the script"
 
 
 class Failure(Protocol):
-    """What the user's code raised, or gave in its place: str(failure) is the sentence, `where` is file:line."""
+    """What the user's code raised, or gave in its place: str(failure) is the sentence, `where` is file:line.
+
+    went_on: it was done in another way, and what comes after it was examined.
+    """
 
     stage: str
     advice: str
     where: str | None
     retried_with: int | None
+    went_on: bool
 
 
 @check("training.raises")
@@ -34,19 +38,16 @@ def raises(failures: Sequence[Failure]) -> Verdicts:
     """
     told: set[tuple[str, str | None]] = set()
     # A script that raised may call its model otherwise than is tried behind it, and had its data from elsewhere.
-    ended = any(f.stage == SCRIPT for f in failures)
+    ended = any(f.stage == SCRIPT and not f.went_on for f in failures)
     for failure in (f for f in failures if f.retried_with is None and (f.where or f.stage == SCRIPT or not ended)):
         # The same line raises with other numbers for every batch size that it is tried with.
         kind = str(failure).partition(":")[0]
         if (kind, failure.where) in told:
             continue
         told.add((kind, failure.where))
-        advice = failure.advice
         yield critical(
             f"{failure}.",
-            f"{advice[:1].upper()}{advice[1:]}; then run the diagnosis again: without it most could not be examined."
-            if advice
-            else f"Mend this first ({failure.stage}), then run the diagnosis again: what comes after it could not be examined.",
+            _remedy(failure),
             where=failure.where or (),
             stage=failure.stage,
         )
@@ -54,6 +55,17 @@ def raises(failures: Sequence[Failure]) -> Verdicts:
         yield from _smaller(failures)
     if not failures:
         yield Note("everything that was called ran without an error")
+
+
+def _remedy(failure: Failure) -> str:
+    advice = failure.advice[:1].upper() + failure.advice[1:]
+    if failure.went_on:
+        return f"{advice}."
+    if advice:
+        return f"{advice}; then run the diagnosis again: without it most could not be examined."
+    return (
+        f"Mend this first ({failure.stage}), then run the diagnosis again: what comes after it could not be examined."
+    )
 
 
 def _smaller(failures: Sequence[Failure]) -> Verdicts:

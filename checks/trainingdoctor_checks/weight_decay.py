@@ -81,14 +81,17 @@ def too_strong(decay: Decay, *, epochs: float = 0.6, steps: float = 1000.0, usua
         return
     in_epochs = d.forgets_in_steps / d.steps_per_epoch
     if in_epochs < epochs and d.forgets_in_steps < steps:
-        better = d.strongest * in_epochs / 5
+        milder = in_epochs / 5
         # The product is too large. A decay within the published range leaves the rate to blame (lr.too_high leads then).
         own = d.strongest > (1.0 if d.decoupled else usual)
         say = critical if own and in_epochs < epochs / 5 else warning
         yield say(
             f"Weight decay {d.strongest:g} at a rate of {d.rate:g} shrinks the weights by e in {d.forgets_in_steps:.0f} steps, "
             f"{in_epochs:.2g} epochs: they forget the data before they have seen it.",
-            f"weight_decay={better:.1g} (forgets over about 5 epochs)",
+            f"weight_decay={d.strongest * milder:.1g} (forgets over about 5 epochs)"
+            if own
+            else f"lr={d.rate * milder:.1g}, or weight_decay={d.strongest * milder:.1g}, forgets over about 5 epochs; such a decay is "
+            "usual, so the rate is the likelier mistake.",
             where=d.place,
             confidence=0.92 if own else 0.65,
             forgets_in_epochs=in_epochs,

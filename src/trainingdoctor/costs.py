@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from trainingdoctor.finding import Finding, Severity
+
+# Measured at a strength that only their critical findings have.
+OF_CRITICAL = frozenset({"data.not_shuffled"})
+
 
 @dataclass(frozen=True)
 class MeasuredCost:
@@ -41,3 +46,10 @@ def measured_costs() -> dict[str, MeasuredCost]:
     rows = json.loads(files("trainingdoctor").joinpath("accuracy_cost.json").read_text())
     costs = sorted((MeasuredCost(**row) for row in rows), key=lambda cost: cost.points)
     return {cost.code: cost for cost in costs}
+
+
+def cost_of(finding: Finding) -> MeasuredCost | None:
+    """What is to be told with a finding; None where nothing was measured, or only far more of the fault."""
+    if finding.code in OF_CRITICAL and finding.severity is not Severity.CRITICAL:
+        return None
+    return measured_costs().get(finding.code)

@@ -49,10 +49,12 @@ class UserCodeError(Exception):
 
     `stage` names what was called ("the model's forward"), `where` is the innermost `file:line` of the user's code.
     said: the whole sentence, where nothing was raised.  retried_with: the samples in a batch with which it was tried again
-    for want of memory; None where it was not.  advice: what to do where it is not the training that is at fault.
+    for want of memory; None where it was not.  went_on: it was done in another way, and what comes after it was examined.
+    advice: what to do where it is not the training that is at fault.
     """
 
     retried_with: int | None = None
+    went_on: bool = False
 
     def __init__(
         self, stage: str, error: BaseException | None = None, where: str | None = None, said: str | None = None
@@ -65,6 +67,27 @@ class UserCodeError(Exception):
     def advice(self) -> str:
         """What to do, where the error's words tell it."""
         return advice_for(self.error)
+
+
+class Outdated(UserCodeError):
+    """What a script says for an older version of torch and raises in this one; it was read as it was meant, and the script went on.
+
+    written, now: the call as it is and as it should be.  where: the first `file:line` of the user's code that said it.
+    """
+
+    went_on = True
+
+    def __init__(self, written: str, now: str, where: str) -> None:
+        place = f" ({where})" if where else ""
+        super().__init__(
+            "the script", where=where or None, said=f"{written} raises an error in this version of torch{place}"
+        )
+        self.written, self.now = written, now
+
+    @property
+    def advice(self) -> str:
+        """What to write."""
+        return f"write {self.now} wherever the script says {self.written}; it was read so here, and the rest examined"
 
 
 def words_of(error: BaseException | None) -> str:

@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from trainingdoctor.check import Cost
-from trainingdoctor.costs import measured_costs
+from trainingdoctor.costs import cost_of
 from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Note, Severity
 
@@ -193,7 +193,7 @@ def _finding_dict(finding: Finding) -> dict[str, Any]:
         "evidence": plain(finding.evidence),
         "explains": list(finding.explains),
         "references": list(finding.references),
-        "measured_cost": asdict(cost) if (cost := measured_costs().get(finding.code)) is not None else None,
+        "measured_cost": asdict(cost) if (cost := cost_of(finding)) is not None else None,
     }
 
 

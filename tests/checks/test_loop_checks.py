@@ -73,6 +73,7 @@ RESET = replace(HEALTHY, steps=(*FIRST, replace(SECOND[0], overwritten=1.4), *SE
 
 SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     (loop.zero_grad_missing, (steps(cleared=False),), "critical"),
+    (loop.zero_grad_missing, (replace(HEALTHY, steps=steps(cleared=False).steps[:3]),), "critical"),
     (metric.wrong, (replace(HEALTHY, accuracy=replace(ACCURATE, off=30.0)),), "warning"),
     (loop.step_missing, (NO_STEPS,), "critical"),
     (loop.backward_missing, (replace(steps(gradients=False, backwards=0), backwards=0),), "critical"),

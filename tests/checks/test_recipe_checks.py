@@ -44,6 +44,11 @@ SICK = [
     (schedule.never_decays, (replace(CONSTANT, scheduler="MultiStepLR", horizon=300), (SGD,), RESNET), "warning"),
     (schedule.decays_too_early, (replace(TRACE, rates=(0.1,) * 15 + (1e-4,) * 149),), "warning"),
     (
+        schedule.decays_too_early,
+        (replace(TRACE, rates=(0.1,) * 3 + (0.01,) * 3 + (0.1 * 0.1 * 0.1,) * 158),),
+        "warning",
+    ),
+    (
         schedule.ends_high,
         (replace(TRACE, rates=tuple(0.1 - 0.0003 * e for e in range(164)), horizon=300), (SGD,), RESNET),
         "warning",
@@ -107,6 +112,7 @@ SICK = [
 HEALTHY = [
     (schedule.missing, (TRACE, (SGD,), RESNET)),
     *((c, (TRACE,)) for c in (schedule.decays_too_early, schedule.restarts_at_end)),
+    (schedule.decays_too_early, (replace(TRACE, rates=(0.1,) * 15 + (0.01,) * 15 + (0.001,) * 134),)),
     *((c, (TRACE, (SGD,), RESNET)) for c in (schedule.never_decays, schedule.ends_high)),
     *((c, (TRACE,)) for c in (schedule.warmup_stuck, scheduler.step_unit, scheduler.zero_rate)),
     (scheduler.wrong_optimizer, ((SchedulerBinding("MultiStepLR", True, 0.1, 0.1, 0.1, False),),)),
@@ -188,3 +194,8 @@ def test_dropout_between_convolutions_warns_and_in_the_classifier_informs() -> N
     on_maps = findings(regularization.before_batchnorm, step_through(*MAPS), HALF)
     in_classifier = findings(regularization.before_batchnorm, step_through(*CLASSIFIER), HALF)
     assert [f.severity for f in (*on_maps, *in_classifier)] == ["warning", "info"]
+
+
+def test_a_usual_decay_that_forgets_too_fast_points_to_the_rate() -> None:
+    found = assert_unwell(weight_decay.too_strong, replace(DECAY, strongest=1e-4, rate=20.0, forgets_in_steps=50))
+    assert found.remedy.startswith("lr=0.5, or weight_decay=3e-06")

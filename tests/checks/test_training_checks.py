@@ -1,7 +1,7 @@
 """What the user's code raised, told once."""
 
 from trainingdoctor import Finding
-from trainingdoctor.errors import UserCodeError
+from trainingdoctor.errors import Outdated, UserCodeError
 from trainingdoctor.testing import assert_unwell
 from trainingdoctor_checks import training
 
@@ -20,3 +20,10 @@ def test_what_is_not_there_is_no_fault_of_the_training() -> None:
     missing = UserCodeError("the script", ModuleNotFoundError("No module named 'x'"))
     found = assert_unwell(training.raises, (missing,))
     assert found.remedy.startswith("Install it, or run trainingdoctor in the environment of your training; then")
+
+
+def test_what_was_read_as_older_versions_did_hides_nothing_that_comes_after_it() -> None:
+    old = Outdated("loss.data[0]", "loss.item()", "train.py:9")
+    found = assert_unwell(training.raises, (old,), mentions="loss.data[0] raises an error in this version of torch")
+    assert found.remedy.startswith("Write loss.item() wherever the script says loss.data[0]")
+    assert len([f for f in training.raises((old, FORWARD)) if isinstance(f, Finding)]) == 2

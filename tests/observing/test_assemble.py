@@ -1,5 +1,6 @@
 """From what a loop did to what is diagnosed."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,26 @@ def test_a_step_whose_closure_takes_long_is_not_waited_for() -> None:
         optimizer.step(closure)
     assert calls == 1
     assert len(of(recorder)[1]["loop_trace"].steps) == 1
+
+
+def test_a_slow_epoch_ends_for_its_evaluation_to_be_seen() -> None:
+    net = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    training, evaluation = DataLoader(DATA, 2), DataLoader(DATA, 2)
+
+    def loop() -> None:
+        for _ in range(9):
+            for x, y in training:
+                nn.functional.cross_entropy(net(x), y).backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                recorder.clock.started = time.monotonic() - 61
+            for x, _ in evaluation:
+                with torch.no_grad():
+                    net(x)
+
+    with observed(Recorder(Limits(total=60.0))) as recorder, pytest.raises(Enough):
+        loop()
+    assert [(p.kind, p.batches) for p in recorder.passes] == [("training", 1), ("evaluation", 10), ("other", 0)]
 
 
 def data(count: int) -> TensorDataset:

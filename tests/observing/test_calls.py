@@ -241,8 +241,10 @@ REVERSED = torch.arange(7, -1, -1)
         (lambda m, x, y: functional.cross_entropy(m(x), y[REVERSED]), 3),
         (lambda m, x, y: functional.cross_entropy(m(x[REVERSED]), y[REVERSED]), 0),
         (lambda m, x, y: functional.cross_entropy(m(x), y) + functional.cross_entropy(m(x), y[REVERSED]), 0),
+        (lambda m, x, y: functional.cross_entropy(m(x), y[REVERSED]) + functional.cross_entropy(m(x), y), 0),
+        (lambda m, x, y: functional.cross_entropy(m(x), y[REVERSED] if y[0] else y), 2),
     ],
-    ids=["targets", "both", "mixed"],
+    ids=["targets", "both", "mixed", "mixed the other way", "but for one batch, by chance"],
 )
 def test_targets_that_go_another_way_than_their_inputs(loss: Callable[..., Tensor], reordered: int) -> None:
     data = TensorDataset(torch.randn(24, 3), torch.arange(24) // 4)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from trainingdoctor.errors import UserCodeError
 from trainingdoctor.observing.recorder import Recorder
@@ -68,3 +69,48 @@ def test_schedulers_may_be_told_to_print_as_they_once_could(script: Path) -> Non
         "verbose= of StepLR",
         "verbose= of LRScheduler",
     ]
+
+
+OLD_LOOP = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+model = nn.Linear(3, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+batches = iter(DataLoader(TensorDataset(torch.ones(4, 3), torch.zeros(4, dtype=torch.long)), batch_size=2))
+inputs, targets = batches.next()
+loss = nn.functional.cross_entropy(model(inputs), targets)
+loss.backward()
+optimizer.step()
+said, second = loss.data[0], inputs[0]
+correct = (inputs > 0).t()
+right = correct[:2].view(-1).float().sum(0)
+"""
+
+
+def test_a_loop_reads_batches_and_losses_as_it_once_could(script: Path) -> None:
+    script.write_text(OLD_LOOP)
+    recorder = Recorder()
+    ran = run_script(script, [], recorder)
+    assert ran.error is None
+    assert isinstance(ran.names["said"], float)
+    assert ran.names["second"].shape == (3,)  # type: ignore[attr-defined]
+    assert [p.batches for p in recorder.passes] == [1]
+    assert [str(said).partition(" raises")[0] for said in recorder.outdated] == [
+        "iterator.next()",
+        "loss.data[0]",
+        "correct[:k].view(-1)",
+    ]
+    assert recorder.outdated[0].where == "train.py:9"
+    with pytest.raises(IndexError):
+        torch.tensor(1.0)[0]
+    with pytest.raises(RuntimeError):
+        torch.ones(2, 2).bool().t().view(-1)
+
+
+def test_elements_of_numbers_are_nothing_to_read_in_newer_sources(script: Path) -> None:
+    script.write_text("import torch\ntorch.tensor(1.0)[0]\n")
+    recorder = Recorder()
+    assert "IndexError" in str(run_script(script, [], recorder).error)
+    assert recorder.outdated == []

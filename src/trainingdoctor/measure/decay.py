@@ -55,7 +55,11 @@ def decay(
     group = max(holding, key=lambda g: g.weight_decay)
     # The schedule is that of the leading group; the other groups keep their ratio to it.
     leading = parameter_groups[schedule_trace.group].lr if schedule_trace else group.lr
-    peak = schedule_trace.peak * (group.lr / leading if leading else 1.0) if schedule_trace else group.lr
+    peak = (
+        schedule_trace.peak * (group.lr / leading if leading else 1.0)
+        if schedule_trace
+        else max(group.lr, group.base_lr)
+    )
     at_peak = schedule_trace.momentum if schedule_trace and group.momentum is not None else group.momentum
     momentum = 0.0 if group.decoupled else at_peak or 0.0
     boost = 1 / (1 - momentum) if momentum < 1 else 1.0

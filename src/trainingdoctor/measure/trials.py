@@ -15,11 +15,13 @@ from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.chance import chance_loss
 from trainingdoctor.measure.channels_last import faster
+from trainingdoctor.measure.peak import unscheduled_peak
 from trainingdoctor.measure.rate_search import LEARNS_WELL, LITTLE, Trial, end_of, explored, prolonged, shot
 from trainingdoctor.measure.restore import restored, seed_everything
 from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.measure.small_batches import SAMPLES, WHOLE, is_whole, small_batches
 from trainingdoctor.measure.steps import training_step
+from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.training import Training
 
 # Fewer steps say nothing about a deep net, whose loss first falls from its high start.
@@ -82,7 +84,7 @@ class RateTrials:
         return not trial.diverged and trial.worst <= 2 * start and self.initial - trial.end >= LITTLE * start
 
 
-@evidence(cost="train", optional=("train_loader", "schedule_trace", "amp", "grad_clip"))
+@evidence(cost="train", optional=("train_loader", "schedule_trace", "amp", "grad_clip", "loop_trace"))
 def rate_trials(
     model: nn.Module,
     criterion: Callable[..., Any],
@@ -95,6 +97,7 @@ def rate_trials(
     schedule_trace: ScheduleTrace | None,
     amp: Any,
     grad_clip: float | None,
+    loop_trace: LoopTrace | None,
     *,
     seconds: float = 32.0,
     most_steps: int = 60,
@@ -105,13 +108,14 @@ def rate_trials(
     for a deep net, no further rate is tried.
     """
     started = time.thread_time()
-    leading = parameter_groups[schedule_trace.group if schedule_trace else 0]
-    peak = schedule_trace.peak if schedule_trace and schedule_trace.peak > 0 else leading.lr
+    leading, first = parameter_groups[schedule_trace.group if schedule_trace else 0], parameter_groups[0]
+    peak = schedule_trace.peak if schedule_trace else 0.0
+    if not peak > 0:
+        peak = unscheduled_peak(first, float(getattr(optimizers[0], "defaults", {}).get("lr") or 0.0), loop_trace)
     if not peak > 0:
         raise Unavailable(f"the learning rate is {peak:g}: there is nothing to try")
     whole = is_whole(train_batches, train_loader)
     batches = small_batches(train_batches, WHOLE if whole else SAMPLES)
-    first = parameter_groups[0]
     share = 1.0 if whole else min(1.0, batches[0].size / max(batch_size.samples, 1))
     scaling = share ** (0.5 if first.adaptive else 1.0)
     training = Training(model=model, criterion=criterion, optimizer=optimizer)
@@ -122,7 +126,7 @@ def rate_trials(
     run = _Runner(training, batches, optimizers, amp, grad_clip, base, enough, (leading.any_momentum, momentum))
     initial, per_step = run.timed()
     steps = int(max(LEAST_STEPS, min(most_steps, seconds / 3 / max(per_step, 1e-4))))
-    warm = bool(schedule_trace and schedule_trace.initial < 0.5 * peak)
+    warm = (schedule_trace.initial if schedule_trace else leading.lr) < 0.5 * peak
     trials = explored(
         lambda f, times, again: run.trial(f, steps * times, warm, initial, scaling * peak, again),
         initial,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainingdoctor.errors import UserError
+from trainingdoctor.errors import UserCodeError, UserError
 
 if TYPE_CHECKING:
     from trainingdoctor.history.curves import LearningCurves
@@ -117,7 +117,7 @@ def answered(order: Order, started: float) -> Answer:
 
     def last_words() -> int:
         report = under_way[0].report() if under_way else None
-        give(Answer(report, "" if report else f"{order.script.name} could not be stopped within {limit:g} s"), order)
+        give(Answer(report, "" if report else _unstopped(order, recorder)), order)
         return 0
 
     rank, world = rank_and_world()
@@ -151,14 +151,14 @@ def answered(order: Order, started: float) -> Answer:
                 training = completed(training, order.script, ran) if not recorder.optimizers else training
             else:
                 training = built(order.script, ran, interruption.came, recorder.forked)
-            report = _diagnosed(training, known, ran, order, started, under_way)
+            report = _diagnosed(training, known, ran, recorder.outdated, order, started, under_way)
             return Answer(report, notes=ran.notes, proposals=_proposed(report, order, building, under_way))
 
         def from_within() -> None:
             """The script catches whatever is raised: diagnose where it stands, and leave it behind."""
             recorder.leave()
             with torch.enable_grad():
-                give(finished(Ran({})), order)
+                give(finished(Ran({}, notes=tuple(recorder.notes))), order)
             os._exit(0)
 
         recorder.swallowed = from_within
@@ -166,6 +166,13 @@ def answered(order: Order, started: float) -> Answer:
         _enter(order, around, recorder)
         source = order.source if order.source is not None else order.texts.get(order.script)
         return finished(run_script(order.script, order.arguments, recorder, source))
+
+
+def _unstopped(order: Order, recorder: Recorder) -> str:
+    late = f"{order.script.name} could not be stopped within {order.settings.time_limit:g} s"
+    if recorder.models and not recorder.optimizers:
+        return f"{late}: its first step had not ended; give it smaller batches or a smaller model after --, or a longer --time-limit"
+    return late
 
 
 def _enter(order: Order, around: ExitStack, recorder: Recorder) -> None:
@@ -210,7 +217,13 @@ def _proposed(
 
 
 def _diagnosed(
-    training: Training, known: dict[str, Any], ran: Ran, order: Order, started: float, under_way: list[Diagnosis]
+    training: Training,
+    known: dict[str, Any],
+    ran: Ran,
+    outdated: list[UserCodeError],
+    order: Order,
+    started: float,
+    under_way: list[Diagnosis],
 ) -> Report:
     from trainingdoctor.observing.missing import with_reasons
     from trainingdoctor.observing.unfinished import not_reached
@@ -225,5 +238,5 @@ def _diagnosed(
         started=started,
         watch=under_way.append,
         known=with_reasons(training, known, order.script.name),
-        failures=() if ran.error is None else (ran.error,),
+        failures=(*outdated, *(() if ran.error is None else (ran.error,))),
     )

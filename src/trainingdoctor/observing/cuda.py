@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -14,6 +15,53 @@ from torch.overrides import TorchFunctionMode
 
 from trainingdoctor.observing.places import is_users
 from trainingdoctor.observing.replacing import replaced, wrap
+
+
+class _Event:
+    """A torch.cuda.Event by the processor's clock."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.at = 0.0
+
+    def record(self, *_: Any) -> None:
+        """Now."""
+        self.at = time.perf_counter()
+
+    def elapsed_time(self, end: _Event) -> float:
+        """Milliseconds."""
+        return 1e3 * (end.at - self.at)
+
+    def query(self) -> bool:
+        """On a processor everything has been done."""
+        return True
+
+    def synchronize(self, *_: Any) -> None:
+        """There is nothing to wait for."""
+
+    wait = synchronize
+
+
+class _Stream:
+    """A torch.cuda.Stream where everything is done in its turn."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def record_event(self, event: _Event | None = None) -> _Event:
+        """Now."""
+        event = event or _Event()
+        event.record()
+        return event
+
+    def synchronize(self, *_: Any) -> None:
+        """There is nothing to wait for."""
+
+    wait_stream = wait_event = synchronize
+
+
+def _on_stream(_: Any) -> AbstractContextManager[None]:
+    return nullcontext()
+
 
 # Calls that only make sense on a GPU, and what they say without one.
 HARMLESS: dict[str, Callable[..., Any]] = {
@@ -26,6 +74,11 @@ HARMLESS: dict[str, Callable[..., Any]] = {
     "reset_peak_memory_stats": lambda *_, **__: None,
     "max_memory_allocated": lambda *_, **__: 0,
     "memory_allocated": lambda *_, **__: 0,
+    "Event": _Event,
+    "Stream": _Stream,
+    "current_stream": _Stream,
+    "default_stream": _Stream,
+    "stream": _on_stream,
 }
 
 
@@ -40,6 +93,7 @@ def on_cpu(wanted: bool = True) -> Iterator[None]:
         for name, value in HARMLESS.items():
             replaced(stack, torch.cuda, name, value)
         replaced(stack, torch.cuda, "device_count", _device_count)
+        replaced(stack, torch.Tensor, "record_stream", lambda *_: None)
         replaced(stack, nn.Module, "cuda", lambda self, *_, **__: self)
         if distributed.is_available():
             _processes_on_cpu(stack)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -25,8 +26,8 @@ class Losses:
 
     last_call: the newest model call: model, arguments, output.  value: of the criterion's newest call.  uniform: all
     targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.  kept: a batch's
-    targets came into the loss in the loader's order; then nothing is compared any more.  moved: batches whose targets came in
-    another one, with the inputs in the loader's.
+    targets came into the loss in the loader's order, and not by chance; then nothing is compared any more.  moved: batches whose
+    targets came in another one, with the inputs in the loader's.  seen_kept, seen_moved: the targets that did so last.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,8 @@ class Losses:
         self.unreduced: Tensor | None = None
         self.uniform, self.relabelled = True, False
         self.kept, self.moved = False, 0
+        self.seen_kept: Tensor | None = None
+        self.seen_moved: Tensor | None = None
 
     def on_inner(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran inside of a model, which may give its result as its own loss."""
@@ -90,9 +93,13 @@ class Losses:
             return
         target, known = target.cpu(), known.cpu()
         if torch.equal(target, known):
-            self.kept = True
+            # A batch of few may keep its order by chance; one that does both mixes two losses, as mixup does.
+            self.kept = _tells_order(known) or self.seen_moved is batch.targets
+            self.seen_kept = batch.targets
         elif torch.equal(target.sort().values, known.sort().values) and _same_first(given, batch.inputs):
-            self.moved += 1
+            self.kept = self.seen_kept is batch.targets
+            self.moved += self.seen_moved is not batch.targets
+            self.seen_moved = batch.targets
 
     @property
     def reordered(self) -> int:
@@ -102,6 +109,13 @@ class Losses:
 
 def _is_listed(targets: Any) -> bool:
     return isinstance(targets, Tensor) and targets.ndim == 1 and not targets.is_floating_point()
+
+
+def _tells_order(targets: Tensor, chance: float = 1e-3) -> bool:
+    """Whether another order of these targets would hardly ever look the same."""
+    counts = targets.unique(return_counts=True)[1].double()
+    same = torch.lgamma(counts + 1).sum() - math.lgamma(len(targets) + 1)
+    return bool(same < math.log(chance))
 
 
 def _same_first(one: Any, other: Any) -> bool:

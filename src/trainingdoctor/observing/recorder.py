@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from trainingdoctor.errors import UserCodeError
 from trainingdoctor.measure.batches import tensors
 from trainingdoctor.observing.accuracy import says_accuracy
 from trainingdoctor.observing.afterwards import UsedLater, used_later
@@ -39,6 +40,8 @@ from trainingdoctor.observing.watch import OptimizerWatch
 SWALLOWED = 10
 # Losses of one's own are looked for in the first few calls of backward().
 FEW = 3
+# Times the limit in seconds that a slow training gets to come to an evaluation.
+STRETCHED = 1.5
 # Steps without a new batch from a loader, from which on the loop is one without loaders.
 LEAST_IDLE = 10
 
@@ -52,6 +55,8 @@ class Recorder:
 
     leave: takes the hooks away.  swallowed: called where the script catches the signal to stop, time and again.
     beside: what runs now, or ran last, holds nothing that an optimizer does.  forked: file:line of an os.fork() whose child is not followed.
+    notes: how the script is run, for people.  outdated: what raises in this version of torch, and was read otherwise.
+    said: what was printed last.
     stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
@@ -78,11 +83,13 @@ class Recorder:
         self.leave: Callable[[], object] = lambda: None
         self.swallowed: Callable[[], object] = lambda: None
         self.on_enough: Callable[[], object] = lambda: None
-        self.backward_at = self.saves_best = self.forked = ""
+        self.backward_at = self.saves_best = self.forked = self.said = ""
         self.loss_value: float | None = None
         self.amp: torch.dtype | None = None
         self.later: tuple[UsedLater, ...] = ()
         self.again: tuple[str, ...] = ()
+        self.notes: list[str] = []
+        self.outdated: list[UserCodeError] = []
         self.cut = self.emptied = self.full = self.closing = self.beside = False
 
     # -- loaders
@@ -109,11 +116,19 @@ class Recorder:
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""
         self.current, self.idle = asking, 0
-        if self.clock.seconds > self.limits.total and self.optimizers:
+        late = self.clock.seconds > self.limits.total and bool(self.optimizers)
+        if late and not self._leads_to_evaluation(asking):
             self._enough()
-        over = self.stops and asking.over(self.limits)
+        over = self.stops and (asking.over(self.limits) or (late and asking.kind == "training"))
         self.cut = self.cut or over
         return over
+
+    def _leads_to_evaluation(self, asking: Pass) -> bool:
+        """Whether time that is up is stretched: a slow epoch ends after what it has, for the first evaluation behind it to be seen."""
+        if not self.stops or self.clock.seconds > STRETCHED * self.limits.total or self.epoch > 1:
+            return False
+        first = asking.batches > 0 or self.kinds.get(asking.number) != "training"
+        return asking.kind == "evaluation" or (first and not self._evaluated())
 
     def end_pass(self, ending: Pass) -> None:
         """A pass is over, by itself or cut short."""
@@ -220,6 +235,7 @@ class Recorder:
 
     def on_text(self, text: str) -> None:
         """The script prints something, to either stream."""
+        self.said = text.strip() or self.said
         if self.passes:
             self.passes[-1].count.hear(text, users_place(4) if says_accuracy(text) else "")
 

@@ -21,7 +21,7 @@ from trainingdoctor.observing.again import note_of
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.launching import Elsewhere
 from trainingdoctor.observing.limits import Enough
-from trainingdoctor.observing.older import verbose_taken
+from trainingdoctor.observing.older import next_taken, older_taken, verbose_taken
 from trainingdoctor.observing.places import is_users
 from trainingdoctor.observing.progress import bars_of_text
 from trainingdoctor.observing.recorder import Recorder
@@ -34,11 +34,12 @@ ASYNC = "{}async= was read as non_blocking= ({} times): since Python 3.7 it is a
 @dataclass(frozen=True)
 class Ran:
     """How a script ended. names: of its module, and of its functions where it raised before its first step.  error: what it
-    raised, None where it ended by itself or had been seen enough.  notes: how it was run."""
+    raised, None where it ended by itself or had been seen enough.  notes: how it was run.  said: what it printed last."""
 
     names: Mapping[str, object]
     error: UserCodeError | None = None
     notes: tuple[str, ...] = ()
+    said: str = ""
 
 
 def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, source: str | None = None) -> Ran:
@@ -46,7 +47,8 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
 
     source: code to execute instead of the file's, such as a notebook's cells. Raises UserError where it is not Python's grammar.
     """
-    code, read = _compiled(script, script.read_bytes() if source is None else source.encode())
+    text = script.read_bytes() if source is None else source.encode()
+    code, read = _compiled(script, text)
     if source is not None:
         # What is read off the source, such as the loop over the epochs, must be read off this one.
         linecache.cache[str(script)] = (len(source), None, source.splitlines(keepends=True), str(script))
@@ -58,9 +60,12 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
     sys.argv = [str(script), *arguments]
     sys.path.insert(0, str(script.resolve().parent))
     sys.dont_write_bytecode = True
-    notes = list(read)
+    notes = recorder.notes
+    notes.extend(read)
     with ExitStack() as stack:
-        wrap(stack, SourceFileLoader, "source_to_code", partial(_imported, notes))
+        wrap(stack, SourceFileLoader, "source_to_code", partial(_imported, stack, recorder))
+        older_taken(stack, recorder.outdated, text)
+        next_taken(stack, recorder.outdated)
         verbose_taken(stack, notes)
         if script.suffix == ".ipynb":
             bars_of_text(stack)
@@ -74,7 +79,7 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
         if recorder.again:
             notes.append(note_of(recorder.again))
         if error is None or error.error is None or recorder.optimizers:
-            return Ran(vars(module), error, tuple(notes))
+            return Ran(vars(module), error, tuple(notes), recorder.said)
         remains = remains_of(error.error, vars(module))
         lines = f"built after the line that raised, as the script says: {', '.join(remains.built)}"
         return Ran(remains.names, error, (*notes, lines) if remains.built else tuple(notes))
@@ -110,8 +115,18 @@ def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...
         ) from None
 
 
-def _imported(notes: list[str], original: Callable[..., Any], loader: Any, data: Any, path: Any, **options: Any) -> Any:
-    """The code of a module that the script imports; the user's own are read in the older grammar, too."""
+def _imported(
+    stack: ExitStack,
+    recorder: Recorder,
+    original: Callable[..., Any],
+    loader: Any,
+    data: Any,
+    path: Any,
+    **options: Any,
+) -> Any:
+    """The code of a module that the script imports; the user's own are read as older versions did, too."""
+    if isinstance(data, bytes) and is_users(str(path)):
+        older_taken(stack, recorder.outdated, data)
     try:
         return original(loader, data, path, **options)
     except SyntaxError:
@@ -119,7 +134,7 @@ def _imported(notes: list[str], original: Callable[..., Any], loader: Any, data:
         if not count:
             raise
         code = original(loader, modern, path, **options)
-        notes.append(ASYNC.format(f"in {Path(path).name} ", count))
+        recorder.notes.append(ASYNC.format(f"in {Path(path).name} ", count))
         return code
 
 

@@ -64,8 +64,10 @@ def _as_config(script: Path, ran: Ran, forked: str) -> Training:
                 f"{script.name} called no model in its own process: if the child of os.fork() ({forked}) trains, call there, "
                 "under `if pid == 0:`, the function that does"
             ) from None
+        last = ran.said.splitlines()[-1].strip()[:200] if ran.said else ""
+        said = f" (it printed last: {last})" if last else ""
         raise UserError(
-            f"{script.name} ran to its end and no model was called: give the arguments that make it train, after --, "
+            f"{script.name} ran to its end and no model was called{said}: give the arguments that make it train, after --, "
             "or a config that builds `model` and its training"
         ) from None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from trainingdoctor.costs import measured_costs
+from trainingdoctor.costs import cost_of
 from trainingdoctor.finding import Finding, Severity
 from trainingdoctor.render.pictures import Exhibit, Picture
 from trainingdoctor.render.printable import printable
@@ -58,7 +58,7 @@ def encoded(drawn: Sequence[Exhibit]) -> list[tuple[Exhibit, str | None]]:
 
 
 def _told(finding: Finding) -> dict[str, Any]:
-    cost = measured_costs().get(finding.code)
+    cost = cost_of(finding)
     return {"finding": finding, "mark": MARKS[finding.severity], "cost": None if cost is None else str(cost)}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from trainingdoctor.costs import measured_costs
+from trainingdoctor.costs import cost_of
 from trainingdoctor.errors import Reason
 from trainingdoctor.finding import Finding, Severity
 from trainingdoctor.render.printable import printable
@@ -126,7 +126,7 @@ def _print_finding(console: Console, finding: Finding, symptoms: Sequence[Findin
     if finding.where:
         _indented(console, Text("at " + ", ".join(finding.where[:4]) + _more(finding.where, 4), "dim"))
     _print_remedy(console, finding.remedy)
-    if (cost := measured_costs().get(finding.code)) is not None and finding.severity is not Severity.INFO:
+    if (cost := cost_of(finding)) is not None and finding.severity is not Severity.INFO:
         _indented(console, Text(f"measured elsewhere: {cost}", "dim"))
     for symptom in symptoms:
         item(console, "↳", f"explains {symptom.code}{_known(symptom)}: {symptom.message}", "")
