@@ -56,6 +56,19 @@ def test_rows_are_examined_sample_by_sample() -> None:
     assert torch.allclose(call.criterion()(output, call.target), loss)
 
 
+def test_classes_that_the_loop_puts_second_are_followed() -> None:
+    model = Language()
+    recorder = watched(
+        model, lambda: functional.cross_entropy(model(TOKENS)[0].transpose(1, 2), TOKENS, reduction="none").mean()
+    )
+    call = recorder.losses.criterion
+    assert call is not None
+    assert (call.between, call.reduced) == ("classes second", "mean")
+    output = Followed(model, call.between)(TOKENS)
+    assert output.shape == (4, 5, 6)
+    assert torch.allclose(call.criterion()(output, TOKENS), functional.cross_entropy(output, TOKENS))
+
+
 def test_a_loss_among_a_models_results_is_its_criterion() -> None:
     model = Language()
     recorder = watched(model, lambda: model(TOKENS, TOKENS)[1])

@@ -24,6 +24,7 @@ BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("flatten", lambda t: t.flatten()),
     ("float", lambda t: t.float()),
     (ROWS, lambda t: t.reshape(-1, t.shape[-1])),
+    ("classes second", lambda t: t.movedim(-1, 1)),
     ("softmax", lambda t: t.softmax(-1 if t.ndim < 2 else 1)),
     ("softmax over the batch", lambda t: t.softmax(0)),
     ("log_softmax", lambda t: t.log_softmax(-1 if t.ndim < 2 else 1)),
