@@ -267,6 +267,7 @@ HEALTHY = [
     (labels.missing_class, (TARGETS, OUTPUTS)),
     (loader.batch_size_one, (LENGTHS,)),
     (loader.last_batch, (replace(LENGTHS, train_drop_last=True),)),
+    (loader.last_batch, (replace(LENGTHS, train_samples=5, train_batch_size=2, train_drop_last=True),)),
     (loader.bottleneck, (SPEED,)),
     (loader.workers, (SPEED,)),
     (loss.softmax_before_cross_entropy, (OUTPUTS, CE)),

@@ -69,6 +69,20 @@ def test_classes_that_the_loop_puts_second_are_followed() -> None:
     assert torch.allclose(call.criterion()(output, TOKENS), functional.cross_entropy(output, TOKENS))
 
 
+def test_validation_data_may_run_between_a_call_and_its_loss() -> None:
+    torch.manual_seed(0)
+    model, (x, y), (a, b) = nn.Linear(1, 1), torch.randn(2, 11, 1), torch.randn(2, 7, 1)
+
+    def loss() -> Tensor:
+        made, other = model(x), model(a)
+        trained, _ = functional.mse_loss(made, y), functional.mse_loss(other, b)
+        return trained
+
+    recorder = watched(model, loss)
+    assert recorder.losses.criterion is not None
+    assert {b.size for b in recorder.losses.samples.of("training", id(model))} == {7, 11}
+
+
 def test_a_loss_among_a_models_results_is_its_criterion() -> None:
     model = Language()
     recorder = watched(model, lambda: model(TOKENS, TOKENS)[1])
