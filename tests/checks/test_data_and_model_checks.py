@@ -259,6 +259,8 @@ HEALTHY = [
     # 0.5 for mean and deviation: a popular choice that is no fault.
     (normalization.wrong_statistics, (replace(GOOD, mean=(-0.15,) * 3, std=(0.55,) * 3),)),
     (normalization.train_eval_mismatch, (GOOD, replace(GOOD, mean=(0.0,) * 3))),
+    # Of a few images, none may have black or white in it.
+    (normalization.train_eval_mismatch, (GOOD, replace(GOOD, low=(-1.5,) * 3, samples=20))),
     *((c, (HEALTH,)) for c in (data.dtype, data.constant, data.nonfinite)),
     (data.not_shuffled, (ORDER,)),
     (data.imbalance, (BALANCE,)),

@@ -92,6 +92,12 @@ def test_a_loss_among_a_models_results_is_its_criterion() -> None:
     assert [b.targets.shape for b in batches] == [(4, 6)] * 3
 
 
+def test_indices_of_mined_triplets_hold_for_their_batch_alone() -> None:
+    output, labels = nn.Linear(3, 4)(torch.ones(6, 3)), torch.arange(6)
+    mined = tuple(torch.randint(6, (9,)) for _ in range(3))
+    assert CriterionCall.of(lambda o, t, i: o.sum(), (output, labels, mined), {}, output) is None
+
+
 def test_what_was_done_before_the_loss_belongs_to_the_model() -> None:
     net, x = nn.Linear(3, 4), torch.ones(2, 3)
     output = net(x)

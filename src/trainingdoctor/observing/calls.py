@@ -166,7 +166,9 @@ def reduction(losses: Tensor, loss: float) -> str | None:
 
 
 def _of_batch(value: Any, first: Any) -> bool:
-    """Whether another argument changes from batch to batch: a part of the output, or a row for each sample."""
+    """Whether another argument changes from batch to batch: a part of the output, a row for each sample, or indices of some."""
+    if isinstance(value, tuple | list) and any(not t.is_floating_point() for t in tensors(list(value))):
+        return True
     if not isinstance(value, Tensor) or not isinstance(first, Tensor):
         return False
     return value.requires_grad or (value.ndim > 0 and value.shape[:1] == first.shape[:1])
