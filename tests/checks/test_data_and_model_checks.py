@@ -179,8 +179,8 @@ SICK = [
         ),
         "critical",
     ),
-    (model.output_width, (replace(OUTPUTS, width=9), TARGETS), "critical"),
-    (model.output_width, (replace(OUTPUTS, width=1000), TARGETS), "info"),
+    (model.output_width, (replace(OUTPUTS, width=9), TARGETS, CE), "critical"),
+    (model.output_width, (replace(OUTPUTS, width=1000), TARGETS, CE), "info"),
     (model.stem_too_coarse, (coarse(),), "warning"),
     (model.unused_parameters, (UNUSED,), "warning"),
     (model.unused_parameters, (replace(UNUSED, activations=(CELL,), further=((1, 64),)),), "warning"),
@@ -281,7 +281,9 @@ HEALTHY = [
     (loss.sign, (replace(CE, descends=False, of_distances=True),)),
     (loss.reduction, (CE, TARGETS, (SGD,))),
     (loss_targets.target_format, (OUTPUTS, TARGETS, CE)),
-    (model.output_width, (OUTPUTS, TARGETS)),
+    (model.output_width, (OUTPUTS, TARGETS, CE)),
+    # Points in the plane, of ten classes.
+    (model.output_width, (replace(OUTPUTS, width=2), TARGETS, replace(CE, kind="other"))),
     (model.stem_too_coarse, (step(),)),
     (model.unused_parameters, (step(),)),
     # What makes the state of a recurrent cell counts in the next step.
