@@ -41,14 +41,14 @@ def missing(
     Remedy: random crop with padding and horizontal flip, in the training pipeline only.
     Thresholds: colour images of at most 200,000 samples, trained for 10 epochs or more by a net with convolutions or
     attention, warn. Grey images (digits reach 99 % without), targets per pixel, no targets or all the same (a GAN), short
-    runs and other data: info, or nothing.
+    runs and other data: info, or nothing, as for a run of one epoch.
     Measured: no measurement yet.
     """
     p = augmentation_pairs
     if p.varies:
         yield Note(f"the draws differ: {', '.join(p.kinds)}")
         return
-    if not p.image or p.uses_randomness:
+    if not p.image or p.uses_randomness or run_length.epochs == 1:
         return
     small = p.size is not None and p.size <= many
     long = run_length.epochs is None or run_length.epochs >= long_run

@@ -63,15 +63,15 @@ def batch_size_huge(
 
 
 @check("loader.last_batch", references=("PyTorch documentation, torch.utils.data.DataLoader, drop_last",))
-def last_batch(loader_lengths: LoaderLengths, *, lost: float = 0.1) -> Verdicts:
+def last_batch(loader_lengths: LoaderLengths, *, lost: float = 0.1, least: int = 8) -> Verdicts:
     """The last batch holds one sample, or dropping it discards data that is needed.
 
     What it does: divides the number of samples by the batch size.
     Why it costs accuracy: BatchNorm stops with an error on a last training batch of one sample (after a whole epoch);
     drop_last on evaluation data measures the accuracy of a part of it.
     Remedy: drop_last=True for training, False for evaluation.
-    Thresholds: a remainder of exactly 1 with BatchNorm; more than 10 % of the training samples dropped, any
-    evaluation samples dropped.
+    Thresholds: a remainder of exactly 1 with BatchNorm; more than 10 % of the training samples dropped, 8 at least
+    (less is a toy's), any evaluation samples dropped.
     Measured: no measurement yet.
     """
     n = loader_lengths
@@ -81,12 +81,13 @@ def last_batch(loader_lengths: LoaderLengths, *, lost: float = 0.1) -> Verdicts:
             "DataLoader(train_set, ..., drop_last=True)",
             where="train_loader.drop_last",
         )
-    if n.train_drop_last and n.train_samples and n.train_remainder and n.train_remainder > lost * n.train_samples:
+    dropped = n.train_remainder if n.train_drop_last and n.train_remainder else 0
+    if n.train_samples and dropped >= least and dropped > lost * n.train_samples:
         yield warning(
-            f"drop_last discards {n.train_remainder:,} of {n.train_samples:,} training samples every epoch.",
+            f"drop_last discards {dropped:,} of {n.train_samples:,} training samples every epoch.",
             "a smaller batch_size, or drop_last=False",
             where="train_loader.drop_last",
-            dropped=n.train_remainder,
+            dropped=dropped,
         )
     if n.val_drop_last and n.val_remainder:
         yield info(

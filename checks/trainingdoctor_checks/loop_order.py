@@ -92,15 +92,18 @@ def scheduler_never_stepped(loop_trace: LoopTrace) -> Verdicts:
     Why it costs accuracy: as no schedule at all.
     Remedy: scheduler.step() at the end of each epoch.
     Thresholds: two training passes without a step of any scheduler of the optimizer. Where another one is stepped, as
-    in a warm-up with a scheduler of its own, and where step() stands under a condition on the epoch that was not met yet, an info.
+    in a warm-up with a scheduler of its own, where step() stands under a condition on the epoch that was not met yet, and where the
+    script writes the rate itself, an info.
     Measured: no measurement yet.
     """
     t = loop_trace
     idle = [s for s in t.schedulers if not s.ticks]
     if len({s.epoch for s in t.steps}) < 2 or not idle:
         return
-    say = warning if len(idle) == len(t.schedulers) and not t.stepped_later else info
+    meant = t.stepped_later or t.rate_by_hand
+    say = warning if len(idle) == len(t.schedulers) and not meant else info
     later = f"; its step() stands under {t.stepped_later}" if t.stepped_later else ""
+    later += f"; {t.rate_by_hand} sets the rate by hand" if t.rate_by_hand else ""
     yield say(
         f"{', '.join(s.name for s in idle)} was not stepped in the {len(t.of('training'))} epochs that were watched{later}.",
         "scheduler.step() at the end of each epoch, after the optimizer's steps",

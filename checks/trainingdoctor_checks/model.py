@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
+    from trainingdoctor.measure.criterion import CriterionKind
     from trainingdoctor.measure.layers import Architecture
     from trainingdoctor.measure.one_step import Activation, OneStep
     from trainingdoctor.measure.outputs import Outputs
@@ -16,16 +17,19 @@ if TYPE_CHECKING:
 
 
 @check("model.output_width", cost="probe", explains=("training.raises", "loss.*", "labels.*"))
-def output_width(outputs: Outputs, targets: Targets) -> Verdicts:
+def output_width(outputs: Outputs, targets: Targets, criterion_kind: CriterionKind) -> Verdicts:
     """The model has another number of outputs than there are classes.
 
     What it does: compares the width of a real prediction with the class indices in the data.
     Why it costs accuracy: too few outputs stop with an error (or a device assert); too many cost little.
     Remedy: the last layer with as many outputs as classes.
-    Thresholds: fewer outputs than classes is critical; twice as many is an info.
+    Thresholds: fewer outputs than classes is critical; twice as many is an info. For criteria of classes alone: those of
+    metric learning take classes of any number, and outputs that are none.
     Measured: no measurement yet.
     """
     if targets.kind != "indices" or outputs.width is None or not targets.counts:
+        return
+    if criterion_kind.kind not in ("cross_entropy", "nll"):
         return
     classes = len(targets.counts)
     if outputs.width < classes:

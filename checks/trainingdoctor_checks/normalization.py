@@ -121,6 +121,7 @@ def train_eval_mismatch(
     shift: float = 0.25,
     ratio: float = 1.25,
     gross: float = 1.0,
+    few: int = 64,
 ) -> Verdicts:
     """Training and evaluation images are normalized differently.
 
@@ -131,7 +132,8 @@ def train_eval_mismatch(
     Remedy: the same Normalize in both pipelines.
     Thresholds: extremes that differ by more than 0.25 of the evaluation's deviation on average, or ranges by more
     than 1.25 times; from one deviation or twice the range on it is critical. ImageNet's numbers against CIFAR's
-    differ by 0.15 and 1.14 times: silent.
+    differ by 0.15 and 1.14 times: silent. Under 64 images in either loader, black and white may be in none: then only what
+    is critical is told.
     Measured: no measurement yet.
     """
     t, v = train_images, val_images
@@ -146,8 +148,9 @@ def train_eval_mismatch(
     moved = max(c / max(s, 1e-9) for c, s in zip(centres, v.std, strict=True))
     scaled = max(max(a, 1e-9) / max(b, 1e-9) for a, b in zip(t.span, v.span, strict=True))
     scaled = max(scaled, *(max(b, 1e-09) / max(a, 1e-09) for a, b in zip(t.span, v.span, strict=True)))
-    if moved > shift or scaled > ratio:
-        say = critical if moved > gross or scaled > 2 else warning
+    far = moved > gross or scaled > 2
+    if far or ((moved > shift or scaled > ratio) and min(t.samples, v.samples) >= few):
+        say = critical if far else warning
         yield say(
             f"Black and white are {min(t.low):.3g} and {max(t.high):.3g} in training but {min(v.low):.3g} and {max(v.high):.3g} in evaluation; channel means "
             f"{_numbers(t.mean)} against {_numbers(v.mean)}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -90,10 +91,14 @@ class Outdated(UserCodeError):
         return f"write {self.now} wherever the script says {self.written}; it was read so here, and the rest examined"
 
 
+# What terminals take for colours and bold letters.
+COLOURS = re.compile("\x1b\\[[0-9;]*m")
+
+
 def words_of(error: BaseException | None) -> str:
-    """The text of an error; nothing for one whose own `__str__` raises."""
+    """The text of an error, without what colours it; nothing for one whose own `__str__` raises."""
     try:
-        return str(error)
+        return COLOURS.sub("", str(error))
     except Exception:  # noqa: BLE001 - it is the user's
         return ""
 
@@ -133,6 +138,8 @@ def advice_for(error: BaseException | None) -> str:
     named = any(k.__name__ in NETWORK_ERRORS for k in type(error).__mro__)
     if named or (isinstance(error, OSError | RuntimeError) and any(words in said for words in NO_NETWORK)):
         return "it wants to download this: put it where the script looks for it, or run this where there is network"
+    if "weights only load failed" in said:
+        return "torch.load(..., weights_only=False) reads all that a file holds, as before torch 2.6, if you trust it"
     if isinstance(error, FileNotFoundError):
         return "relative paths count from the folder where trainingdoctor is started, as with `python`; a notebook's from its own"
     return ""

@@ -179,8 +179,8 @@ SICK = [
         ),
         "critical",
     ),
-    (model.output_width, (replace(OUTPUTS, width=9), TARGETS), "critical"),
-    (model.output_width, (replace(OUTPUTS, width=1000), TARGETS), "info"),
+    (model.output_width, (replace(OUTPUTS, width=9), TARGETS, CE), "critical"),
+    (model.output_width, (replace(OUTPUTS, width=1000), TARGETS, CE), "info"),
     (model.stem_too_coarse, (coarse(),), "warning"),
     (model.unused_parameters, (UNUSED,), "warning"),
     (model.unused_parameters, (replace(UNUSED, activations=(CELL,), further=((1, 64),)),), "warning"),
@@ -259,6 +259,8 @@ HEALTHY = [
     # 0.5 for mean and deviation: a popular choice that is no fault.
     (normalization.wrong_statistics, (replace(GOOD, mean=(-0.15,) * 3, std=(0.55,) * 3),)),
     (normalization.train_eval_mismatch, (GOOD, replace(GOOD, mean=(0.0,) * 3))),
+    # Of a few images, none may have black or white in it.
+    (normalization.train_eval_mismatch, (GOOD, replace(GOOD, low=(-1.5,) * 3, samples=20))),
     *((c, (HEALTH,)) for c in (data.dtype, data.constant, data.nonfinite)),
     (data.not_shuffled, (ORDER,)),
     (data.imbalance, (BALANCE,)),
@@ -267,6 +269,7 @@ HEALTHY = [
     (labels.missing_class, (TARGETS, OUTPUTS)),
     (loader.batch_size_one, (LENGTHS,)),
     (loader.last_batch, (replace(LENGTHS, train_drop_last=True),)),
+    (loader.last_batch, (replace(LENGTHS, train_samples=5, train_batch_size=2, train_drop_last=True),)),
     (loader.bottleneck, (SPEED,)),
     (loader.workers, (SPEED,)),
     (loss.softmax_before_cross_entropy, (OUTPUTS, CE)),
@@ -278,7 +281,9 @@ HEALTHY = [
     (loss.sign, (replace(CE, descends=False, of_distances=True),)),
     (loss.reduction, (CE, TARGETS, (SGD,))),
     (loss_targets.target_format, (OUTPUTS, TARGETS, CE)),
-    (model.output_width, (OUTPUTS, TARGETS)),
+    (model.output_width, (OUTPUTS, TARGETS, CE)),
+    # Points in the plane, of ten classes.
+    (model.output_width, (replace(OUTPUTS, width=2), TARGETS, replace(CE, kind="other"))),
     (model.stem_too_coarse, (step(),)),
     (model.unused_parameters, (step(),)),
     # What makes the state of a recurrent cell counts in the next step.

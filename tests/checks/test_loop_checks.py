@@ -104,6 +104,7 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     # A warm-up of its own is stepped first.
     (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(COSINE, replace(COSINE, ticks=0))),), "info"),
     (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=0),), stepped_later="if epoch > 9"),), "info"),
+    (loop_order.scheduler_never_stepped, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=0),), rate_by_hand="train.py:9"),), "info"),
     (loop_order.scheduler_every_batch, (replace(HEALTHY, schedulers=(replace(COSINE, ticks=14, within=12),)),), "critical"),
     (loop_order.scheduler_twice, (TWICE, schedule(2)), "warning"),
     # Built for two calls.

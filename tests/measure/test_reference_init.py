@@ -43,3 +43,11 @@ def test_the_default_is_no_vanishing_either() -> None:
 def test_ten_times_the_weights_are_far_off() -> None:
     found = compared(lambda m: nn.init.normal_(m.weight))
     assert max(found.scale_ratios().values()) > 100
+
+
+def test_small_embeddings_are_no_fault_of_the_layers_behind_them() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(30, 16), nn.Flatten(), nn.Linear(80, 32), nn.ReLU(), nn.Linear(32, 4))
+    nn.init.normal_(model[0].weight, std=0.01)  # type: ignore[arg-type]
+    batch = Batch(torch.randint(30, (16, 5)), torch.arange(16) % 4)
+    assert min(reference_init(model, (batch,), nn.CrossEntropyLoss()).scale_ratios().values()) > 0.3

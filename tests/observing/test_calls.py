@@ -56,6 +56,33 @@ def test_rows_are_examined_sample_by_sample() -> None:
     assert torch.allclose(call.criterion()(output, call.target), loss)
 
 
+def test_classes_that_the_loop_puts_second_are_followed() -> None:
+    model = Language()
+    recorder = watched(
+        model, lambda: functional.cross_entropy(model(TOKENS)[0].transpose(1, 2), TOKENS, reduction="none").mean()
+    )
+    call = recorder.losses.criterion
+    assert call is not None
+    assert (call.between, call.reduced) == ("classes second", "mean")
+    output = Followed(model, call.between)(TOKENS)
+    assert output.shape == (4, 5, 6)
+    assert torch.allclose(call.criterion()(output, TOKENS), functional.cross_entropy(output, TOKENS))
+
+
+def test_validation_data_may_run_between_a_call_and_its_loss() -> None:
+    torch.manual_seed(0)
+    model, (x, y), (a, b) = nn.Linear(1, 1), torch.randn(2, 11, 1), torch.randn(2, 7, 1)
+
+    def loss() -> Tensor:
+        made, other = model(x), model(a)
+        trained, _ = functional.mse_loss(made, y), functional.mse_loss(other, b)
+        return trained
+
+    recorder = watched(model, loss)
+    assert recorder.losses.criterion is not None
+    assert {b.size for b in recorder.losses.samples.of("training", id(model))} == {7, 11}
+
+
 def test_a_loss_among_a_models_results_is_its_criterion() -> None:
     model = Language()
     recorder = watched(model, lambda: model(TOKENS, TOKENS)[1])
@@ -63,6 +90,12 @@ def test_a_loss_among_a_models_results_is_its_criterion() -> None:
     assert recorder.losses.criterion.arguments == {"ignore_index": -1}
     batches = recorder.losses.samples.of("training", id(model))
     assert [b.targets.shape for b in batches] == [(4, 6)] * 3
+
+
+def test_indices_of_mined_triplets_hold_for_their_batch_alone() -> None:
+    output, labels = nn.Linear(3, 4)(torch.ones(6, 3)), torch.arange(6)
+    mined = tuple(torch.randint(6, (9,)) for _ in range(3))
+    assert CriterionCall.of(lambda o, t, i: o.sum(), (output, labels, mined), {}, output) is None
 
 
 def test_what_was_done_before_the_loss_belongs_to_the_model() -> None:

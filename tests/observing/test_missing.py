@@ -17,3 +17,4 @@ def test_a_script_is_told_what_was_not_seen_and_not_what_to_add() -> None:
     assert known["train_loader"] is loader
     said = known["val_loader"]
     assert (str(said), said.reason) == ("train.py was not seen to evaluate", Reason.MISSING)
+    assert str(with_reasons(Training(), {}, "a.ipynb")["model"]).startswith("a.ipynb calls no nn.Module")

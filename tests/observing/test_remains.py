@@ -121,6 +121,10 @@ def test_what_a_loop_had_not_used_yet_is_filled_in(tmp_path: Path) -> None:
             "import argparse\np = argparse.ArgumentParser()\np.add_argument('--data', required=True)\np.parse_args([])\n" + PARTS,
             "the following arguments are required: --data; give its arguments after --",
         ),
+        (
+            "import argparse\nargparse.ArgumentParser().parse_args(['--quick'])\n" + PARTS,
+            "unrecognized arguments: --quick; all that stands after -- is the script's, and options of trainingdoctor go before",
+        ),
     ],
 )  # fmt: skip
 def test_where_running_it_otherwise_helps_that_is_said(tmp_path: Path, source: str, said: str) -> None:
@@ -138,6 +142,10 @@ def test_where_running_it_otherwise_helps_that_is_said(tmp_path: Path, source: s
         (
             "import pytest.not_there_at_all",
             f"(train.py:4); the pytest {pytest.__version__} that is installed has none: install the version that it was",
+        ),
+        (
+            "raise ValueError('Weights only load failed. \\x1b[1mdo this\\x1b[0m')",
+            r"failed. do this (train.py:4); torch.load(..., weights_only=False) reads all that a file holds",
         ),
         ("open('/not/there')", "; relative paths count from the folder where trainingdoctor is started"),
         (

@@ -113,11 +113,17 @@ def test_faults_of_the_loop_are_root_causes(report: Watch, changes: dict[str, st
     assert all(places[c].startswith("train.py:") for c in expected if c.startswith("loop."))
 
 
+NAMES_CUDA = (
+    "class NamesCuda(nn.Module):\n    def forward(self, x):\n        return x + torch.zeros(1, device='cuda')\n\n"
+)
+
+
 def test_arguments_cuda_working_folder_and_a_class_of_ones_own(report: Watch) -> None:
     head = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', type=int)\nargs = p.parse_args()\n"
     body = (
         (HEAD + LOOP)
-        .replace("net = nn", "device = torch.device('cuda:0')\nnet = nn")
+        .replace("net = nn", f"device = torch.device('cuda:0')\n{NAMES_CUDA}net = nn")
+        .replace("Sequential(", "Sequential(NamesCuda(), ")
         .replace("range(12)", "range(args.n)")
         .replace("optimizer, 12)", "optimizer, args.n)")
     )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SIDE = 48
 # What is kept to be looked at: some samples, at most so many pixels a side.
 PICTURES, PICTURE = 6, 96
+# Distance of two draws of one sample over that of different samples, from which on each draw is a sample of its own.
+ANEW = 0.7
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class AugmentationPairs:
     the share of pairs that show it.  uses_randomness: a draw moved a random state or its transforms are random by name.
     per_pixel: the targets are maps, as in segmentation, which change along with the images; still_maps: they are as large as
     the images and came out the same in every draw, though they are not constant.  redrawn: a sample holds
-    several images, or its class changes: other samples may be drawn, not other views of the same one.
+    several images, its class changes, or, of what is no image, its draws differ as much as other samples do: other samples may be
+    drawn, not other views of the same one.
     supervised: the criterion gets targets that differ within a batch; a GAN's discriminator gets all ones or all zeros.
     pictures: of images, some samples' draws (draws, samples, channels, height, width), made small; None otherwise.
     """
@@ -135,7 +138,9 @@ def measure_pairs(
         per_pixel=isinstance(batches[0].targets, Tensor) and batches[0].targets.ndim >= 3,
         still_maps=image and varies and not differ and _are_maps(batches[0].targets, stack),
         pictures=pictures(stack) if image else None,
-        redrawn=_several_images(batches[0]) or (differ and _are_classes(batches[0].targets)),
+        redrawn=_several_images(batches[0])
+        or (differ and _are_classes(batches[0].targets))
+        or (not image and _is_anew(stack)),
     )
 
 
@@ -176,6 +181,12 @@ def _are_maps(targets: Any, stack: Tensor) -> bool:
         return False
     flat = targets.flatten(1)
     return bool((flat != flat[:, :1]).any(1).float().mean() > 0.5)
+
+
+def _is_anew(stack: Tensor) -> bool:
+    """Whether draws of one sample (draws, samples, ...) are as far apart as those of different ones: the index means nothing."""
+    one, other = (stack[1:] - stack[:-1]).abs().mean(), (stack[1:] - stack[:-1].roll(1, 1)).abs().mean()
+    return stack.shape[1] > 1 and bool(one > ANEW * other)
 
 
 def _several_images(batch: Batch) -> bool:

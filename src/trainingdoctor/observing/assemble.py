@@ -60,7 +60,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     call = recorder.losses.criterion
     trace = traced(recorder)
     if any(not s.ticks for s in trace.schedulers):
-        trace = replace(trace, stepped_later=stepped_later(script))
+        trace = replace(trace, stepped_later=stepped_later(script), rate_by_hand=rate_written_at(script, surely=True))
     examined = model
     if model is not None and call is not None and call.is_followed:
         examined = Followed(model, call.between, call.part)
@@ -82,7 +82,8 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
         known["augmentation_pairs"] = Unavailable(
             "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
         )
-    if not recorder.schedulers.watched and (place := rate_written_at(script)):
+    place = trace.rate_by_hand if trace.schedulers else rate_written_at(script)
+    if place and not any(s.ticks for s in trace.schedulers):
         known["schedule_trace"] = Unavailable(f"the loop sets the learning rate by hand ({place})")
     if _take_turns(recorder):
         known["schedule_trace"] = Unavailable(

@@ -15,13 +15,17 @@ LONGEST = 500_000
 COUNTED = ("epoch", "step", "iter")
 
 
-def rate_written_at(script: Path) -> str:
-    """`file:line` where a loaded file of the user's assigns to `...["lr"]`; "" where none does."""
+def rate_written_at(script: Path, surely: bool = False) -> str:
+    """`file:line` where a loaded file of the user's assigns to `...["lr"]`; "" where none does.
+
+    surely: to that of an optimizer's `param_groups`; else it may be what a script notes down.
+    """
     for file, tree in _trees(script):
+        groups = _groups(tree) if surely else None
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign | ast.AugAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                if any(map(_is_rate, targets)):
+                if any(_is_rate(t, groups) for t in targets):
                     return f"{Path(file).name}:{node.lineno}"
     return ""
 
@@ -49,8 +53,19 @@ def _loaded() -> Iterator[str]:
             yield file
 
 
-def _is_rate(target: ast.expr) -> bool:
-    return isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant) and target.slice.value == "lr"
+def _groups(tree: ast.Module) -> frozenset[str]:
+    """Names of what loops go through an optimizer's parameter groups with."""
+    loops = (n for n in ast.walk(tree) if isinstance(n, ast.For) and "param_groups" in ast.unparse(n.iter))
+    return frozenset(n.id for loop in loops for n in ast.walk(loop.target) if isinstance(n, ast.Name))
+
+
+def _is_rate(target: ast.expr, groups: frozenset[str] | None) -> bool:
+    if not (
+        isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant) and target.slice.value == "lr"
+    ):
+        return False
+    owner = ast.unparse(target.value)
+    return groups is None or "param_groups" in owner or owner in groups
 
 
 def _counts(test: ast.expr) -> bool:

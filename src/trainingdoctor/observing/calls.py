@@ -24,6 +24,7 @@ BETWEEN: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("flatten", lambda t: t.flatten()),
     ("float", lambda t: t.float()),
     (ROWS, lambda t: t.reshape(-1, t.shape[-1])),
+    ("classes second", lambda t: t.movedim(-1, 1)),
     ("softmax", lambda t: t.softmax(-1 if t.ndim < 2 else 1)),
     ("softmax over the batch", lambda t: t.softmax(0)),
     ("log_softmax", lambda t: t.log_softmax(-1 if t.ndim < 2 else 1)),
@@ -165,7 +166,9 @@ def reduction(losses: Tensor, loss: float) -> str | None:
 
 
 def _of_batch(value: Any, first: Any) -> bool:
-    """Whether another argument changes from batch to batch: a part of the output, or a row for each sample."""
+    """Whether another argument changes from batch to batch: a part of the output, a row for each sample, or indices of some."""
+    if isinstance(value, tuple | list) and any(not t.is_floating_point() for t in tensors(list(value))):
+        return True
     if not isinstance(value, Tensor) or not isinstance(first, Tensor):
         return False
     return value.requires_grad or (value.ndim > 0 and value.shape[:1] == first.shape[:1])

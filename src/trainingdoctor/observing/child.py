@@ -8,8 +8,8 @@ import pickle
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,7 +138,8 @@ def answered(order: Order, started: float) -> Answer:
             if rank:
                 return Answer()
             try:
-                with interruption.shortly():
+                # Models that name CUDA in their forward do so here as well.
+                with interruption.shortly(), as_before():
                     return diagnosed(ran)
             except KeyboardInterrupt:
                 return Answer(under_way[0].report(why=WHY) if under_way else None, notes=ran.notes)
@@ -163,7 +164,7 @@ def answered(order: Order, started: float) -> Answer:
 
         recorder.swallowed = from_within
         building = _watched(order, around)
-        _enter(order, around, recorder)
+        as_before = _enter(order, around, recorder)
         source = order.source if order.source is not None else order.texts.get(order.script)
         return finished(run_script(order.script, order.arguments, recorder, source))
 
@@ -175,8 +176,11 @@ def _unstopped(order: Order, recorder: Recorder) -> str:
     return late
 
 
-def _enter(order: Order, around: ExitStack, recorder: Recorder) -> None:
-    """What a script finds otherwise than it would: where it writes, what it compiles, its devices, and its other processes."""
+def _enter(order: Order, around: ExitStack, recorder: Recorder) -> Callable[[], AbstractContextManager[object]]:
+    """What a script finds otherwise than it would: where it writes, what it compiles, its devices, and its other processes.
+
+    Returns what its model is to find likewise when it is examined.
+    """
     from trainingdoctor.observing.compiling import uncompiled
     from trainingdoctor.observing.cuda import on_cpu
     from trainingdoctor.observing.forking import children_followed
@@ -186,10 +190,11 @@ def _enter(order: Order, around: ExitStack, recorder: Recorder) -> None:
 
     around.enter_context(redirected(order.scratch))
     around.enter_context(uncompiled())
-    around.enter_context(on_cpu(order.cpu))
+    asked = around.enter_context(on_cpu(order.cpu))
     around.enter_context(first_rank_alone(recorder.ranks))
     around.enter_context(children_followed(recorder))
     around.enter_context(launches_told())
+    return lambda: on_cpu(asked.cuda)
 
 
 def _watched(order: Order, around: ExitStack) -> Building | None:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -82,14 +83,22 @@ HARMLESS: dict[str, Callable[..., Any]] = {
 }
 
 
+@dataclass
+class Asked:
+    """cuda: whether any device was rewritten."""
+
+    cuda: bool = False
+
+
 @contextmanager
-def on_cpu(wanted: bool = True) -> Iterator[None]:
+def on_cpu(wanted: bool = True) -> Iterator[Asked]:
     """`.cuda()`, `.to("cuda")` and `device="cuda"` mean the CPU inside the block; nothing changes where there is a GPU."""
+    asked = Asked()
     if not wanted or torch.cuda.is_available():
-        yield
+        yield asked
         return
     with ExitStack() as stack:
-        stack.enter_context(_ToCpu())
+        stack.enter_context(_ToCpu(asked))
         for name, value in HARMLESS.items():
             replaced(stack, torch.cuda, name, value)
         replaced(stack, torch.cuda, "device_count", _device_count)
@@ -98,7 +107,7 @@ def on_cpu(wanted: bool = True) -> Iterator[None]:
         if distributed.is_available():
             _processes_on_cpu(stack)
         replaced(stack, torch, "load", _loading(torch.load))
-        yield
+        yield asked
 
 
 def _device_count() -> int:
@@ -127,14 +136,19 @@ def _processes_on_cpu(stack: ExitStack) -> None:
 class _ToCpu(TorchFunctionMode):
     """Rewrites the devices in the arguments of every torch function."""
 
+    def __init__(self, asked: Asked) -> None:
+        super().__init__()
+        self.asked = asked
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is torch.Tensor.cuda:
+            self.asked.cuda = True
             return args[0]
         if "device" in kwargs and _is_cuda(kwargs["device"]):
-            kwargs = {**kwargs, "device": "cpu"}
+            self.asked.cuda, kwargs = True, {**kwargs, "device": "cpu"}
         if func is torch.Tensor.to and len(args) > 1 and _is_cuda(args[1]):
-            args = (args[0], "cpu", *args[2:])
+            self.asked.cuda, args = True, (args[0], "cpu", *args[2:])
         if func is torch.Tensor.pin_memory:
             return args[0]
         return func(*args, **kwargs)

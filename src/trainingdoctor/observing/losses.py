@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,7 +25,8 @@ def targets_in(raw: Any) -> Any:
 class Losses:
     """The criterion that a loop calls on its model's output, and the samples that it does so with.
 
-    last_call: the newest model call: model, arguments, output.  value: of the criterion's newest call.  uniform: all
+    last_call: the newest model call: model, arguments, output.  earlier: the one before that of the same model, without keeping its
+    output alive: some loops run validation data between the training's call and its loss.  value: of the criterion's newest call.  uniform: all
     targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.  kept: a batch's
     targets came into the loss in the loader's order, and not by chance; then nothing is compared any more.  moved: batches whose
     targets came in another one, with the inputs in the loader's.  seen_kept, seen_moved: the targets that did so last.
@@ -34,6 +36,7 @@ class Losses:
         self.samples = Samples()
         self.criterion: CriterionCall | None = None
         self.last_call: tuple[nn.Module, Any, Any] | None = None
+        self.earlier: tuple[nn.Module, Any, Callable[[], Any]] | None = None
         self.inner: InnerCall | None = None
         self.value: float | None = None
         self.unreduced: Tensor | None = None
@@ -41,6 +44,13 @@ class Losses:
         self.kept, self.moved = False, 0
         self.seen_kept: Tensor | None = None
         self.seen_moved: Tensor | None = None
+
+    def on_call(self, model: nn.Module, given: Any, output: Any) -> None:
+        """A model has run."""
+        last, self.earlier = self.last_call, None
+        if last is not None and last[0] is model and isinstance(last[2], Tensor) and not _has_graph(last[1]):
+            self.earlier = (*last[:2], weakref.ref(last[2]))
+        self.last_call = (model, given, output)
 
     def on_inner(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran inside of a model, which may give its result as its own loss."""
@@ -59,7 +69,7 @@ class Losses:
         """A loss function ran outside of any model. raw: the loader's newest batch."""
         if self.last_call is None or not isinstance(result, Tensor):
             return
-        model, given, output = self.last_call
+        model, given, output = self._meant(args) or self.last_call
         call = CriterionCall.of(function, args, kwargs, output)
         if call is None:
             return
@@ -73,6 +83,18 @@ class Losses:
             self.unreduced = result.detach() if result.numel() > 1 else None
             self.value = float(result.detach().mean()) if result.numel() and not call.picked else None
             self.samples.keep("training", id(model), given, call.target, whole=call.picked)
+
+    @property
+    def earlier_output(self) -> Any:
+        """What the earlier call gave, while the loop holds it; else None."""
+        return self.earlier[2]() if self.earlier is not None else None
+
+    def _meant(self, args: Any) -> tuple[nn.Module, Any, Any] | None:
+        """The earlier call, where a loss is of the very tensor that it gave."""
+        output = self.earlier_output
+        if self.earlier is None or output is None or not any(a is output for a in args):
+            return None
+        return (*self.earlier[:2], output)
 
     def reduced(self, loss: float) -> None:
         """A criterion that gives a loss for each sample is examined with what the loop makes of these, or not at all."""
@@ -105,6 +127,11 @@ class Losses:
     def reordered(self) -> int:
         """Batches whose targets were moved, where all were."""
         return 0 if self.kept else self.moved
+
+
+def _has_graph(given: Any) -> bool:
+    """Whether keeping these arguments would keep a graph alive, such as that of a recurrent net's state."""
+    return any(t.requires_grad for t in tensors(list(given)))
 
 
 def _is_listed(targets: Any) -> bool:

@@ -9,6 +9,7 @@ from trainingdoctor.errors import Reason, Unavailable
 from trainingdoctor.training import Training
 
 NOT_SEEN = {
+    "model": "calls no nn.Module with parameters of its own that was seen",
     "train_loader": "draws from no DataLoader that was seen",
     "val_loader": "was not seen to evaluate",
     "criterion": "computes a loss that is no function of the model's output and targets alone, or none was seen",

@@ -210,7 +210,7 @@ class Recorder:
         first = next(tensors(output), None)
         # The losses that follow a teacher's answer are of what was called before it.
         if not self.beside or (first is not None and first.requires_grad):
-            self.losses.last_call = (model, (args, kwargs), output)
+            self.losses.on_call(model, (args, kwargs), output)
         self.used[id(model)] = self.used.get(id(model), 0) + torch.is_grad_enabled()
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
@@ -256,7 +256,7 @@ class Recorder:
             self._keep_watch(first)
         last = self.losses.last_call
         if self.losses.criterion is None and self.backwards <= FEW and first is not None and last is not None:
-            found = loss_call(users_frame(4), first, last[2])
+            found = loss_call(users_frame(4), first, (last[2], self.losses.earlier_output))
             if found is not None:
                 self.on_criterion(found.function, found.args, found.kwargs, first)
         for watch in self.optimizers:

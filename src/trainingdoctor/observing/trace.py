@@ -190,7 +190,8 @@ class LoopTrace:
     many there were.  forwards: of the model in training passes.  built: optimizers that were made.  epochs: as
     planned.  ended: the script ended by itself.  backward_at: file:line of the last call.  saves_best: place of a checkpoint that is saved where a
     comparison with the best evaluation result comes out well, "" where none.  epoch_loop: file:line of the loop over epochs.
-    stepped_later: the condition on what the loop counts, under which it steps a scheduler; "" where there is none.
+    stepped_later: the condition on what the loop counts, under which it steps a scheduler; "" where there is none.  rate_by_hand:
+    place where the rate is written, where a scheduler was not stepped; "" where none is.
     evaluates_later: place behind the loop where other data is gone through than is trained on, "" where none.
     moments: what happened, in its order, up to some thousands.  spectral: layers of a model that was evaluated first.
     teachers: models that nobody trains, in train mode.  average: of the weights, where one alone is evaluated.
@@ -212,6 +213,7 @@ class LoopTrace:
     saves_best: str = ""
     epoch_loop: str = ""
     stepped_later: str = ""
+    rate_by_hand: str = ""
     evaluates_later: str = ""
     distributed: DistributedSeen | None = None
     accuracy: AccuracySeen | None = None

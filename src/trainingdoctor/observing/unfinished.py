@@ -78,11 +78,16 @@ def _require_arguments(script: Path, error: UserCodeError) -> None:
     while trace is not None:
         code, held = trace.tb_frame.f_code, trace.tb_frame.f_locals
         if code.co_qualname == "ArgumentParser.error":
-            raise UserError(
-                f"{script.name} ended at once: {str(held.get('message', '')).rstrip('.')}; give its arguments after --: "
-                f"trainingdoctor diagnose {script.name} -- ..."
-            )
+            message = str(held.get("message", "")).rstrip(".")
+            raise UserError(f"{script.name} ended at once: {message}; {_placed(message)} {script.name} -- ...")
         trace = trace.tb_next
+
+
+def _placed(message: str) -> str:
+    """Where what argparse missed, or did not know, is to be written."""
+    if message.startswith("unrecognized arguments"):
+        return "all that stands after -- is the script's, and options of trainingdoctor go before: trainingdoctor diagnose [OPTIONS]"
+    return "give its arguments after --: trainingdoctor diagnose"
 
 
 def _torchrun(script: Path, error: UserCodeError) -> str:
