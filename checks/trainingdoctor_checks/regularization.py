@@ -108,7 +108,7 @@ def excessive(
     """The model is kept from fitting the training data.
 
     What it does: looks for a penalty on the weights inside the criterion (what still has a gradient when the outputs are
-    cut off) and turns it into the weight decay that it amounts to; and counts strong regularizers in a short run.
+    cut off), or one that a watched loop adds (always the same part of the weights' squares), and turns it into the weight decay that it amounts to; and counts strong regularizers in a short run.
     Why it costs accuracy: the weights are forgotten faster than the data is seen; or the run ends before the model has
     learned what the regularizers leave of the signal.
     Remedy: the number in the finding, or one regularizer less, or a longer run.
@@ -131,7 +131,7 @@ def excessive(
             else f"outweighs the loss {p.share:.2g} times in the gradient"
         )
         yield warning(
-            f"The criterion adds a penalty on the weights that amounts to weight_decay={p.decay:.2g}, which {effect}.",
+            f"The loss has a penalty on the weights that amounts to weight_decay={p.decay:.2g}, which {effect}.",
             f"a {_factor(p, per):.0g} of it, or weight_decay=5e-4 in the optimizer instead",
             where="criterion",
             decay=p.decay,

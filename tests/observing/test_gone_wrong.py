@@ -155,6 +155,24 @@ def test_an_epoch_that_is_left_early() -> None:
     assert_unwell(loop_passes.epoch_cut, seen, severity="warning", mentions="3 of 12")
 
 
+@pytest.mark.parametrize(
+    ("penalty", "decay"),
+    [
+        (lambda model: 0.05 * sum(p.square().sum() for p in model.parameters()), 0.1),
+        (lambda model: 0.02 * sum(p.square().sum() for p in model.parameters() if p.ndim > 1), 0.04),
+        # Something else that is added, and nothing.
+        (lambda model: 0.1 * model[0].weight.abs().mean(), None),
+        (lambda _: 0.0, None),
+    ],
+)
+def test_a_penalty_that_the_loop_adds(penalty: Callable[[nn.Module], Tensor], decay: float | None) -> None:
+    def step(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, i: int) -> None:
+        plain(model, optimizer, loss + penalty(model), i)
+
+    seen = watched(step).penalty
+    assert seen == (None if decay is None else pytest.approx(decay, rel=1e-3))
+
+
 @pytest.mark.parametrize("mode", ["min", "max"])
 @pytest.mark.parametrize("told", ["loss", "accuracy", "percent", "other"])
 def test_what_a_plateau_is_told(mode: str, told: str) -> None:

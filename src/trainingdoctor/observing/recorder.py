@@ -27,6 +27,7 @@ from trainingdoctor.observing.limits import Clock, Enough, Limits
 from trainingdoctor.observing.losses import Losses, targets_in
 from trainingdoctor.observing.metrics import metric_of
 from trainingdoctor.observing.passes import Pass, Watched
+from trainingdoctor.observing.penalties import Penalties
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.ranks import Ranks, unwrapped
 from trainingdoctor.observing.spectra import Spectra
@@ -73,7 +74,7 @@ class Recorder:
         self.momenta: list[tuple[_BatchNorm, float | None]] = []
         self.losses = Losses()
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
-        self.teachers, self.averages = Teachers(), Averages()
+        self.teachers, self.averages, self.penalties = Teachers(), Averages(), Penalties()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
@@ -259,6 +260,8 @@ class Recorder:
             found = loss_call(users_frame(4), first, last[2])
             if found is not None:
                 self.on_criterion(found.function, found.args, found.kwargs, first)
+        if self.optimizers and first is not None and first.numel() == 1 and self.loss_value is not None:
+            self.penalties.add(self.loss_value, self.losses.value, self.optimizers[0].parameters)
         for watch in self.optimizers:
             watch.compare()
             watch.before_backward()

@@ -206,7 +206,7 @@ class LoopTrace:
     teachers: models that nobody trains, in train mode.  average: of the weights, where one alone is evaluated.
     reordered: batches whose targets the loss got in another order than the loader's, and the model its inputs in the loader's; 0
     where any kept its order.  unfed: BatchNorm layers of the average that is evaluated whose statistics are a new layer's, while
-    those of the model that trains are not.
+    those of the model that trains are not.  penalty: the weight decay that a penalty amounts to which the loop adds to its loss.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -232,6 +232,7 @@ class LoopTrace:
     average: AverageSeen | None = None
     reordered: int = 0
     unfed: int = 0
+    penalty: float | None = None
 
     @property
     def training_batches(self) -> int | None:
