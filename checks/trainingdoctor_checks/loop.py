@@ -97,7 +97,7 @@ def detached(loop_trace: LoopTrace, *, least: int = 3) -> Verdicts:
     Measured: no measurement yet.
     """
     t = loop_trace
-    if len(t.steps) >= least and t.backwards and not any(s.gradients for s in t.steps):
+    if len(t.steps) >= least and t.backwards and not any(s.gradients or s.lost for s in t.steps):
         yield critical(
             f"After {t.backwards} calls of backward() no parameter that the optimizer holds has a gradient: the graph is cut "
             "between model and loss, or the optimizer holds another model.",
@@ -240,11 +240,12 @@ def accumulation_not_divided(loop_trace: LoopTrace, *, least: int = 3, same: flo
 def inplace_weights(loop_trace: LoopTrace, *, much: float = 0.3, least: int = 2) -> Verdicts:
     """The weights are overwritten between two steps.
 
-    What it does: compares a few weights after each step with what the next forward pass finds.
+    What it does: compares a few weights after each step with what the next backward() finds, and with what they were at first.
     Why it costs accuracy: what was learned is replaced, by a new initialization or an old checkpoint.
     Remedy: initialize or load once, before the loop.
-    Thresholds: a relative change of 30 % of a weight matrix, in `least` steps or once between epochs. Smaller ones are an info:
-    clipped weights (WGAN), norm constraints and slow weights (Lookahead) change by less.
+    Thresholds: a relative change of 30 % of a weight matrix, in `least` steps or once between epochs; or, of whatever size, back to
+    the very numbers of before the first step while the optimizer keeps what it remembers (a range test of rates sets back both).
+    Other smaller ones are an info: clipped weights (WGAN), norm constraints and slow weights (Lookahead) change by less.
     Measured: no measurement yet.
     """
     steps = loop_trace.steps
@@ -262,6 +263,14 @@ def inplace_weights(loop_trace: LoopTrace, *, much: float = 0.3, least: int = 2)
             "Initialize or load the model once, before the loop over the epochs.",
             where=worst.where,
             times=len(changed),
+        )
+    elif any(s.returned for s in first):
+        back = next(s for s in first if s.returned)
+        yield warning(
+            f"Epoch {back.epoch} begins with the weights of before the first step: what was learned until then is gone.",
+            "model.load_state_dict(...) once, before the loop over the epochs",
+            where=back.where,
+            epoch=back.epoch,
         )
     elif any(s.overwritten > 1e-6 for s in steps):
         times = sum(s.overwritten > 1e-6 for s in steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainingdoctor import Note, Verdicts, check, info, warning
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.pretraining import Pretraining
@@ -81,4 +81,26 @@ def average_stuck(loop_trace: LoopTrace, pretraining: Pretraining, *, most: floa
     )
 
 
-CHECKS = (teacher_in_train_mode, average_stuck)
+@check("loop.average_statistics", explains=("metric.wrong", "batchnorm.*", "history.*"), references=(AVERAGES,))
+def average_statistics(loop_trace: LoopTrace) -> Verdicts:
+    """The average of the weights is evaluated with the BatchNorm statistics of a new layer.
+
+    What it does: looks at the BatchNorm layers of what is evaluated in place of the trained model.
+    Why it costs accuracy: parameters() has no running statistics: they stay at mean 0 and variance 1, with which the averaged
+    weights were never trained.
+    Remedy: copy the buffers, too, or torch.optim.swa_utils.update_bn(train_loader, average) before the evaluation.
+    Thresholds: none; layers in evaluation mode with mean 0 and variance 1 to the last bit, while those of the model that trains
+    have moved.
+    Measured: no measurement yet.
+    """
+    unfed = loop_trace.unfed
+    if unfed:
+        yield critical(
+            f"{unfed} BatchNorm layers of the average that is evaluated still have the mean 0 and variance 1 that they were made with.",
+            "for a, b in zip(average.buffers(), model.buffers()): a.copy_(b), after each update; or update_bn(train_loader, average)",
+            where="model",
+            layers=unfed,
+        )
+
+
+CHECKS = (teacher_in_train_mode, average_stuck, average_statistics)

@@ -8,11 +8,13 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.criterion import CriterionKind
+    from trainingdoctor.measure.divergence import DivergenceInput
     from trainingdoctor.measure.optimizers import Group
     from trainingdoctor.measure.outputs import Outputs
     from trainingdoctor.measure.targets import Targets
 
 DOCS = "PyTorch documentation, torch.nn.CrossEntropyLoss: the input is expected to contain the unnormalized logits"
+KL = "https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html: the input is expected in the log-space"
 SLOW = ("loss.not_learning", "lr.too_low", "init.*", "model.ignores_input")
 HARM = ("loss.*", "lr.*", "training.raises")
 
@@ -141,4 +143,33 @@ def reduction(
         )
 
 
-CHECKS = (softmax_before_cross_entropy, wrong_for_task, sign, reduction)
+@check(
+    "loss.divergence_of_probabilities",
+    cost="probe",
+    explains=(*SLOW, "loss.sign", "loss.unreachable"),
+    references=(KL,),
+)
+def divergence_of_probabilities(divergence_input: DivergenceInput) -> Verdicts:
+    """kl_div is given probabilities, and takes their logarithms.
+
+    What it does: calls the criterion on real samples, and looks at what it calls kl_div with.
+    Why it costs accuracy: the loss is then linear in the probability of the right class: it is negative, and its gradient vanishes
+    for the samples that are predicted worst.
+    Remedy: log_softmax as the first argument, softmax as the second.
+    Thresholds: rows of numbers of 0 and above that sum to 1 within 1e-3; the logarithm of a probability is nowhere above 0.
+    Measured: no measurement; arithmetic.
+    """
+    d = divergence_input
+    if d.probabilities and d.maximum > 0:
+        yield critical(
+            f"kl_div gets probabilities ({d.minimum:.2g} to {d.maximum:.2g}, each row sums to 1) where it takes their logarithms.",
+            "F.kl_div(outputs.log_softmax(1), targets, reduction='batchmean')",
+            where="criterion",
+            minimum=d.minimum,
+            maximum=d.maximum,
+        )
+    else:
+        yield Note(f"kl_div gets values from {d.minimum:.2g} to {d.maximum:.2g}")
+
+
+CHECKS = (divergence_of_probabilities, softmax_before_cross_entropy, wrong_for_task, sign, reduction)

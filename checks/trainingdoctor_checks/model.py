@@ -235,7 +235,7 @@ def ignores_input(outputs: Outputs, *, least: float = 1e-6) -> Verdicts:
 def mode_dependent(outputs: Outputs, architecture: Architecture, targets: Targets, *, most: float = 0.05) -> Verdicts:
     """In evaluation mode the same input gives different predictions.
 
-    What it does: predicts the same samples twice after model.eval().
+    What it does: predicts the same samples twice after model.eval(); NaN there, and not in train mode, is told as well.
     Why it costs accuracy: dropout called as a function (F.dropout without training=self.training), or noise, is
     active in evaluation.
     Remedy: F.dropout(x, p, training=self.training), or an nn.Dropout module.
@@ -243,7 +243,13 @@ def mode_dependent(outputs: Outputs, architecture: Architecture, targets: Target
     autoencoder draws its code in evaluation, too (Kingma & Welling 2014).
     Measured: no measurement yet.
     """
-    if outputs.repeat > most:
+    if outputs.finite and outputs.repeat != outputs.repeat:
+        yield critical(
+            "In evaluation mode some predictions are NaN or infinite, and none is in train mode.",
+            "Look for an attention mask that hides all keys of a sample (True hides in key_padding_mask), and for BatchNorm buffers that are NaN.",
+            where=architecture.name,
+        )
+    elif outputs.repeat > most:
         say = info if targets.kind == "dense" else warning
         yield say(
             f"Two evaluations of the same samples differ by {outputs.repeat:.2g} standard deviations of the prediction.",

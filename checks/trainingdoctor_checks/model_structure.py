@@ -5,14 +5,16 @@ from __future__ import annotations
 from math import log2
 from typing import TYPE_CHECKING
 
-from trainingdoctor import Note, Verdicts, check, info, warning
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.criterion import CriterionKind
     from trainingdoctor.measure.flow import Flow
+    from trainingdoctor.measure.single_values import SingleValues
     from trainingdoctor.measure.targets import Targets
 
 HE = "He et al. 2015, Deep Residual Learning, arXiv:1512.03385, figures 1 and 6 and table 2"
+WU = "Wu & He 2018, Group Normalization, arXiv:1803.08494, section 4.1"
 LEARNS_BADLY = ("loss.not_learning", "lr.too_high", "lr.too_low", "init.gradient_flow")
 
 
@@ -80,4 +82,32 @@ def capacity(flow: Flow, targets: Targets, criterion_kind: CriterionKind) -> Ver
         yield Note(f"{narrow.numbers} numbers per sample at the narrowest layer, {narrow.name}")
 
 
-CHECKS = (no_residual, capacity)
+@check(
+    "model.normalizes_one_value",
+    cost="probe",
+    explains=("model.ignores_input", "loss.not_learning", "init.*"),
+    references=(WU,),
+)
+def normalizes_one_value(single_values: SingleValues) -> Verdicts:
+    """A layer normalizes one value by itself, and so gives the same whatever it gets.
+
+    What it does: counts in a forward pass how many values each GroupNorm and LayerNorm takes its mean and variance over.
+    Why it costs accuracy: one value less its own mean is 0: only the layer's shift comes out, and nothing below it is trained.
+    Remedy: fewer groups (2 channels a group at least, 8 and more are usual), or the layer before the pooling.
+    Thresholds: none; one value.
+    Measured: no measurement; arithmetic.
+    """
+    s = single_values
+    if s.names:
+        yield critical(
+            f"{s.names[0]}{f' and {len(s.names) - 1} more' if s.names[1:] else ''} takes its mean over a single value: it gives its "
+            "shift, whatever it gets.",
+            "nn.GroupNorm(num_groups=channels // 8, num_channels=channels), or before the pooling",
+            where=tuple(s.names),
+            layers=len(s.names),
+        )
+    elif s.normalizations:
+        yield Note(f"{s.normalizations} normalizations over several values")
+
+
+CHECKS = (normalizes_one_value, no_residual, capacity)

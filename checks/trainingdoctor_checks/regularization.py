@@ -108,7 +108,7 @@ def excessive(
     """The model is kept from fitting the training data.
 
     What it does: looks for a penalty on the weights inside the criterion (what still has a gradient when the outputs are
-    cut off) and turns it into the weight decay that it amounts to; and counts strong regularizers in a short run.
+    cut off), or one that a watched loop adds (always the same part of the weights' squares), and turns it into the weight decay that it amounts to; and counts strong regularizers in a short run.
     Why it costs accuracy: the weights are forgotten faster than the data is seen; or the run ends before the model has
     learned what the regularizers leave of the signal.
     Remedy: the number in the finding, or one regularizer less, or a longer run.
@@ -131,7 +131,7 @@ def excessive(
             else f"outweighs the loss {p.share:.2g} times in the gradient"
         )
         yield warning(
-            f"The criterion adds a penalty on the weights that amounts to weight_decay={p.decay:.2g}, which {effect}.",
+            f"The loss has a penalty on the weights that amounts to weight_decay={p.decay:.2g}, which {effect}.",
             f"a {_factor(p, per):.0g} of it, or weight_decay=5e-4 in the optimizer instead",
             where="criterion",
             decay=p.decay,
@@ -193,17 +193,25 @@ def too_few(
     Why it costs accuracy: the published recipes run 160 to 300 epochs; the fastest tuned ones need about 10.
     Remedy: 30 epochs with a one-cycle schedule, or 160 with the classic one.
     Thresholds: under 5 epochs on 1,000 to 200,000 samples warns, under 15 informs. Large data sets need fewer epochs,
-    and so does fine-tuning (2 to 4, Devlin et al. 2019, A.3), where nothing is said.
+    and so does fine-tuning (2 to 4, Devlin et al. 2019, A.3), where nothing is said. Epochs in which a sampler gives a part of the
+    data only count as that part; under one whole pass in all warns for nets of any depth.
     Measured: no measurement yet.
     """
-    epochs, samples = run_length.epochs, run_length.samples
-    from_scratch = architecture.is_deep_convolutional and not pretraining.done
-    if epochs is None or samples is None or not from_scratch or not 1_000 <= samples <= 200_000:
+    epochs, samples, passes = run_length.epochs, run_length.samples, run_length.passes
+    if epochs is None or samples is None or passes is None or pretraining.done or not 1_000 <= samples <= 200_000:
         return
-    if epochs < hint:
-        say = warning if epochs < least else info
+    if passes < min(epochs, 1):
+        yield warning(
+            f"The sampler gives {run_length.drawn:,} of {samples:,} samples in an epoch: {epochs} epochs are {passes:.2g} passes through the data.",
+            f"num_samples={samples} in the sampler",
+            where="train_loader.sampler",
+            passes=passes,
+        )
+    elif passes < hint and architecture.is_deep_convolutional:
+        say = warning if passes < least else info
+        part = "" if passes == epochs else f", {run_length.drawn:,} of them in each,"
         yield say(
-            f"{epochs} epochs of {samples:,} samples for a net of {architecture.convolutions} convolutions.",
+            f"{epochs} epochs of {samples:,} samples{part} for a net of {architecture.convolutions} convolutions.",
             "epochs = 30 with OneCycleLR, or 160 with the rate divided by 10 at 80 and 120",
             where="epochs",
             confidence=0.7,

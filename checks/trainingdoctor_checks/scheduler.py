@@ -10,6 +10,9 @@ from trainingdoctor_checks._schedule_faults import Fault, fault_of
 if TYPE_CHECKING:
     from trainingdoctor.measure.optimizers import SchedulerBinding
     from trainingdoctor.measure.schedule import ScheduleTrace
+    from trainingdoctor.observing.trace import LoopTrace
+
+PLATEAU = "https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html"
 
 
 @check(
@@ -142,4 +145,30 @@ def planned_calls(trace: ScheduleTrace) -> int:
     return trace.epochs * (trace.steps_per_epoch or 1) if trace.interval == "step" else trace.epochs
 
 
-CHECKS = (overridden, wrong_optimizer, step_unit, zero_rate)
+@check("schedule.plateau_mode", explains=("schedule.*",), references=(PLATEAU,))
+def plateau_mode(loop_trace: LoopTrace) -> Verdicts:
+    """ReduceLROnPlateau waits for its metric to move the wrong way.
+
+    What it does: compares the number that the scheduler is stepped with with the accuracy and the losses of the last pass, as they
+    were counted, and the scheduler's mode with what that is.
+    Why it costs accuracy: every epoch in which the training gets better counts as one without improvement: the rate is cut each
+    `patience` epochs until nothing is learned any more.
+    Remedy: mode="max" for an accuracy, mode="min" (the default) for a loss.
+    Thresholds: within a thousandth of a counted accuracy or of a mean or sum of the losses, of one of both only, at every call.
+    Measured: no measurement yet.
+    """
+    for seen in loop_trace.schedulers:
+        right = {"accuracy": "max", "loss": "min"}.get(seen.told)
+        if right is None or not seen.mode:
+            continue
+        if seen.mode == right:
+            yield Note(f"{seen.name} waits for the {seen.told} with mode={right}")
+            continue
+        yield critical(
+            f"{seen.name} is stepped with the {seen.told} under mode={seen.mode}: it cuts the rate because the training gets better.",
+            f'mode="{right}"',
+            where="scheduler",
+        )
+
+
+CHECKS = (plateau_mode, overridden, wrong_optimizer, step_unit, zero_rate)

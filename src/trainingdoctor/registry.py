@@ -78,6 +78,8 @@ MEASURE_MODULES = (
     "repeats",
     "padding",
     "unregistered",
+    "divergence",
+    "single_values",
 )
 
 

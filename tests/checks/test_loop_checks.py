@@ -20,7 +20,7 @@ from trainingdoctor.observing.trace import (
     StepSeen,
 )
 from trainingdoctor.testing import assert_healthy, assert_unwell
-from trainingdoctor_checks import loop, loop_order, metric
+from trainingdoctor_checks import loop, loop_gradients, loop_models, loop_order, loop_passes, metric, scheduler
 
 FRESH, TRAINED = Pretraining(10, 0), Pretraining(10, 10)
 STEP = StepSeen(optimizer=0, epoch=1, backwards=1, cleared=True, gradients=True, rate=0.1, loss=2.3, criterion=2.3)
@@ -69,6 +69,9 @@ SAME_DATA = replace(HEALTHY, loaders=(HEALTHY.loaders[0], replace(HEALTHY.loader
 SWAPPED = replace(HEALTHY, loaders=HEALTHY.loaders[::-1])
 RENEWED = replace(HEALTHY, optimizers=(SGD, replace(SGD, first_epoch=2)))
 TWICE = replace(HEALTHY, schedulers=(replace(COSINE, each=2),))
+LOST = steps(backwards=4, batches=4, lost=3)
+LEFT = replace(HEALTHY, passes=(replace(TRAIN, left=True), EVAL, replace(TRAIN, left=True), EVAL), epochs=30)
+PLATEAU = SchedulerSeen("ReduceLROnPlateau", ticks=2, early=0, within=0, told="loss", mode="min")
 RESET = replace(HEALTHY, steps=(*FIRST, replace(SECOND[0], overwritten=1.4), *SECOND[1:]))
 
 SICK: list[tuple[Any, tuple[Any, ...], str]] = [
@@ -95,6 +98,18 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     (loop.inplace_weights, (RESET,), "warning"),
     # WGAN clips its weights after each step.
     (loop.inplace_weights, (steps(overwritten=0.01),), "info"),
+    # A checkpoint of the beginning is loaded in each epoch: so far the weights have hardly moved.
+    (loop.inplace_weights, (replace(RESET, steps=(*FIRST, replace(SECOND[0], overwritten=0.01, returned=True))),), "warning"),
+    (loop_gradients.gradients_lost, (steps(lost=1, empty=True),), "critical"),
+    (loop_gradients.gradients_lost, (LOST,), "critical"),
+    (loop_gradients.scaler_bypassed, (steps(scaled=True),), "critical"),
+    (loop_gradients.scaler_bypassed, (replace(steps(scaled=True), optimizers=(replace(SGD, adaptive=True),)),), "info"),
+    (loop_models.average_statistics, (replace(HEALTHY, unfed=9),), "critical"),
+    (loop_passes.epoch_cut, (LEFT,), "warning"),
+    # Epochs of so many steps: all of them are several passes.
+    (loop_passes.epoch_cut, (replace(LEFT, epochs=200),), "info"),
+    (scheduler.plateau_mode, (replace(HEALTHY, schedulers=(replace(PLATEAU, mode="max"),)),), "critical"),
+    (scheduler.plateau_mode, (replace(HEALTHY, schedulers=(replace(PLATEAU, told="accuracy"),)),), "critical"),
     (loop.before_unscale, (replace(HEALTHY, clips=(ClipSeen(1.0, 9e4, scaled=True),)),), "critical"),
     (loop_order.trains_on_evaluation_data, (SWAPPED,), "critical"),
     (loop_order.targets_reordered, (replace(HEALTHY, reordered=3),), "critical"),
@@ -120,7 +135,10 @@ def test_sick(check: Any, evidence: tuple[Any, ...], severity: str) -> None:
     assert_unwell(check, *evidence, severity=severity)
 
 
-@pytest.mark.parametrize("check", [*loop.CHECKS, *loop_order.CHECKS, *metric.CHECKS], ids=lambda c: c.code)
+AREAS = (loop, loop_gradients, loop_order, loop_passes, metric)
+
+
+@pytest.mark.parametrize("check", [check for area in AREAS for check in area.CHECKS], ids=lambda c: c.code)
 def test_healthy(check: Any) -> None:
     known = {"loop_trace": HEALTHY, "pretraining": FRESH, "schedule_trace": schedule(1)}
     assert_healthy(check, *(known[name] for name in check.needs))
@@ -129,6 +147,15 @@ def test_healthy(check: Any) -> None:
 PECULIAR: list[tuple[Any, LoopTrace]] = [
     # The test comes behind the loop.
     (loop_order.evaluates_on_training_data, replace(SAME_DATA, evaluates_later="train.py:50")),
+    # Gradients of a GAN's other half, and of SAM's first pass over the same batch, are cleared.
+    (loop_gradients.gradients_lost, replace(LOST, steps=(*LOST.steps, *steps(optimizer=1).steps))),
+    (loop_gradients.gradients_lost, steps(backwards=2, batches=1, lost=1)),
+    # Per-sample gradients are taken away, and put back as their sum.
+    (loop_gradients.gradients_lost, steps(backwards=8, batches=1, lost=8)),
+    (loop.detached, steps(gradients=False, lost=1, empty=True)),
+    # The last pass that was watched.
+    (loop_passes.epoch_cut, replace(HEALTHY, passes=(TRAIN, EVAL, replace(TRAIN, left=True)))),
+    (scheduler.plateau_mode, replace(HEALTHY, schedulers=(PLATEAU, replace(PLATEAU, told="accuracy", mode="max")))),
     # Accumulation of four batches, divided.
     (loop.accumulation_not_divided, steps(backwards=4, batches=4, loss=0.575)),
     # Two losses of one batch, each with a backward() of its own.

@@ -13,6 +13,7 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.optimizers import Group
 from trainingdoctor.measure.penalty import Penalty, penalty
+from trainingdoctor.observing.trace import LoopTrace
 
 SGD = Group("optimizer.param_groups[0]", "SGD", 0.1, 0.1, 0.0, 0.9, False, None, None, 1000, 100)
 ADAM = replace(SGD, optimizer="Adam", betas=(0.9, 0.999), momentum=None)
@@ -72,3 +73,8 @@ def test_another_use_of_the_model_is_no_penalty() -> None:
 
     with pytest.raises(Unavailable, match="not to make them small"):
         measured(consistent)
+
+
+def test_one_that_the_loop_adds() -> None:
+    found: Penalty = penalty(net(), nn.CrossEntropyLoss(), (BATCH,), (SGD,), None, LoopTrace(penalty=0.02))
+    assert found == Penalty(0.0, 0.02, pytest.approx(50.0), None)

@@ -34,6 +34,27 @@ def evaluation_order(val_loader: Any, *, samples: int = 512) -> EvaluationOrder:
     return EvaluationOrder(first != second)
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """One pass over the training sampler: draws, different samples among them, and the data set's size."""
+
+    draws: int
+    different: int
+    size: int
+
+
+@evidence(cost="probe")
+def drawn(train_loader: Any, *, most: int = 2_000_000) -> Drawn:
+    """Read the sampler, without loading samples."""
+    size = length(indexable(train_loader)) or 0
+    if not 0 < size <= most:
+        raise Unavailable("the training sampler cannot be read through")
+    found = drawn_indices(train_loader, size)
+    if found is None:
+        raise Unavailable("the order of train_loader cannot be read without loading")
+    return Drawn(len(found), len(set(found)), size)
+
+
 def drawn_indices(loader: Any, count: int) -> list[int] | None:
     """The first `count` indices of a pass over `loader`; None where its samplers give none."""
     sampler = getattr(loader, "batch_sampler", None)

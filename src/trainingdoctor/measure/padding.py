@@ -40,6 +40,8 @@ def padding_use(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: 
     whole = predicted(model, batch)
     if whole.ndim != 2 or len(whole) != len(tokens):
         raise Unavailable("the predictions are not one row for each sequence")
+    if not bool(whole.isfinite().all()):
+        raise Unavailable("some predictions are NaN or infinite")
     apart = float(whole.std(0).max())
     if not apart > 0:
         raise Unavailable("all predictions are the same")

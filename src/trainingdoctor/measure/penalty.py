@@ -1,4 +1,4 @@
-"""A penalty on the weights that the criterion itself adds, told apart from the loss of the predictions by its gradient."""
+"""A penalty on the weights that the criterion or the loop adds, told apart from the loss of the predictions by its gradient."""
 
 import math
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.optimizers import Group
 from trainingdoctor.measure.prediction import loss_of
 from trainingdoctor.measure.schedule import ScheduleTrace
+from trainingdoctor.observing.trace import LoopTrace
 
 NONE = "the criterion adds no penalty on the weights"
 # Cosine between a penalty's gradient and the weights: 1 for L2, 0.8 for L1 on normally distributed weights.
@@ -23,7 +24,8 @@ PARALLEL = 0.7
 
 @dataclass(frozen=True)
 class Penalty:
-    """share: norm of the penalty's gradient over that of the predictions' loss, before training.
+    """share: norm of the penalty's gradient over that of the predictions' loss, before training; 0 where it was not
+    measured.
 
     decay: the weight decay that would shrink the weights as fast.  forgets_in_steps: steps in which it shrinks them by e
     at the peak rate; None under adaptive optimizers, which divide it by the gradient's size.
@@ -35,17 +37,25 @@ class Penalty:
     steps_per_epoch: int | None
 
 
-@evidence(cost="probe", optional=("schedule_trace",))
+@evidence(cost="probe", optional=("schedule_trace", "loop_trace"))
 def penalty(
     model: nn.Module,
     criterion: Callable[..., Any],
     train_batches: tuple[Batch, ...],
     parameter_groups: tuple[Group, ...],
     schedule_trace: ScheduleTrace | None,
+    loop_trace: LoopTrace | None = None,
     *,
     samples: int = 32,
 ) -> Penalty:
-    """Backpropagate the criterion with the outputs detached: what still reaches the weights is a penalty on them."""
+    """Backpropagate the criterion with the outputs detached: what still reaches the weights is a penalty on them.
+
+    One that a loop was seen to add by itself is taken as it was seen.
+    """
+    by_epoch = schedule_trace.steps_per_epoch if schedule_trace else None
+    if loop_trace is not None and loop_trace.penalty:
+        forgets = _forgets(loop_trace.penalty, parameter_groups, schedule_trace)
+        return Penalty(share=0.0, decay=loop_trace.penalty, forgets_in_steps=forgets, steps_per_epoch=by_epoch)
     weights = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     if not weights or isinstance(criterion, nn.modules.loss._Loss):
         raise Unavailable(NONE)
@@ -66,7 +76,7 @@ def penalty(
         share=_norm(own) / max(_norm([a - b for a, b in zip(whole, own, strict=True)]), 1e-30),
         decay=decay,
         forgets_in_steps=_forgets(decay, parameter_groups, schedule_trace),
-        steps_per_epoch=schedule_trace.steps_per_epoch if schedule_trace else None,
+        steps_per_epoch=by_epoch,
     )
 
 

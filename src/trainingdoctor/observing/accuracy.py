@@ -72,7 +72,7 @@ class Count:
         if not self.of:
             return []
         rights = self.rights(reading)
-        right, planned, length = sum(rights), steps_per_epoch(loader), _length(loader)
+        right, planned, length = sum(rights), steps_per_epoch(loader), lengths(loader)
         by_batch = sum(r / n for r, n in zip(rights, self.of, strict=True))
         whole = [(right / n, n / sum(self.of)) for n in length]
         if planned:
@@ -115,7 +115,8 @@ def _countable(logits: Tensor, targets: Any) -> bool:
     )
 
 
-def _length(loader: Any) -> list[int]:
+def lengths(loader: Any) -> list[int]:
+    """Samples of its data set and of its sampler, as far as they are known."""
     found = []
     for part in (getattr(loader, "dataset", None), getattr(loader, "sampler", None)):
         try:

@@ -205,6 +205,8 @@ def traced(recorder: Recorder) -> LoopTrace:
         teachers=recorder.bystanders(),
         average=recorder.averages.seen(),
         reordered=recorder.losses.reordered,
+        penalty=recorder.penalties.decay,
+        unfed=0 if recorder.averages.plain else recorder.averages.unfed,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.ranks import unwrapped
@@ -40,6 +41,7 @@ class Averages:
         self.steps = self.all_steps = 0
         self.looks: list[_Look] = []
         self.plain = False
+        self.unfed = 0
         self._looked: tuple[Pass | None, set[int]] = (None, set())
 
     def before_step(self, watch: OptimizerWatch) -> None:
@@ -62,10 +64,11 @@ class Averages:
             return
         if self._looked[0] is not within:
             self._looked = (within, set())
-        value = None if not watches or id(model) in self._looked[1] else _counterpart(unwrapped(model), watches)
+        value = None if not watches or id(model) in self._looked[1] else counterpart(unwrapped(model), watches)
         if value is None or self.last is None:
             return
         self._looked[1].add(id(model))
+        self.unfed = max(self.unfed, _unfed(unwrapped(model), watches))
         now = _taken(value)
         if torch.equal(now, self.last):
             self.plain = True
@@ -87,6 +90,25 @@ class Averages:
         return AverageSeen(max(_along(since, whole), 0.0), reached) if reached < STILL else None
 
 
+def _unfed(model: nn.Module, watches: list[OptimizerWatch]) -> int:
+    """BatchNorm layers in evaluation mode that never saw a batch, where those of the model that trains did."""
+    trained = watches[0].model
+    if trained is None or unwrapped(trained) is model:
+        return 0
+    pairs = zip(_norms(model), _norms(unwrapped(trained)), strict=False)
+    return sum(not a.training and _is_new(a) and not _is_new(b) for a, b in pairs)
+
+
+def _norms(model: nn.Module) -> list[_BatchNorm]:
+    return [m for m in model.modules() if isinstance(m, _BatchNorm)]
+
+
+def _is_new(layer: _BatchNorm) -> bool:
+    """Whether its statistics are those that it is made with."""
+    mean, var = layer.running_mean, layer.running_var
+    return mean is not None and var is not None and not bool(mean.any()) and bool((var == 1).all())
+
+
 def _taken(value: Tensor) -> Tensor:
     """A copy; not every device has double precision."""
     return value.detach().to("cpu", torch.float64, copy=True)
@@ -100,7 +122,7 @@ def _cosine(moved: Tensor, way: Tensor) -> float:
     return float((moved * way).sum() / (moved.norm() * way.norm()).clamp_min(1e-300))
 
 
-def _counterpart(model: nn.Module, watches: list[OptimizerWatch]) -> Tensor | None:
+def counterpart(model: nn.Module, watches: list[OptimizerWatch]) -> Tensor | None:
     """In a model, what stands where the matrix stands in the trained one; None in models that differ, or train themselves."""
     trained, matrices = watches[0].model, watches[0].matrices
     if trained is None or not matrices or not holds_numbers(model):

@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.nn.modules import module as modules
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader
 
@@ -47,6 +48,7 @@ def observed(recorder: Recorder) -> Iterator[Recorder]:
         wrap(stack, DistributedDataParallel, "__init__", functools.partial(_wrapped, recorder))
         for owner in (Optimizer, nn.Module):
             wrap(stack, owner, "zero_grad", functools.partial(_cleared, recorder))
+        wrap(stack, ReduceLROnPlateau, "step", functools.partial(_told, recorder))
         _watch_clipping(stack, recorder)
         _watch_streams(stack, recorder)
         yield recorder
@@ -130,6 +132,14 @@ def _iterated(calls: _Calls, original: Callable[..., Any], loader: Any) -> Any:
     return calls.recorder.begin_pass(loader, iterator) if threading.get_ident() == calls.thread else iterator
 
 
+def _told(
+    recorder: Recorder, original: Callable[..., Any], scheduler: Any, metrics: Any, *args: Any, **kwargs: Any
+) -> Any:
+    with suppress(TypeError, ValueError):
+        recorder.on_metric(scheduler, float(metrics))
+    return original(scheduler, metrics, *args, **kwargs)
+
+
 def _saved(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if not recorder.saves_best and under_best(users_frame(3)):
         recorder.saves_best = users_place(4)
@@ -169,7 +179,7 @@ def _watch_clipping(stack: ExitStack, recorder: Recorder) -> None:
         return norm
 
     def scale(original: Callable[..., Any], scaler: Any, outputs: Any) -> Any:
-        recorder.clipping.scaled = bool(scaler.is_enabled())
+        recorder.clipping.scaled = bool(scaler.is_enabled()) and scaler.get_scale() != 1.0
         return original(scaler, outputs)
 
     def unscale(original: Callable[..., Any], scaler: Any, *args: Any) -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from trainingdoctor.measure.batches import tensors
 from trainingdoctor.observing.accuracy import Count
 from trainingdoctor.observing.epochs import EpochLoop
@@ -24,7 +26,8 @@ AHEAD = 3
 class Pass:
     """One pass under way. steps, backwards: since it began.  kept: most graphs of earlier batches that were alive at once.
 
-    epoch: its number among the passes that train, 0 before it does.  planned: the loop over epochs around it.
+    epoch: its number among the passes that train, 0 before it does.  planned: the loop over epochs around it.  left: another pass
+    through its loader was begun before it had ended.  losses: that the criterion gave, each one number.
     """
 
     loader: Any
@@ -41,6 +44,9 @@ class Pass:
     epoch: int = 0
     planned: EpochLoop | None = None
     empty: bool = False
+    left: bool = False
+    ended: bool = False
+    losses: list[Tensor] = field(default_factory=list)
     raws: deque[Any] = field(default_factory=lambda: deque(maxlen=AHEAD))
     known: str | None = None
     count: Count = field(default_factory=Count)
@@ -71,6 +77,7 @@ class Pass:
             with_gradient=self.with_gradient,
             graphs_kept=self.kept,
             where=self.where,
+            left=self.left,
         )
 
     def over(self, limits: Limits) -> bool:

@@ -15,10 +15,10 @@ from torch.optim import Optimizer
 
 from trainingdoctor.errors import UserCodeError
 from trainingdoctor.measure.batches import tensors
-from trainingdoctor.observing.accuracy import says_accuracy
+from trainingdoctor.observing.accuracy import MOST_BATCHES, says_accuracy
 from trainingdoctor.observing.afterwards import UsedLater, used_later
 from trainingdoctor.observing.again import trains_again
-from trainingdoctor.observing.averages import Averages
+from trainingdoctor.observing.averages import Averages, counterpart
 from trainingdoctor.observing.calls import gives_as_it_is
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import epoch_loop
@@ -26,9 +26,11 @@ from trainingdoctor.observing.functions import loss_call
 from trainingdoctor.observing.graphs import Graphs
 from trainingdoctor.observing.limits import Clock, Enough, Limits
 from trainingdoctor.observing.losses import Losses, targets_in
+from trainingdoctor.observing.metrics import metric_of
 from trainingdoctor.observing.passes import Pass, Watched
+from trainingdoctor.observing.penalties import Penalties
 from trainingdoctor.observing.places import users_frame, users_place
-from trainingdoctor.observing.ranks import Ranks
+from trainingdoctor.observing.ranks import Ranks, unwrapped
 from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.teachers import Teachers
 from trainingdoctor.observing.ticks import Schedulers
@@ -77,7 +79,7 @@ class Recorder:
         self.momenta: list[tuple[_BatchNorm, float | None]] = []
         self.losses = Losses()
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
-        self.teachers, self.averages = Teachers(), Averages()
+        self.teachers, self.averages, self.penalties = Teachers(), Averages(), Penalties()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
@@ -102,6 +104,8 @@ class Recorder:
         if known == "training" and self.epoch >= 2 and self._evaluated():
             self.later = self.later or used_later(sys._getframe(1))
             self._enough()
+        for before in self.passes[-FEW:]:
+            before.left = before.left or (before.number == number and not before.ended)
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
         begun.empty = self.stops and known == "training" and self.epoch >= self.limits.epochs
         self.emptied = self.emptied or begun.empty
@@ -133,6 +137,7 @@ class Recorder:
     def end_pass(self, ending: Pass) -> None:
         """A pass is over, by itself or cut short."""
         self._poll(within=False)
+        ending.ended, ending.left = True, False
         self.kinds.setdefault(ending.number, ending.kind)
 
     def break_off(self) -> None:
@@ -174,7 +179,7 @@ class Recorder:
             self.initial[id(model)] = copy.deepcopy(model.state_dict())
             self.momenta += [(m, m.momentum) for m in model.modules() if isinstance(m, _BatchNorm)]
         now = self.current
-        if now is not None and self._is_trained(model):
+        if now is not None and (self._is_trained(model) or self._is_in_its_place(model, now)):
             now.train_mode += model.training
             now.eval_mode += not model.training
             now.with_gradient += torch.is_grad_enabled()
@@ -205,6 +210,11 @@ class Recorder:
         """Whether an optimizer that was seen holds some of it; every model until one was seen. No teacher, no average."""
         return not self.optimizers or any(w.model is model for w in self.optimizers)
 
+    def _is_in_its_place(self, model: nn.Module, now: Pass) -> bool:
+        """Whether an average, or another copy, is evaluated in the trained model's place."""
+        looks = not torch.is_grad_enabled() and self.kinds.get(now.number) != "training"
+        return looks and counterpart(unwrapped(model), self.optimizers) is not None
+
     def after_forward(self, model: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """It has run."""
         first = next(tensors(output), None)
@@ -230,7 +240,10 @@ class Recorder:
 
     def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran outside of any model."""
-        raws = () if self.current is None else self.current.raws
+        now = self.current
+        if now is not None and isinstance(result, Tensor) and result.numel() == 1 and len(now.losses) < MOST_BATCHES:
+            now.losses.append(result.detach())
+        raws = () if now is None else now.raws
         self.losses.on_criterion(function, args, kwargs, result, raws[-1] if raws else None)
 
     def on_text(self, text: str) -> None:
@@ -238,6 +251,10 @@ class Recorder:
         self.said = text.strip() or self.said
         if self.passes:
             self.passes[-1].count.hear(text, users_place(4) if says_accuracy(text) else "")
+
+    def on_metric(self, scheduler: Any, value: float) -> None:
+        """A scheduler is stepped with what it watches."""
+        self.schedulers.told(scheduler, metric_of(value, self.passes))
 
     # -- gradients and steps
 
@@ -259,6 +276,8 @@ class Recorder:
             found = loss_call(users_frame(4), first, (last[2], self.losses.earlier_output))
             if found is not None:
                 self.on_criterion(found.function, found.args, found.kwargs, first)
+        if self.optimizers and first is not None and first.numel() == 1 and self.loss_value is not None:
+            self.penalties.add(self.loss_value, self.losses.value, self.optimizers[0].parameters)
         for watch in self.optimizers:
             watch.compare()
             watch.before_backward()
@@ -269,7 +288,7 @@ class Recorder:
     def after_backward(self) -> None:
         """It has run."""
         for watch in self.optimizers:
-            watch.backwards += 1
+            watch.after_backward()
         if not self.optimizers:
             # Some loops change the weights by hand; where an optimizer was built, it may be gradients that accumulate.
             if not self.built_count or self.backwards > ACCUMULATED * self.limits.steps:

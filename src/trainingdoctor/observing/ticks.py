@@ -20,7 +20,7 @@ GONE = 1e-3
 
 class SchedulerWatch:
     """One scheduler. early: steps before the first optimizer step; within: between two steps of one pass; between: other
-    calls of step(), by the number of the training pass that they followed."""
+    calls of step(), by the number of the training pass that they followed.  told: what it was stepped with."""
 
     def __init__(self, scheduler: Any, fresh: bool) -> None:
         self.scheduler = scheduler
@@ -29,6 +29,7 @@ class SchedulerWatch:
         self.snapshot = Snapshot(scheduler)
         self.ticks = self.within = 0
         self.between: Counter[int] = Counter()
+        self.told: set[str] = set()
         self.first = self.last = self._rate()
 
     def poll(self, within: bool, epoch: int = 0) -> int:
@@ -48,7 +49,11 @@ class SchedulerWatch:
         """The record."""
         name = type(self.scheduler).__name__
         end, rising = _end(self.scheduler), self.last > self.first
-        return SchedulerSeen(name, self.ticks + self.early, self.early, self.within, end, rising, self._each())
+        told = next(iter(self.told)) if len(self.told) == 1 else ""
+        mode = str(getattr(self.scheduler, "mode", ""))
+        return SchedulerSeen(
+            name, self.ticks + self.early, self.early, self.within, end, rising, self._each(), told, mode
+        )
 
     def _each(self) -> int:
         """Calls per epoch outside of it. The last epoch is left out: it may have been followed by others, cut to nothing."""
@@ -74,6 +79,12 @@ class Schedulers:
         for scheduler in found:
             if driven(scheduler) is optimizer and id(scheduler) not in inner | known:
                 self.watched.append(SchedulerWatch(scheduler, fresh=not optimizer.state))
+
+    def told(self, scheduler: Any, metric: str) -> None:
+        """What one of them is stepped with."""
+        for watch in self.watched:
+            if watch.scheduler is scheduler:
+                watch.told.add(metric)
 
     def poll(self, within: bool, epoch: int = 0) -> int:
         """Look at all of them; 1 when one was stepped since the last look."""

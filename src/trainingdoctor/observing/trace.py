@@ -14,7 +14,9 @@ class StepSeen:
     began with empty gradients; None for the first step.  gradients: whether any parameter had one.  rate: of its first
     group.  loss: the value that backward() was last called on.  criterion: the value that the criterion last returned.
     overwritten: relative change of the weights between the step before and this step's backward(), which no optimizer
-    made.  training: mode of the model that it holds.  where: file:line of the call.
+    made.  returned: they are, bit for bit, what they were before the first step, and the optimizer goes on.  training: mode of the
+    model that it holds.  lost: calls of backward() whose gradients were cleared before the next one, or before this step.  empty:
+    no gradients were left to step with.  scaled: they were still multiplied by the GradScaler's scale.  where: file:line of the call.
     """
 
     optimizer: int
@@ -29,6 +31,10 @@ class StepSeen:
     training: bool = True
     batches: int = 1
     where: str = ""
+    returned: bool = False
+    lost: int = 0
+    empty: bool = False
+    scaled: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,8 @@ class PassSeen:
 
     kind: training (something was learned during it), evaluation (the model ran, and nothing was learned) or other.
     loader: its number.  train_mode, eval_mode: forward passes of the model in each mode.  with_gradient: forward passes
-    under enabled gradients.  graphs_kept: earlier batches of which a graph was alive at once.  where: file:line of the
-    loop.
+    under enabled gradients.  graphs_kept: earlier batches of which a graph was alive at once.  left: the script left it before its
+    end.  where: file:line of the loop.
     """
 
     kind: str
@@ -49,6 +55,7 @@ class PassSeen:
     with_gradient: int
     graphs_kept: int = 0
     where: str = ""
+    left: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,8 @@ class SchedulerSeen:
     """A scheduler of torch. ticks: calls of step(), without the one in its constructor.  early: before the first
     optimizer step.  within: ticks that fell between two steps of the same pass through the training data.  end: the call at which
     it reaches what it was built for, or a thousandth of its rate.  rising: the rate is higher after the last tick than before the
-    first.  each: calls of step() per epoch, where all come between the epochs."""
+    first.  each: calls of step() per epoch, where all come between the epochs.  told: the accuracy or the loss that it is stepped
+    with, "" where it is neither.  mode: of what it waits for, min or max."""
 
     name: str
     ticks: int
@@ -94,6 +102,8 @@ class SchedulerSeen:
     end: int | None = None
     rising: bool = False
     each: int = 0
+    told: str = ""
+    mode: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,7 +206,8 @@ class LoopTrace:
     moments: what happened, in its order, up to some thousands.  spectral: layers of a model that was evaluated first.
     teachers: models that nobody trains, in train mode.  average: of the weights, where one alone is evaluated.
     reordered: batches whose targets the loss got in another order than the loader's, and the model its inputs in the loader's; 0
-    where any kept its order.
+    where any kept its order.  unfed: BatchNorm layers of the average that is evaluated whose statistics are a new layer's, while
+    those of the model that trains are not.  penalty: the weight decay that a penalty amounts to which the loop adds to its loss.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -222,6 +233,8 @@ class LoopTrace:
     teachers: tuple[TeacherSeen, ...] = ()
     average: AverageSeen | None = None
     reordered: int = 0
+    unfed: int = 0
+    penalty: float | None = None
 
     @property
     def training_batches(self) -> int | None:

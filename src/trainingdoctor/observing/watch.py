@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -23,7 +24,8 @@ PROBES = 3
 class OptimizerWatch:
     """What is known of an optimizer, from its first step on.
 
-    snapshot: puts it back as it was before that.  probes: a few small parameters that got gradients.
+    snapshot: puts it back as it was before that.  probes: a few small parameters that got gradients.  arrived: the last
+    backward() brought some.
     """
 
     def __init__(self, optimizer: Optimizer, where: str, epoch: int, models: Iterable[nn.Module]) -> None:
@@ -36,7 +38,12 @@ class OptimizerWatch:
         self.probes: list[Tensor] = []
         self.matrices: list[Tensor] = []
         self.values: list[Tensor] = []
+        self.start: list[Tensor] = []
+        self._begin()
+
+    def _begin(self) -> None:
         self.backwards, self.cleared, self.overwritten = 0, False, 0.0
+        self.returned, self.arrived, self.lost = False, False, 0
 
     @property
     def rate(self) -> float:
@@ -55,12 +62,29 @@ class OptimizerWatch:
 
     def before_backward(self) -> None:
         """Whether gradients are empty now, before some are added."""
-        if self.probes and all(p.grad is None or not bool(p.grad.any()) for p in self.probes):
+        self._look()
+        if self.probes and self._is_empty():
             self.cleared = True
+
+    def after_backward(self) -> None:
+        """Whether it brought gradients."""
+        self.backwards += 1
+        self._choose()
+        self.arrived = bool(self.probes) and not self._is_empty()
+
+    def _look(self) -> None:
+        """Whether what the last backward() brought is gone."""
+        if self.arrived and self._is_empty():
+            self.lost += 1
+        self.arrived = False
+
+    def _is_empty(self) -> bool:
+        return all(p.grad is None or not bool(p.grad.any()) for p in self.probes)
 
     def before_step(self, recorder: Recorder, where: str) -> None:
         """Take down one step."""
         gradients = any(p.grad is not None for p in self.parameters)
+        self._look()
         self.steps.append(
             StepSeen(
                 optimizer=recorder.optimizers.index(self),
@@ -75,12 +99,21 @@ class OptimizerWatch:
                 training=self.model is None or self.model.training,
                 batches=self._batches(recorder),
                 where=where,
+                returned=self.returned,
+                lost=self.lost,
+                empty=bool(self.probes) and self._is_empty(),
+                scaled=recorder.clipping.scaled and not getattr(self.optimizer, "_step_supports_amp_scaling", False),
             )
         )
-        if not self.probes:
-            touched = [p for p in self.parameters if p.grad is not None and bool(p.grad.any())]
-            smallest = sorted(touched, key=lambda p: p.numel())
-            self.probes, self.matrices = smallest[:PROBES], [p for p in smallest if p.ndim > 1][:1]
+        self._choose()
+
+    def _choose(self) -> None:
+        if self.probes:
+            return
+        touched = [p for p in self.parameters if p.grad is not None and bool(p.grad.any())]
+        smallest = sorted(touched, key=lambda p: p.numel())
+        self.probes, self.matrices = smallest[:PROBES], [p for p in smallest if p.ndim > 1][:1]
+        self.start = [p.detach().clone() for p in self.matrices]
 
     def _batches(self, recorder: Recorder) -> int:
         """Batches of loaders since the step before."""
@@ -91,13 +124,15 @@ class OptimizerWatch:
     def after_step(self) -> None:
         """Remember the weights, and begin anew."""
         self.values = [p.detach().clone() for p in self.matrices]
-        self.backwards, self.cleared, self.overwritten = 0, False, 0.0
+        self._begin()
 
     def compare(self) -> None:
         """Whether the weights are still as the last step left them; looked at once per step."""
-        for now, then in zip(self.matrices, self.values, strict=False):
+        for now, then, start in zip(self.matrices, self.values, self.start, strict=False):
             change = float((now.detach() - then).norm() / then.norm().clamp_min(1e-12))
             self.overwritten = max(self.overwritten, change)
+            # What sets all back, as a range test of rates does, sets back what the optimizer remembers, too.
+            self.returned = self.returned or bool(change and self.optimizer.state.get(now) and torch.equal(now, start))
         self.values = []
 
     def seen(self, sets: list[frozenset[int]]) -> OptimizerSeen:
