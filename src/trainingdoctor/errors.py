@@ -102,6 +102,10 @@ NETWORK_ERRORS = ("URLError", "HTTPError", "ConnectionError", "LocalEntryNotFoun
 
 def advice_for(error: BaseException | None) -> str:
     """What to do where it is not the training that is at fault, but what it finds around it; "" where nothing is known."""
+    from trainingdoctor.python2 import ADVICE, is_python2
+
+    if is_python2(error):
+        return ADVICE if isinstance(error, SyntaxError) else f"this is Python 2: {ADVICE}"
     if isinstance(error, ImportError) and (advice := _misfit(error)):
         return advice
     if isinstance(error, ModuleNotFoundError):
