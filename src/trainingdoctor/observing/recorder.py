@@ -34,6 +34,7 @@ from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.timeline import Timeline
 from trainingdoctor.observing.trace import TeacherSeen
 from trainingdoctor.observing.watch import OptimizerWatch
+from trainingdoctor.observing.within import Reach
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
 SWALLOWED = 10
@@ -72,7 +73,7 @@ class Recorder:
         self.momenta: list[tuple[_BatchNorm, float | None]] = []
         self.losses = Losses()
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
-        self.teachers, self.averages = Teachers(), Averages()
+        self.teachers, self.averages, self.reach = Teachers(), Averages(), Reach()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
@@ -112,6 +113,7 @@ class Recorder:
         if self.clock.seconds > self.limits.total and self.optimizers:
             self._enough()
         over = self.stops and asking.over(self.limits)
+        over = over and not self.reach.goes_on(asking, self._evaluated(), self.limits, sys._getframe(2))
         self.cut = self.cut or over
         return over
 
