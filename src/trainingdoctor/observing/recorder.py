@@ -96,6 +96,8 @@ class Recorder:
         if known == "training" and self.epoch >= 2 and self._evaluated():
             self.later = self.later or used_later(sys._getframe(1))
             self._enough()
+        if self.clock.seconds > self.limits.total and self.optimizers:
+            self._enough()
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
         begun.empty = self.stops and known == "training" and self.epoch >= self.limits.epochs
         self.emptied = self.emptied or begun.empty
@@ -110,9 +112,11 @@ class Recorder:
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""
         self.current, self.idle = asking, 0
-        if self.clock.seconds > self.limits.total and self.optimizers:
+        late = self.clock.seconds > self.limits.total and bool(self.optimizers)
+        if late and not asking.aside:
             self._enough()
-        over = self.stops and asking.over(self.limits)
+        # Raised in another thread, it would leave the loop waiting for a batch for ever.
+        over = self.stops and (late or asking.over(self.limits))
         over = over and not self.reach.goes_on(asking, self._evaluated(), self.limits, sys._getframe(2))
         self.cut = self.cut or over
         return over
@@ -161,6 +165,8 @@ class Recorder:
             self.initial[id(model)] = copy.deepcopy(model.state_dict())
             self.momenta += [(m, m.momentum) for m in model.modules() if isinstance(m, _BatchNorm)]
         now = self.current
+        if now is not None:
+            now.used()
         if now is not None and self._is_trained(model):
             now.train_mode += model.training
             now.eval_mode += not model.training
@@ -206,19 +212,20 @@ class Recorder:
             self.on_criterion(*own)
         now = self.current
         if now is not None:
-            targets = targets_in(now.raw_of((args, kwargs)))
-            now.count.add(output, targets, now.batches)
+            raw = now.raw_of((args, kwargs))
+            targets = targets_in(raw)
+            now.count.add(output, targets, now.asked)
             if not torch.is_grad_enabled():
                 self.losses.samples.keep("evaluation", id(model), (args, kwargs), targets)
-            elif now.raws and not gives_as_it_is(now.raws[-1], args, kwargs):
+            elif raw is not None and not gives_as_it_is(raw, args, kwargs):
                 self.losses.samples.keep("rearranged", id(model), (args, kwargs), None)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
 
     def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran outside of any model."""
-        raws = () if self.current is None else self.current.raws
-        self.losses.on_criterion(function, args, kwargs, result, raws[-1] if raws else None)
+        raw = None if self.current is None else self.current.raw_of((args, kwargs))
+        self.losses.on_criterion(function, args, kwargs, result, raw)
 
     def on_text(self, text: str) -> None:
         """The script prints something, to either stream."""
