@@ -7,7 +7,7 @@ import pytest
 
 from trainingdoctor import UserError
 from trainingdoctor.registry import load_registry
-from trainingdoctor.settings import Settings, parse_ignore, parse_settings, read_settings
+from trainingdoctor.settings import Settings, checked_patterns, parse_ignore, parse_settings, read_settings
 
 REGISTRY = load_registry()
 
@@ -52,6 +52,13 @@ def test_mistakes_are_named_with_what_was_meant(table: dict[str, Any], sentence:
 
 def test_ignore_on_the_command_line_carries_a_reason() -> None:
     assert parse_ignore(["lr.too_high=tuned"], REGISTRY, "--ignore") == {"lr.too_high": "tuned"}
+
+
+def test_several_codes_may_stand_between_commas() -> None:
+    assert checked_patterns(["lr.too_high, lr", "lr"], REGISTRY, "--select") == ("lr.too_high", "lr", "lr")
+    assert parse_ignore(["lr,lr.too_high=a, b"], REGISTRY, "--ignore") == {"lr": "a, b", "lr.too_high": "a, b"}
+    with pytest.raises(UserError, match=r"--select: no check has the code or prefix 'lr.to_high'. Did you mean"):
+        checked_patterns(["lr,lr.to_high"], REGISTRY, "--select")
 
 
 def test_settings_are_read_from_the_nearest_pyproject(tmp_path: Path) -> None:

@@ -66,6 +66,38 @@ AVERAGED = {
 }
 KEYS = "self.query, self.key = nn.Linear(64, 64), nn.Linear(64, 64)\nself.seen = nn.Parameter(torch.randn(16, 64))"
 
+AHEAD = """\
+class Prefetcher:
+    def __init__(self, loader):
+        self.batches = iter(loader)
+        self.preload()
+
+    def preload(self):
+        try:
+            x, y = next(self.batches)
+        except StopIteration:
+            self.following = None
+            return
+        self.following = x.cuda(non_blocking=True).mul(1.0), y.cuda(non_blocking=True)
+
+    def __iter__(self):
+        while self.following is not None:
+            batch = self.following
+            self.preload()
+            yield batch"""
+BACKGROUND = """\
+import queue, threading
+
+def in_background(loader, batches=None):
+    def fetch():
+        for x, y in loaded:
+            batches.put((x.mul(1.0), y))
+        batches.put(None)
+
+    loaded, batches = iter(loader), queue.Queue(2)
+    threading.Thread(target=fetch, daemon=True).start()
+    return iter(batches.get, None)"""
+
 FAULTS: tuple[Variant, ...] = (
     sick("no zero_grad", "loop.zero_grad_missing", zero_grad=""),
     sick("zero_grad once per epoch", "loop.zero_grad_missing", zero_grad="", before_epoch="optimizer.zero_grad()"),
@@ -132,5 +164,7 @@ HEALTHY: tuple[Variant, ...] = (
     Variant("teacher in eval mode", (), {"built": TEACHER + "teacher.eval()", "loss": DISTILLED}, styles=("functions",)),
     Variant("average that follows", (), {**AVERAGED, "after_step": "with torch.no_grad():\n    for a, p in zip(average.parameters(), net.parameters()):\n        a.mul_(0.99).add_(p, alpha=0.01)\n    for a, p in zip(average.buffers(), net.buffers()):\n        a.copy_(p)"}, styles=("functions",)),
     Variant("softmax over what was seen in attention", (), {"layers": KEYS, "features": "x = self.features(x).mean((2, 3))\nx = x + 0.02 * (self.query(x) @ self.key(self.seen).T).softmax(1) @ self.seen"}, styles=("functions",)),
+    Variant("batches fetched ahead", (), {"data": AHEAD, "train_on": "Prefetcher(loader)", "test_on": "Prefetcher(test_loader)"}, styles=("functions",)),
+    Variant("batches fetched by a thread", (), {"data": BACKGROUND, "train_on": "in_background(loader)", "test_on": "in_background(test_loader)"}, styles=("functions",)),
     Variant("one output", (), {**SINGLE, "count": RIGHT_SINGLE}, styles=("functions", "module")),
 )  # fmt: skip

@@ -128,8 +128,17 @@ NO_NETWORK = (
 NETWORK_ERRORS = ("URLError", "HTTPError", "ConnectionError", "LocalEntryNotFoundError", "OfflineModeIsEnabled")
 
 
+RELATIVE = (
+    "relative paths count from the folder where trainingdoctor is started, as with `python`; a notebook's from its own"
+)
+
+
 def advice_for(error: BaseException | None) -> str:
     """What to do where it is not the training that is at fault, but what it finds around it; "" where nothing is known."""
+    from trainingdoctor.python2 import ADVICE, is_python2
+
+    if is_python2(error):
+        return ADVICE if isinstance(error, SyntaxError) else f"this is Python 2: {ADVICE}"
     if isinstance(error, ImportError) and (advice := _misfit(error)):
         return advice
     if isinstance(error, ModuleNotFoundError):
@@ -140,9 +149,7 @@ def advice_for(error: BaseException | None) -> str:
         return "it wants to download this: put it where the script looks for it, or run this where there is network"
     if "weights only load failed" in said:
         return "torch.load(..., weights_only=False) reads all that a file holds, as before torch 2.6, if you trust it"
-    if isinstance(error, FileNotFoundError):
-        return "relative paths count from the folder where trainingdoctor is started, as with `python`; a notebook's from its own"
-    return ""
+    return RELATIVE if isinstance(error, FileNotFoundError) else ""
 
 
 def _misfit(error: ImportError) -> str:

@@ -110,20 +110,23 @@ def severity(name: str, source: str) -> Severity:
 
 
 def checked_patterns(patterns: Iterable[str], registry: Registry, source: str) -> tuple[str, ...]:
-    """Codes or prefixes that match at least one check. Raises UserError."""
-    for pattern in patterns:
-        if not registry.matching(str(pattern)):
+    """Codes or prefixes that match at least one check; several may be in one, between commas. Raises UserError."""
+    single = [part.strip() for pattern in patterns for part in str(pattern).split(",")]
+    for pattern in single:
+        if not registry.matching(pattern):
             known = [*registry.checks, *{c.area for c in registry.checks.values()}]
-            raise UserError(
-                f"{source}: no check has the code or prefix {pattern!r}.{did_you_mean(str(pattern), known)}"
-            )
-    return tuple(patterns)
+            raise UserError(f"{source}: no check has the code or prefix {pattern!r}.{did_you_mean(pattern, known)}")
+    return tuple(single)
 
 
 def parse_ignore(items: Mapping[str, str] | Iterable[str], registry: Registry, source: str) -> dict[str, str]:
-    """`{"code": "reason"}`, or a list of `code` and `code=reason`."""
+    """`{"code": "reason"}`, or a list of `code` and `code=reason`; several codes may be before one reason, between commas."""
     split = (str(i).partition("=") for i in items)
-    table = items if isinstance(items, Mapping) else {code: reason for code, _, reason in split}
+    table = (
+        items
+        if isinstance(items, Mapping)
+        else {code: reason for codes, _, reason in split for code in codes.split(",")}
+    )
     for code, reason in table.items():
         if not isinstance(reason, str):
             raise UserError(f"{source}: the reason for ignoring {code!r} must be a string, not {reason!r}")

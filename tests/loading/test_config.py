@@ -66,6 +66,11 @@ def test_a_function_may_return_the_training(tmp_path: Path) -> None:
         ("raise RuntimeError('disk is gone')\n", "RuntimeError: disk is gone (my_config.py:1)"),
         ("import sys\nsys.exit(0)\n", "ends the process"),
         ("def f(:\n", "is not valid Python: invalid syntax (my_config.py:1)"),
+        (
+            "print 'old'\n",
+            "my_config.py is written for Python 2: Missing parentheses in call to 'print' (my_config.py:1: ",
+        ),
+        ("x = {}.iteritems()\n", "this is Python 2: convert it to Python 3"),
         ("x = '\x00'\n", "is not valid Python: source code string cannot contain null bytes"),
         ("if __name__ == '__main__':\n    model = 1\n", 'what stands under `if __name__ == "__main__":` is not run'),
         ("mdoel = 1\n", "Did you mean 'mdoel'?"),

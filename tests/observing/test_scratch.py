@@ -1,8 +1,9 @@
 """What a script writes lands in the scratch folder, and is found there when it is read again."""
 
 # What scripts call is what is redirected.
-# ruff: noqa: PTH101, PTH211, PTH102, PTH204, PTH103, PTH105, PTH107, PTH110, PTH112, PTH123
+# ruff: noqa: PTH101, PTH211, PTH102, PTH204, PTH103, PTH105, PTH107, PTH110, PTH112, PTH123, PTH207, PTH208
 
+import glob
 import os
 import shutil
 from pathlib import Path
@@ -112,3 +113,24 @@ def test_links_and_copies_with_their_attributes_lie_in_the_folder(home: Path, tm
         with pytest.raises(FileExistsError):
             os.symlink("last.pt", mark)
     assert list((home / "runs").iterdir()) == []
+
+
+def test_a_folder_that_was_written_to_still_shows_what_is_really_there(home: Path, tmp_path: Path) -> None:
+    with redirected(tmp_path / "scratch"):
+        for name in ("new.txt", "log.txt"):
+            with open(home / name, "w") as file:
+                file.write("after\n")
+        os.mkdir(home / "ours")
+        whole = ["best.pt", "log.txt", "new.txt", "ours", "runs"]
+        assert sorted(os.listdir(home)) == sorted(os.listdir(str(home))) == whole
+        assert sorted(os.listdir(os.fsencode(home))) == [name.encode() for name in whole]
+        assert sorted(p.name for p in home.iterdir()) == whole
+        assert sorted(p.name for p in home.glob("*.txt")) == ["log.txt", "new.txt"]
+        assert glob.glob(f"{home}/*.pt") == [f"{home}/best.pt"]
+        with os.scandir(home) as entries:
+            assert {e.name: e.stat().st_size for e in entries if e.is_file()}["log.txt"] == len("after\n")
+        assert next((sorted(d), sorted(f)) for _, d, f in os.walk(home)) == (["ours", "runs"], whole[:3])
+        assert os.listdir(home / "ours") == os.listdir(home / "runs") == []
+        with pytest.raises(FileNotFoundError):
+            os.listdir(home / "not there")
+    assert sorted(os.listdir(home)) == ["best.pt", "log.txt", "runs"]

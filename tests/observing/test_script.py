@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from trainingdoctor.errors import UserCodeError
+from trainingdoctor.loading.names import unfinished_training
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.script import run_script
 
@@ -43,10 +44,69 @@ def test_modules_are_read_in_the_older_grammar(script: Path) -> None:
 
 def test_other_mistakes_in_modules_stay(script: Path) -> None:
     script.write_text("import helper_mistaken\n")
-    (script.parent / "helper_mistaken.py").write_text("print 'old'\n")
+    (script.parent / "helper_mistaken.py").write_text("x = (1 2\n")
     ran = run_script(script, [], Recorder())
     assert isinstance(ran.error, UserCodeError)
     assert "SyntaxError" in str(ran.error)
+
+
+MODELS_OF_OLD = """
+from torch import nn
+
+class Block(nn.Linear):
+    def __init__(self, n=4):
+        super().__init__(n, n)
+
+class Net(nn.Module):
+    def __init__(self, blocks):
+        super().__init__()
+        self.layers = nn.Sequential(*[Block() for _ in range(blocks)])
+
+def net2():
+    return Net(2)
+
+def net3():
+    return Net(3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "note"),
+    [
+        ("import models_of_old\nprint 'old'\nnet = models_of_old.net3()\n",
+         "train.py is written for Python 2: Missing parentheses in call to 'print' (train.py:2: print 'old')",
+         "built without running the script, as the script says: train.py:3"),
+        ("import models_of_old\nname = 'net3'\nprint 'old'\n", "(train.py:3: print 'old')",
+         "models_of_old.net3() was built by itself"),
+        ("import helper_of_python2\nfrom models_of_old import *\nnet = net3()\n",
+         "train.py imports helper_of_python2.py, which is written for Python 2: multiple exception types must be parenthesized "
+         "(helper_of_python2.py:3: except E, e:)", "built after the line that raised, as the script says: train.py:3"),
+        ("import not_there_at_all, models_of_old\nnet = models_of_old.net2(no)\n", "No module named 'not_there_at_all' (train.py:1)",
+         None),
+        ("import models_of_old\nimport not_there_at_all\nnet = models_of_old.__dict__[name]()\n", "(train.py:2)",
+         "models_of_old.net2() was built by itself"),
+    ],
+)  # fmt: skip
+def test_of_python2_the_model_is_left(script: Path, source: str, said: str, note: str | None) -> None:
+    (script.parent / "models_of_old.py").write_text(MODELS_OF_OLD)
+    (script.parent / "helper_of_python2.py").write_text("try:\n    x = 1\nexcept E, e:\n    pass\n")
+    script.write_text(source)
+    ran = run_script(script, [], Recorder())
+    assert said in str(ran.error)
+    assert [n.startswith(note or "") for n in ran.notes] == [True] * (note is not None)
+    training = unfinished_training(ran.names, "train.py")
+    assert (training is not None and training.model is not None) == (note is not None)
+    if "net3" in source and training is not None:
+        assert len(training.model.layers) == 3  # type: ignore[union-attr]
+
+
+def test_a_model_alone_is_no_training(script: Path) -> None:
+    script.write_text(
+        "import torch\nclass Net(torch.nn.Linear):\n    def __init__(self, n):\n        super().__init__(n, n)\n"
+        "def train():\n    net = Net(2)\n    net(torch.ones(2)).sum().backward()\n    return net\nimport not_there_at_all\n"
+    )
+    ran = run_script(script, [], Recorder())
+    assert "model" not in ran.names
 
 
 def test_the_bars_of_a_notebook_need_no_page(script: Path) -> None:

@@ -186,7 +186,7 @@ def test_hostile_scripts_end_in_a_report(report: Watch, tmp_path: Path, name: st
         ("name = input('which? ')\n", "EOFError"),
         ("import not_there_at_all\n", "No module named 'not_there_at_all' (train.py:1)"),
         ("import torch\nprint('nothing to train')\n", "no model was called (it printed last: nothing to train)"),
-        ("import torch\nprint 'nothing'\n", "train.py is not Python 3."),
+        ("import torch\nprint 'nothing'\n", "train.py is written for Python 2: Missing parentheses"),
         ("import os\nos.environ['LOCAL_RANK']\n", "torchrun --nproc-per-node 1 -m trainingdoctor diagnose train.py"),
         ("import torch\nraise FileNotFoundError('data/train is not there')\n", "data/train is not there (train.py:2)"),
     ],

@@ -18,6 +18,7 @@ from trainingdoctor.errors import Terminated, UserError, advice_for, words_of
 from trainingdoctor.loading.fields import require_types
 from trainingdoctor.loading.names import training_from
 from trainingdoctor.measure.calling import user_line
+from trainingdoctor.python2 import ADVICE, is_python2, told
 from trainingdoctor.training import Training
 
 # Building a model and opening a data set takes seconds; a config that takes ten minutes trains.
@@ -139,6 +140,8 @@ def _one_sentence(what: str, time_limit: float) -> Iterator[None]:
     except SyntaxError as error:
         line = f":{error.lineno}" if error.lineno else ""
         place = f" ({Path(error.filename).name}{line})" if error.filename else ""
+        if is_python2(error):
+            raise UserError(f"{told(what, error)}; {ADVICE}") from error
         raise UserError(f"{what} is not valid Python: {error.msg}{place}") from error
     except (KeyboardInterrupt, Terminated):
         raise
@@ -165,7 +168,8 @@ def _not_ended_at_once() -> Iterator[None]:
 
 def _sentence(error: BaseException) -> str:
     lines = words_of(error).strip().splitlines()
-    missing = f" ({advice_for(error)})" if isinstance(error, ModuleNotFoundError) else ""
+    known = isinstance(error, ModuleNotFoundError) or is_python2(error)
+    missing = f" ({advice_for(error)})" if known else ""
     return f"{type(error).__name__}{': ' + lines[0][:300] if lines else ''}{missing}"
 
 

@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 from trainingdoctor.loading.grammar import modernized
+from trainingdoctor.python2 import is_python2, readable
 
 # Methods that only a loop calls; a loop whose backward() was forgotten is a script all the same.
 LOOP = {"backward", "zero_grad"}
@@ -38,8 +39,11 @@ def is_script(path: Path) -> bool:
 def parsed(path: Path) -> ast.Module | None:
     """The file's syntax, also in the grammar of an older Python; None where it cannot be read."""
     try:
-        return ast.parse(modernized(path.read_bytes())[0])
-    except (OSError, SyntaxError, ValueError):
+        text = modernized(path.read_bytes())[0]
+        return ast.parse(text)
+    except SyntaxError as error:
+        return readable(text) if is_python2(error) else None
+    except (OSError, ValueError):
         return None
 
 

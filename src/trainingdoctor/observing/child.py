@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainingdoctor.errors import UserCodeError, UserError
+from trainingdoctor.errors import Reason, Unavailable, UserCodeError, UserError
 
 if TYPE_CHECKING:
     from trainingdoctor.history.curves import LearningCurves
@@ -104,7 +104,6 @@ def answered(order: Order, started: float) -> Answer:
     import torch
 
     from trainingdoctor.cli.enforce import enforced
-    from trainingdoctor.observing.assemble import assembled, rewound
     from trainingdoctor.observing.interruption import WHY, Interruption
     from trainingdoctor.observing.limits import Limits
     from trainingdoctor.observing.ranks import alone, rank_and_world
@@ -122,7 +121,7 @@ def answered(order: Order, started: float) -> Answer:
 
     rank, world = rank_and_world()
     # Several processes must stop at the same step, or they wait for one another for ever.
-    timed = Limits(steps=order.steps, total=min(60.0, limit / 3))
+    timed = Limits.of(order.steps, limit)
     recorder = Recorder(timed if world == 1 else replace(timed, seconds=math.inf, total=math.inf))
     interruption = Interruption()
     interruption.listen()
@@ -147,8 +146,7 @@ def answered(order: Order, started: float) -> Answer:
         def diagnosed(ran: Ran) -> Answer:
             known: dict[str, Any] = {}
             if recorder.models or recorder.optimizers:
-                rewound(recorder)
-                training, known = assembled(recorder, order.script)
+                training, known = _assembled(recorder, order)
                 training = completed(training, order.script, ran) if not recorder.optimizers else training
             else:
                 training = built(order.script, ran, interruption.came, recorder.forked)
@@ -174,6 +172,17 @@ def _unstopped(order: Order, recorder: Recorder) -> str:
     if recorder.models and not recorder.optimizers:
         return f"{late}: its first step had not ended; give it smaller batches or a smaller model after --, or a longer --time-limit"
     return late
+
+
+def _assembled(recorder: Recorder, order: Order) -> tuple[Training, dict[str, Any]]:
+    from trainingdoctor.observing.assemble import assembled, rewound
+
+    rewound(recorder)
+    training, known = assembled(recorder, order.script)
+    later = recorder.reach.missed(order.script.name, order.settings.time_limit)
+    if later is not None and training.val_loader is None:
+        known = {"val_loader": Unavailable(later, Reason.MISSING), **known}
+    return training, known
 
 
 def _enter(order: Order, around: ExitStack, recorder: Recorder) -> Callable[[], AbstractContextManager[object]]:

@@ -24,6 +24,12 @@ class Limits:
     total: float = 60.0
     epochs: int = 3
 
+    @classmethod
+    def of(cls, steps: int, time_limit: float) -> Limits:
+        """For so many steps; where more than by default are asked for, they get more time, within a third of the limit."""
+        more = max(1.0, steps / cls.steps)
+        return cls(steps=steps, seconds=cls.seconds * more, total=min(cls.total * more, time_limit / 3))
+
     def training_steps(self, epoch: int) -> int:
         """Steps to let go in that epoch, counted from 1."""
         return self.steps if epoch == 1 else max(2, self.steps // 5) if epoch == 2 else 2

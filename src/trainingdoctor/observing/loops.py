@@ -21,19 +21,19 @@ def trains(function: Any) -> bool:
         if not isinstance(one, FunctionType) or id(one) in known or not is_users(one.__code__.co_filename):
             continue
         known.add(id(one))
-        names = set(_names(one.__code__))
+        names = set(names_in(one.__code__))
         if "backward" in names:
             return True
         waiting += _named(one, names)
     return False
 
 
-def _names(code: CodeType) -> Iterator[str]:
+def names_in(code: CodeType) -> Iterator[str]:
     """Of globals and attributes, in the functions within, too."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names(constant)
+            yield from names_in(constant)
 
 
 def _named(function: FunctionType, names: set[str]) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,7 +28,9 @@ class Pass:
     """One pass under way. steps, backwards: since it began.  kept: most graphs of earlier batches that were alive at once.
 
     epoch: its number among the passes that train, 0 before it does.  planned: the loop over epochs around it.  left: another pass
-    through its loader was begun before it had ended.  losses: that the criterion gave, each one number.
+    through its loader was begun before it had ended.  losses: that the criterion gave, each one number.  asked: how often for a batch,
+    the one that was one too many included.  ahead: batches that were there already when the first one was used.  aside: another
+    thread asks for the batches.
     """
 
     loader: Any
@@ -35,6 +38,9 @@ class Pass:
     where: str
     clock: Clock = field(default_factory=Clock)
     batches: int = 0
+    asked: int = 0
+    ahead: int | None = None
+    aside: bool = False
     steps: int = 0
     backwards: int = 0
     train_mode: int = 0
@@ -52,10 +58,25 @@ class Pass:
     count: Count = field(default_factory=Count)
 
     def raw_of(self, inputs: Any) -> Any:
-        """The batch that these inputs come from: the last one, or one before where the loop fetches ahead."""
-        given = {t.data_ptr() for t in tensors(inputs)}
-        mine = (raw for raw in reversed(self.raws) if any(t.data_ptr() in given for t in tensors(raw)))
-        return next(mine, self.raws[-1] if self.raws else None)
+        """The batch that these inputs come from: the last one, or one before where the loop fetches ahead.
+
+        Known by its tensors, else by how many were there already at the first use; None where another thread fetches them.
+        """
+        given, raws = {t.data_ptr() for t in tensors(inputs)}, list(self.raws)
+        mine = (raw for raw in reversed(raws) if any(t.data_ptr() in given for t in tensors(raw)))
+        return next(mine, None if self.aside else self._by_count(raws))
+
+    def _by_count(self, raws: list[Any]) -> Any:
+        waiting = self.ahead or 0
+        if self.asked > self.batches:
+            # At the end those that wait become fewer; of several nobody says which is used now.
+            waiting = 0 if waiting < 2 else len(raws)
+        return raws[-1 - waiting] if waiting < len(raws) else None
+
+    def used(self) -> None:
+        """A model is called on a batch."""
+        if self.ahead is None:
+            self.ahead = self.asked - 1 if self.asked <= AHEAD else 0
 
     @property
     def kind(self) -> str:
@@ -101,6 +122,7 @@ class Watched:
 
     def __init__(self, inner: Iterator[Any], current: Pass, recorder: Any) -> None:
         self._inner, self._pass, self._recorder = inner, current, recorder
+        self._thread = threading.get_ident()
 
     def __iter__(self) -> Watched:
         return self
@@ -112,6 +134,8 @@ class Watched:
         return getattr(self._inner, name)
 
     def __next__(self) -> Any:
+        self._pass.asked += 1
+        self._pass.aside = self._pass.aside or threading.get_ident() != self._thread
         if self._recorder.next_batch(self._pass):
             self._recorder.end_pass(self._pass)
             raise StopIteration

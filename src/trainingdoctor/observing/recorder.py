@@ -37,6 +37,7 @@ from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.timeline import Timeline
 from trainingdoctor.observing.trace import TeacherSeen
 from trainingdoctor.observing.watch import OptimizerWatch
+from trainingdoctor.observing.within import Reach
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
 SWALLOWED = 10
@@ -79,7 +80,7 @@ class Recorder:
         self.momenta: list[tuple[_BatchNorm, float | None]] = []
         self.losses = Losses()
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
-        self.teachers, self.averages, self.penalties = Teachers(), Averages(), Penalties()
+        self.teachers, self.averages, self.penalties, self.reach = Teachers(), Averages(), Penalties(), Reach()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
@@ -107,6 +108,8 @@ class Recorder:
         for before in self.passes[-FEW:]:
             before.left = before.left or (before.number == number and not before.ended)
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
+        if self._is_late() and not self._leads_to_evaluation(begun):
+            self._enough()
         begun.empty = self.stops and known == "training" and self.epoch >= self.limits.epochs
         self.emptied = self.emptied or begun.empty
         if not self.epochs:
@@ -120,12 +123,21 @@ class Recorder:
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""
         self.current, self.idle = asking, 0
-        late = self.clock.seconds > self.limits.total and bool(self.optimizers)
-        if late and not self._leads_to_evaluation(asking):
+        late = self._is_late()
+        if late and not asking.aside and not self._leads_to_evaluation(asking):
             self._enough()
-        over = self.stops and (asking.over(self.limits) or (late and asking.kind == "training"))
+        # Enough, raised in another thread, would leave the loop waiting for a batch for ever.
+        last = late and (asking.aside or asking.kind == "training")
+        over = last or (
+            asking.over(self.limits)
+            and not self.reach.goes_on(asking, self._evaluated(), self.limits, sys._getframe(2))
+        )
+        over = over and self.stops
         self.cut = self.cut or over
         return over
+
+    def _is_late(self) -> bool:
+        return self.clock.seconds > self.limits.total and bool(self.optimizers)
 
     def _leads_to_evaluation(self, asking: Pass) -> bool:
         """Whether time that is up is stretched: a slow epoch ends after what it has, for the first evaluation behind it to be seen."""
@@ -179,6 +191,8 @@ class Recorder:
             self.initial[id(model)] = copy.deepcopy(model.state_dict())
             self.momenta += [(m, m.momentum) for m in model.modules() if isinstance(m, _BatchNorm)]
         now = self.current
+        if now is not None:
+            now.used()
         if now is not None and (self._is_trained(model) or self._is_in_its_place(model, now)):
             now.train_mode += model.training
             now.eval_mode += not model.training
@@ -229,11 +243,12 @@ class Recorder:
             self.on_criterion(*own)
         now = self.current
         if now is not None:
-            targets = targets_in(now.raw_of((args, kwargs)))
-            now.count.add(output, targets, now.batches)
+            raw = now.raw_of((args, kwargs))
+            targets = targets_in(raw)
+            now.count.add(output, targets, now.asked)
             if not torch.is_grad_enabled():
                 self.losses.samples.keep("evaluation", id(model), (args, kwargs), targets)
-            elif now.raws and not gives_as_it_is(now.raws[-1], args, kwargs):
+            elif raw is not None and not gives_as_it_is(raw, args, kwargs):
                 self.losses.samples.keep("rearranged", id(model), (args, kwargs), None)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
@@ -243,8 +258,8 @@ class Recorder:
         now = self.current
         if now is not None and isinstance(result, Tensor) and result.numel() == 1 and len(now.losses) < MOST_BATCHES:
             now.losses.append(result.detach())
-        raws = () if now is None else now.raws
-        self.losses.on_criterion(function, args, kwargs, result, raws[-1] if raws else None)
+        raw = None if now is None else now.raw_of((args, kwargs))
+        self.losses.on_criterion(function, args, kwargs, result, raw)
 
     def on_text(self, text: str) -> None:
         """The script prints something, to either stream."""

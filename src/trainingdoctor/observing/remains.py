@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainingdoctor.loading.names import SYNONYMS
+from trainingdoctor.observing.alone import model_alone
 from trainingdoctor.observing.limits import Enough
 from trainingdoctor.observing.places import is_users, syntax
 
@@ -27,10 +28,12 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 @dataclass(frozen=True)
 class Remains:
     """names: what they held where the script raised, outermost function first.  built: `file:line` of each line after the one
-    that raised that was run nevertheless, because it builds a part of the training."""
+    that raised that was run nevertheless, because it builds a part of the training.  alone: what was called for the model, where
+    only the modules that the script imports have one."""
 
     names: Mapping[str, Any]
     built: tuple[str, ...] = ()
+    alone: str = ""
 
 
 def remains_of(error: BaseException, names: Mapping[str, Any]) -> Remains:
@@ -45,10 +48,33 @@ def remains_of(error: BaseException, names: Mapping[str, Any]) -> Remains:
         body = _body(frame, line)
         built += scope.build(_rest(body, line), frame.f_code.co_filename)
     held = _merged(scopes)
-    if not any(isinstance(value, nn.Module) for value in held.values()):
+    if not _has_model(held):
+        file = str(names.get("__file__", ""))
         scopes.append(scope := _Scope(dict(held)))
-        built += _elsewhere(scope, str(names.get("__file__", "")))
-    return Remains(_merged(scopes), tuple(built))
+        built += _elsewhere(scope, syntax(file), file)
+    return _with_model(Remains(_merged(scopes), tuple(built)))
+
+
+def remains_in(tree: ast.Module | None, names: dict[str, Any]) -> Remains:
+    """Build what the lines of a script that is not run would have built. tree: None where it cannot be read."""
+    file = str(names.get("__file__", ""))
+    scope = _Scope(names)
+    built = scope.build(tree.body if tree is not None else (), file)
+    if not _has_model(scope.names):
+        built += _elsewhere(scope, tree, file)
+    return _with_model(Remains(scope.names, tuple(built)))
+
+
+def _has_model(names: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, nn.Module) for value in names.values())
+
+
+def _with_model(remains: Remains) -> Remains:
+    """Where nothing built a model: one that the modules that were imported give without arguments."""
+    alone = None if _has_model(remains.names) else model_alone(remains.names)
+    return (
+        remains if alone is None else replace(remains, names={**remains.names, "model": alone.model}, alone=alone.call)
+    )
 
 
 def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
@@ -151,9 +177,8 @@ def _rest(body: Sequence[ast.stmt], line: int) -> list[ast.stmt]:
     return []
 
 
-def _elsewhere(scope: _Scope, file: str) -> list[str]:
+def _elsewhere(scope: _Scope, tree: ast.Module | None, file: str) -> list[str]:
     """Nothing was begun that builds a model: the first function of the script that builds one without needing arguments."""
-    tree = syntax(file)
     for function in ast.walk(tree) if tree is not None else ():
         if isinstance(function, Function):
             built = scope.build(function.body, file)

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from trainingdoctor.observing.folders import listing, scanning
 from trainingdoctor.observing.replacing import replaced
 
 # Writing there is what it is for.
@@ -49,6 +50,16 @@ class Overlay:
         target = self.over(path)
         return str(target) if _lexists(target) else path
 
+    def both(self, path: Any) -> list[Any]:
+        """The folders that make up the one at `path`: what was written over it, before the real one."""
+        if isinstance(path, int) or not isinstance(path, str | bytes | os.PathLike):
+            return [path]
+        target, real = self.over(path), _absolute(path)
+        if target == real or not _lexists(target):
+            return [path]
+        over = os.fsencode(target) if isinstance(path, bytes) else str(target)
+        return [over, path] if real.is_dir() else [over]
+
 
 @contextmanager
 def redirected(folder: Path) -> Iterator[None]:
@@ -64,7 +75,9 @@ def redirected(folder: Path) -> Iterator[None]:
             _put(stack, os, name, _making(getattr(os, name), overlay))
         for name in ("exists", "isfile", "isdir", "getsize", "getmtime"):
             _put(stack, os.path, name, _first(getattr(os.path, name), overlay.reading))
-        for name in ("listdir", "stat", "access"):
+        _put(stack, os, "listdir", listing(os.listdir, overlay))
+        _put(stack, os, "scandir", scanning(os.scandir, overlay))
+        for name in ("stat", "access"):
             _put(stack, os, name, _first(getattr(os, name), overlay.reading))
         for name in ("chmod", "utime", "truncate"):
             _put(stack, os, name, _changing(getattr(os, name), overlay))

@@ -25,8 +25,9 @@ from trainingdoctor.observing.older import next_taken, older_taken, verbose_take
 from trainingdoctor.observing.places import is_users
 from trainingdoctor.observing.progress import bars_of_text
 from trainingdoctor.observing.recorder import Recorder
-from trainingdoctor.observing.remains import remains_of
+from trainingdoctor.observing.remains import Remains, remains_in, remains_of
 from trainingdoctor.observing.replacing import wrap
+from trainingdoctor.python2 import is_python2, readable, told
 
 ASYNC = "{}async= was read as non_blocking= ({} times): since Python 3.7 it is a keyword"
 
@@ -45,10 +46,10 @@ class Ran:
 def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, source: str | None = None) -> Ran:
     """Execute it as `__main__` with these arguments, in the current folder, until it ends or has been seen enough.
 
-    source: code to execute instead of the file's, such as a notebook's cells. Raises UserError where it is not Python's grammar.
+    source: code to execute instead of the file's, such as a notebook's cells. Raises UserError where it is not Python's grammar,
+    but for that of Python 2, which ends it at once.
     """
     text = script.read_bytes() if source is None else source.encode()
-    code, read = _compiled(script, text)
     if source is not None:
         # What is read off the source, such as the loop over the epochs, must be read off this one.
         linecache.cache[str(script)] = (len(source), None, source.splitlines(keepends=True), str(script))
@@ -60,6 +61,10 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
     sys.argv = [str(script), *arguments]
     sys.path.insert(0, str(script.resolve().parent))
     sys.dont_write_bytecode = True
+    try:
+        code, read = _compiled(script, text)
+    except UserCodeError as older:
+        return _unread(older, text, vars(module))
     notes = recorder.notes
     notes.extend(read)
     with ExitStack() as stack:
@@ -81,8 +86,19 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
         if error is None or error.error is None or recorder.optimizers:
             return Ran(vars(module), error, tuple(notes), recorder.said)
         remains = remains_of(error.error, vars(module))
-        lines = f"built after the line that raised, as the script says: {', '.join(remains.built)}"
-        return Ran(remains.names, error, (*notes, lines) if remains.built else tuple(notes))
+        return Ran(remains.names, error, (*notes, *_told(remains, "after the line that raised")))
+
+
+def _unread(older: UserCodeError, text: bytes, names: dict[str, Any]) -> Ran:
+    """A script in Python 2 is not run; the parts that it builds can be."""
+    remains = remains_in(readable(text), names)
+    return Ran(remains.names, older, _told(remains, "without running the script"))
+
+
+def _told(remains: Remains, how: str) -> tuple[str, ...]:
+    lines = f"built {how}, as the script says: {', '.join(remains.built)}"
+    alone = f"{remains.alone} was built by itself: the script did not come to its model"
+    return (*((lines,) if remains.built else ()), *((alone,) if remains.alone else ()))
 
 
 class _Shell:
@@ -98,7 +114,10 @@ class _Shell:
 
 
 def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...]]:
-    """The code, and what had to be read otherwise: scripts from before Python 3.7 write cuda(async=True)."""
+    """The code, and what had to be read otherwise: scripts from before Python 3.7 write cuda(async=True).
+
+    Raises UserCodeError for Python 2, and UserError for what is no Python.
+    """
     try:
         return compile(text, str(script), "exec", dont_inherit=True), ()
     except (SyntaxError, ValueError) as error:
@@ -106,6 +125,8 @@ def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...
         if count:
             with suppress(SyntaxError, ValueError):
                 return compile(modern, str(script), "exec", dont_inherit=True), (ASYNC.format("", count),)
+        if is_python2(error):
+            raise _old(error, script.name) from None
         line = getattr(error, "lineno", None)
         said = str(getattr(error, "msg", error)).rstrip(".")
         written = (getattr(error, "text", None) or "").strip()
@@ -113,6 +134,18 @@ def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...
             f"{script.name} is not Python {sys.version_info.major}.{sys.version_info.minor}: {said}"
             + (f" ({script.name}:{line}" + (f": {written[:80]}" if written else "") + ")" if line else "")
         ) from None
+
+
+def _old(error: BaseException, name: str) -> UserCodeError:
+    assert isinstance(error, SyntaxError)
+    return UserCodeError("the script", error, f"{Path(error.filename or name).name}:{error.lineno}", told(name, error))
+
+
+def _raised(error: BaseException, name: str) -> UserCodeError:
+    of_module = isinstance(error, SyntaxError) and is_users(str(error.filename))
+    return (
+        _old(error, name) if of_module and is_python2(error) else UserCodeError("the script", error, user_line(error))
+    )
 
 
 def _imported(
@@ -161,5 +194,5 @@ def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -
         if recorder.emptied:
             return None
         recorder.break_off()
-        return UserCodeError("the script", error, user_line(error))
+        return _raised(error, Path(code.co_filename).name)
     return None

@@ -1,0 +1,54 @@
+"""What a folder shows that a watched script has written to: that, and what is really there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainingdoctor.observing.scratch import Overlay
+
+
+def listing(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any]:
+    """The names in a folder and in what lies over it, each once."""
+
+    def listed(path: Any = ".") -> Any:
+        return list(dict.fromkeys(name for place in overlay.both(path) for name in original(place)))
+
+    return listed
+
+
+def scanning(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any]:
+    """The entries of a folder and of what lies over it; of two with one name, the one over it."""
+
+    def scanned(path: Any = ".") -> Any:
+        places = overlay.both(path)
+        if len(places) == 1:
+            return original(path)
+        entries = {e.name: e for place in reversed(places) for e in original(place)}
+        return _Entries(entries.values())
+
+    return scanned
+
+
+class _Entries:
+    """What os.scandir() gives: an iterator, to be closed or used with `with`."""
+
+    def __init__(self, entries: Iterable[Any]) -> None:
+        self._entries = iter(entries)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._entries
+
+    def __next__(self) -> Any:
+        return next(self._entries)
+
+    def __enter__(self) -> _Entries:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """No entries are left."""
+        self._entries = iter(())
