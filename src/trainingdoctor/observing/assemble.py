@@ -18,7 +18,7 @@ from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import accuracy_seen
 from trainingdoctor.observing.afterwards import UsedLater
-from trainingdoctor.observing.by_hand import rate_written_at, stepped_later
+from trainingdoctor.observing.by_hand import rates_set_elsewhere, stepped_later
 from trainingdoctor.observing.calls import Followed
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
@@ -82,8 +82,8 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
         known["augmentation_pairs"] = Unavailable(
             "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
         )
-    if not recorder.schedulers.watched and (place := rate_written_at(script)):
-        known["schedule_trace"] = Unavailable(f"the loop sets the learning rate by hand ({place})")
+    if not recorder.schedulers.watched and (elsewhere := rates_set_elsewhere(script, recorder.optimizers)):
+        known["schedule_trace"] = Unavailable(elsewhere)
     if _take_turns(recorder):
         known["schedule_trace"] = Unavailable(
             "several schedulers are stepped at different times on one optimizer, which is not simulated"

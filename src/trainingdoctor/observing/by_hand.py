@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainingdoctor.observing.places import is_users, syntax
+
+if TYPE_CHECKING:
+    from trainingdoctor.observing.watch import OptimizerWatch
 
 # Longer files are data, not training loops.
 LONGEST = 500_000
@@ -15,10 +19,23 @@ LONGEST = 500_000
 COUNTED = ("epoch", "step", "iter")
 
 
+def rates_set_elsewhere(script: Path, watched: Sequence[OptimizerWatch]) -> str:
+    """What sets the learning rates of a loop that has no scheduler of torch, for people; "" where nothing does."""
+    if place := rate_written_at(script):
+        return f"the loop sets the learning rate by hand ({place})"
+    if any("initial_lr" in group for watch in watched for group in watch.optimizer.param_groups):
+        return "a scheduler that is not of torch, as timm's, sets the learning rate"
+    if any(len({step.rate for step in watch.steps}) > 1 for watch in watched):
+        return "the loop changes the learning rate from step to step"
+    return ""
+
+
 def rate_written_at(script: Path) -> str:
-    """`file:line` where a loaded file of the user's assigns to `...["lr"]`; "" where none does."""
+    """`file:line` where a loaded file of the user's assigns to `...["lr"]` or updates a group's; "" where none does."""
     for file, tree in _trees(script):
         for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _updates_rate(node):
+                return f"{Path(file).name}:{node.lineno}"
             if isinstance(node, ast.Assign | ast.AugAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 if any(map(_is_rate, targets)):
@@ -51,6 +68,20 @@ def _loaded() -> Iterator[str]:
 
 def _is_rate(target: ast.expr) -> bool:
     return isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant) and target.slice.value == "lr"
+
+
+def _updates_rate(call: ast.Call) -> bool:
+    """param_groups[0].update(lr=...), or of a dictionary that has "lr"."""
+    function = call.func
+    if (
+        not isinstance(function, ast.Attribute)
+        or function.attr != "update"
+        or "group" not in ast.unparse(function.value)
+    ):
+        return False
+    keys = [key for given in call.args if isinstance(given, ast.Dict) for key in given.keys]
+    named = [key.value for key in keys if isinstance(key, ast.Constant)]
+    return "lr" in (*named, *(keyword.arg for keyword in call.keywords))
 
 
 def _counts(test: ast.expr) -> bool:
