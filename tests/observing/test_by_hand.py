@@ -1,10 +1,11 @@
 """What the source tells of learning rates that no scheduler of torch sets at once."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from trainingdoctor.observing.by_hand import rate_written_at, stepped_later
+from trainingdoctor.observing.by_hand import rate_written_at, rates_set_elsewhere, stepped_later
 
 
 def script(tmp_path: Path, text: str) -> Path:
@@ -27,6 +28,36 @@ def test_a_rate_written_by_hand(tmp_path: Path) -> None:
 )
 def test_what_is_noted_down_is_no_rate_that_is_set(tmp_path: Path, text: str, found: str) -> None:
     assert rate_written_at(script(tmp_path, text), surely=True) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("opt.param_groups[0].update(lr=0.1)\n", "train.py:1"),
+        ("for group in opt.param_groups:\n    group.update({'lr': rate})\n", "train.py:2"),
+        ("settings.update(lr=0.1)\n", ""),
+    ],
+)
+def test_a_rate_updated_by_hand(text: str, found: str, tmp_path: Path) -> None:
+    assert rate_written_at(script(tmp_path, text)) == found
+
+
+@pytest.mark.parametrize(
+    ("group", "rates", "said"),
+    [
+        ({"lr": 1e-5, "initial_lr": 0.1}, (1e-5, 1e-5), "a scheduler that is not of torch"),
+        ({"lr": 0.1}, (0.1, 0.2), "from step to step"),
+        ({"lr": 0.1}, (0.1, 0.1), ""),
+    ],
+)
+def test_a_rate_that_nothing_of_torch_sets(
+    group: dict[str, float], rates: tuple[float, ...], said: str, tmp_path: Path
+) -> None:
+    steps = [SimpleNamespace(rate=rate) for rate in rates]
+    watch = SimpleNamespace(optimizer=SimpleNamespace(param_groups=[group]), steps=steps)
+    found = rates_set_elsewhere(script(tmp_path, ""), [watch])  # type: ignore[list-item]
+    assert said in found
+    assert bool(found) == bool(said)
 
 
 @pytest.mark.parametrize(

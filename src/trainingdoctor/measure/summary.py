@@ -101,7 +101,9 @@ def _length(value: Any) -> int | None:
 
 
 def _optimizer(optimizer: Any) -> dict[str, Any]:
+    """The numbers of the group that holds most: biases and norms, with a rate or decay of their own, often come first."""
     groups = getattr(optimizer, "param_groups", None) or [{}]
+    told = max(groups, key=lambda group: sum(p.numel() for p in group.get("params", ()) if p.requires_grad))
     keys = ("lr", "momentum", "nesterov", "betas", "eps", "weight_decay")
-    numbers = {key: groups[0][key] for key in keys if groups[0].get(key) is not None}
+    numbers = {key: told[key] for key in keys if told.get(key) is not None}
     return {"class": type(optimizer).__name__, "param_groups": len(groups), **numbers}

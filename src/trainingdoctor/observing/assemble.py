@@ -18,7 +18,7 @@ from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import accuracy_seen
 from trainingdoctor.observing.afterwards import UsedLater
-from trainingdoctor.observing.by_hand import rate_written_at, stepped_later
+from trainingdoctor.observing.by_hand import rate_written_at, rates_set_elsewhere, stepped_later
 from trainingdoctor.observing.calls import Followed
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
@@ -82,9 +82,8 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
         known["augmentation_pairs"] = Unavailable(
             "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
         )
-    place = trace.rate_by_hand if trace.schedulers else rate_written_at(script)
-    if place and not any(s.ticks for s in trace.schedulers):
-        known["schedule_trace"] = Unavailable(f"the loop sets the learning rate by hand ({place})")
+    if elsewhere := _rates_elsewhere(recorder, trace, script):
+        known["schedule_trace"] = Unavailable(elsewhere)
     if _take_turns(recorder):
         known["schedule_trace"] = Unavailable(
             "several schedulers are stepped at different times on one optimizer, which is not simulated"
@@ -133,6 +132,14 @@ def _one(found: list[Any]) -> Any:
 
 def _per_step(recorder: Recorder) -> bool:
     return any(w.within > w.ticks / 2 for w in recorder.schedulers.watched)
+
+
+def _rates_elsewhere(recorder: Recorder, trace: LoopTrace, script: Path) -> str:
+    """What sets the rates in place of the schedulers of torch, for people; "" where nothing does."""
+    if not trace.schedulers:
+        return rates_set_elsewhere(script, recorder.optimizers)
+    by_hand = trace.rate_by_hand if not any(s.ticks for s in trace.schedulers) else ""
+    return f"the loop sets the learning rate by hand ({by_hand})" if by_hand else ""
 
 
 def _take_turns(recorder: Recorder) -> bool:

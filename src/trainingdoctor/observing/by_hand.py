@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainingdoctor.observing.places import is_users, syntax
+
+if TYPE_CHECKING:
+    from trainingdoctor.observing.watch import OptimizerWatch
 
 # Longer files are data, not training loops.
 LONGEST = 500_000
@@ -15,14 +19,27 @@ LONGEST = 500_000
 COUNTED = ("epoch", "step", "iter")
 
 
+def rates_set_elsewhere(script: Path, watched: Sequence[OptimizerWatch]) -> str:
+    """What sets the learning rates of a loop that has no scheduler of torch, for people; "" where nothing does."""
+    if place := rate_written_at(script):
+        return f"the loop sets the learning rate by hand ({place})"
+    if any("initial_lr" in group for watch in watched for group in watch.optimizer.param_groups):
+        return "a scheduler that is not of torch, as timm's, sets the learning rate"
+    if any(len({step.rate for step in watch.steps}) > 1 for watch in watched):
+        return "the loop changes the learning rate from step to step"
+    return ""
+
+
 def rate_written_at(script: Path, surely: bool = False) -> str:
-    """`file:line` where a loaded file of the user's assigns to `...["lr"]`; "" where none does.
+    """`file:line` where a loaded file of the user's assigns to `...["lr"]` or updates a group's; "" where none does.
 
     surely: to that of an optimizer's `param_groups`; else it may be what a script notes down.
     """
     for file, tree in _trees(script):
         groups = _groups(tree) if surely else None
         for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _updates_rate(node):
+                return f"{Path(file).name}:{node.lineno}"
             if isinstance(node, ast.Assign | ast.AugAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 if any(_is_rate(t, groups) for t in targets):
@@ -66,6 +83,20 @@ def _is_rate(target: ast.expr, groups: frozenset[str] | None) -> bool:
         return False
     owner = ast.unparse(target.value)
     return groups is None or "param_groups" in owner or owner in groups
+
+
+def _updates_rate(call: ast.Call) -> bool:
+    """param_groups[0].update(lr=...), or of a dictionary that has "lr"."""
+    function = call.func
+    if (
+        not isinstance(function, ast.Attribute)
+        or function.attr != "update"
+        or "group" not in ast.unparse(function.value)
+    ):
+        return False
+    keys = [key for given in call.args if isinstance(given, ast.Dict) for key in given.keys]
+    named = [key.value for key in keys if isinstance(key, ast.Constant)]
+    return "lr" in (*named, *(keyword.arg for keyword in call.keywords))
 
 
 def _counts(test: ast.expr) -> bool:
