@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -92,18 +93,34 @@ def detached(loop_trace: LoopTrace, *, least: int = 3) -> Verdicts:
     What it does: looks at each step whether any parameter has a gradient.
     Why it costs accuracy: nothing is learned.
     Remedy: look between model and loss for .detach(), .data, .item(), torch.no_grad(), NumPy, or a new tensor with
-    requires_grad; and whether the optimizer holds this model's parameters.
+    requires_grad; and whether the optimizer holds this model's parameters. Where zero_grad() came between backward() and step(),
+    it goes before backward().
     Thresholds: `least` steps, all without gradients.
     Measured: no measurement yet.
     """
     t = loop_trace
-    if len(t.steps) >= least and t.backwards and not any(s.gradients for s in t.steps):
+    if len(t.steps) < least or not t.backwards or any(s.gradients for s in t.steps):
+        return
+    if _cleared_in_between(t):
+        yield critical(
+            f"zero_grad() comes between backward() and step(): none of {len(t.steps)} steps had a gradient left to use.",
+            "optimizer.zero_grad() before loss.backward(), or after optimizer.step()",
+            where=t.steps[-1].where,
+        )
+    else:
         yield critical(
             f"After {t.backwards} calls of backward() no parameter that the optimizer holds has a gradient: the graph is cut "
             "between model and loss, or the optimizer holds another model.",
             "Between model and loss no .detach(), .data, .item(), torch.tensor(...) or torch.no_grad()",
             where=t.backward_at,
         )
+
+
+def _cleared_in_between(trace: LoopTrace) -> bool:
+    """Whether the last that happened to the gradients before each step was that they were cleared."""
+    kinds = [m.kind for m in trace.moments if m.kind in ("backward", "zero_grad", "step")]
+    before = [a for a, b in pairwise(kinds) if b == "step"]
+    return bool(before) and all(kind == "zero_grad" for kind in before)
 
 
 @check(

@@ -14,6 +14,7 @@ from trainingdoctor.observing.trace import (
     ClipSeen,
     LoaderSeen,
     LoopTrace,
+    Moment,
     OptimizerSeen,
     PassSeen,
     SchedulerSeen,
@@ -158,3 +159,9 @@ PECULIAR: list[tuple[Any, LoopTrace]] = [
 @pytest.mark.parametrize(("check", "trace"), PECULIAR, ids=lambda v: getattr(v, "code", None))
 def test_peculiar_and_healthy(check: Any, trace: LoopTrace) -> None:
     assert_healthy(check, trace)
+
+
+def test_gradients_that_are_cleared_before_the_step_are_not_called_a_cut_graph() -> None:
+    order = ("forward_train", "backward", "zero_grad", "step")
+    cleared = replace(steps(gradients=False), moments=tuple(Moment(k, "training", 1) for k in order * 5))
+    assert_unwell(loop.detached, cleared, severity="critical", mentions="zero_grad() comes between")
