@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,19 @@ def test_layers_that_train_themselves_on_one_batch() -> None:
     assert training.optimizer == [first.optimizer, second.optimizer]
     assert isinstance(training.train_loader, list)
     assert len(known["loop_trace"].steps) == 12
+
+
+def test_a_loop_that_takes_one_batch_of_each_pass_counts_no_epochs() -> None:
+    model, loader, recorder = nn.Linear(6, 3), DataLoader(DATA, 4), Recorder(Limits(steps=9))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with observed(recorder), suppress(Enough):
+        for _ in range(10_000):
+            x, y = next(iter(loader))
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+    training, known = of(recorder)
+    assert (training.epochs, known["loop_trace"].epochs, len(known["loop_trace"].steps)) == (None, None, 9)
 
 
 def test_a_model_with_a_loop_of_its_own_is_put_back() -> None:

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from trainingdoctor.measure.batches import Batch, forward
-from trainingdoctor.observing.assemble import assembled
+from trainingdoctor.observing.assemble import assembled, main_model
 from trainingdoctor.observing.calls import CriterionCall, Followed
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.recorder import Recorder
@@ -81,6 +81,19 @@ def test_validation_data_may_run_between_a_call_and_its_loss() -> None:
     recorder = watched(model, loss)
     assert recorder.losses.criterion is not None
     assert {b.size for b in recorder.losses.samples.of("training", id(model))} == {7, 11}
+
+
+def test_a_model_whose_forward_is_called_by_name_is_seen_as_a_whole() -> None:
+    model, forward = Language(), Language.forward
+    start = {n: v.clone() for n, v in model.state_dict().items()}
+    recorder = watched(
+        model, lambda: functional.cross_entropy(model.forward(TOKENS)[0].flatten(0, 1), TOKENS.flatten())
+    )
+    assert main_model(recorder) is model
+    assert list(recorder.models) == [id(model)]
+    assert torch.equal(recorder.initial[id(model)]["table.weight"], start["table.weight"])
+    assert recorder.losses.criterion is not None
+    assert Language.forward is forward
 
 
 def test_a_loss_among_a_models_results_is_its_criterion() -> None:

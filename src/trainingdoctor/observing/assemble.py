@@ -97,7 +97,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
         criterion=call.criterion() if call else None,
         optimizer=_one(latest),
         scheduler=_one(schedulers),
-        epochs=recorder.epochs or None,
+        epochs=_epochs(recorder),
         scheduler_interval="step" if within else "epoch",
         amp=recorder.amp,
         grad_clip=clip.limit if clip else None,
@@ -124,6 +124,10 @@ def _latest(recorder: Recorder, model: nn.Module | None) -> list[Optimizer]:
     """
     mine = frozenset() if model is None else frozenset(map(id, model.parameters()))
     return list({w.held: w.optimizer for w in recorder.optimizers if model is None or w.held & mine}.values())
+
+
+def _epochs(recorder: Recorder) -> int | None:
+    return None if recorder.one_batch_each else recorder.epochs or None
 
 
 def _one(found: list[Any]) -> Any:
@@ -198,7 +202,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         sensitive=model is not None and is_sensitive(model),
         backwards=recorder.backwards,
         built=recorder.built_count,
-        epochs=recorder.epochs or None,
+        epochs=_epochs(recorder),
         backward_at=recorder.backward_at,
         saves_best=recorder.saves_best,
         epoch_loop=recorder.epoch_loop,

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
 from typing import Any
 
 import torch
@@ -55,24 +56,45 @@ def observed(recorder: Recorder) -> Iterator[Recorder]:
 
 
 def _watched_modules(stack: ExitStack, recorder: Recorder) -> _Calls:
-    calls = _Calls(recorder)
+    calls = _Calls(recorder, stack)
     stack.callback(modules.register_module_forward_pre_hook(calls.before).remove)
     stack.callback(modules.register_module_forward_hook(calls.after, with_kwargs=True, always_call=True).remove)
     return calls
 
 
 class _Calls:
-    """Tells modules that the loop calls from those that other modules call."""
+    """Tells modules that the loop calls from those that other modules call.
 
-    def __init__(self, recorder: Recorder) -> None:
+    Of a model whose forward() is called by name no hook is told: its first call is seen by those of its parts, the next ones are
+    made calls of the model. past: what runs now is a part in such a first call.
+    """
+
+    def __init__(self, recorder: Recorder, stack: ExitStack) -> None:
         self.recorder, self.depth, self.thread = recorder, 0, threading.get_ident()
+        self.stack, self.past, self.named = stack, False, set[type]()
 
     def before(self, module: nn.Module, _args: Any) -> None:
         if self._is_elsewhere():
             return
-        if self.depth == 0 and _is_model(module):
-            self.recorder.on_forward(module)
+        if self.depth == 0:
+            whole = _called_by_name(sys._getframe(1), module)
+            self.past = whole is not None
+            if whole is not None:
+                self._make_calls(whole)
+            elif _is_model(module):
+                self.recorder.on_forward(module)
         self.depth += 1
+
+    def _make_calls(self, model: nn.Module) -> None:
+        owner = next(c for c in type(model).__mro__ if "forward" in vars(c))
+        if owner not in self.named:
+            self.named.add(owner)
+            wrap(self.stack, owner, "forward", self._called)
+            self.recorder.on_forward(model)
+
+    def _called(self, original: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        inside = self.depth > 0 or self._is_elsewhere()
+        return original(module, *args, **kwargs) if inside else module(*args, **kwargs)
 
     def after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         if self._is_elsewhere():
@@ -80,7 +102,7 @@ class _Calls:
         self.depth = max(0, self.depth - 1)
         if self.depth and _is_loss(module, args, kwargs, output):
             self.recorder.losses.on_inner(module, args, kwargs, output)
-        if self.depth or output is None:
+        if self.depth or self.past or output is None:
             return
         if _is_model(module):
             self.recorder.after_forward(module, args, kwargs, output)
@@ -90,6 +112,15 @@ class _Calls:
     def _is_elsewhere(self) -> bool:
         """In another thread, or in a trace of torch.jit (TensorBoard's add_graph), which would take down what we do as well."""
         return threading.get_ident() != self.thread or bool(torch._C._is_tracing())
+
+
+def _called_by_name(frame: FrameType | None, part: nn.Module) -> nn.Module | None:
+    """The module in whose forward() one of its parts is called, without having been called itself. frame: of the part's call."""
+    while frame is not None and frame.f_code.co_filename == modules.__file__:
+        frame = frame.f_back
+    whole = frame.f_locals.get("self") if frame is not None and frame.f_code.co_name == "forward" else None
+    known = isinstance(whole, nn.Module) and whole is not part and any(m is part for m in whole.modules())
+    return whole if known else None
 
 
 def _is_model(module: nn.Module) -> bool:

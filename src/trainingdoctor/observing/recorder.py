@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from trainingdoctor.errors import UserCodeError
 from trainingdoctor.measure.batches import tensors
+from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import MOST_BATCHES, says_accuracy
 from trainingdoctor.observing.afterwards import UsedLater, used_later
 from trainingdoctor.observing.again import trains_again
@@ -102,7 +103,10 @@ class Recorder:
         self._poll(within=False)
         number = self._number(loader)
         known = self.kinds.get(number)
-        if known == "training" and self.epoch >= 2 and self._evaluated():
+        single = self.one_batch_each
+        if known == "training" and (
+            self.steps >= self.limits.steps if single else self.epoch >= 2 and self._evaluated()
+        ):
             self.later = self.later or used_later(sys._getframe(1))
             self._enough()
         for before in self.passes[-FEW:]:
@@ -110,7 +114,7 @@ class Recorder:
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
         if self._is_late() and not self._leads_to_evaluation(begun):
             self._enough()
-        begun.empty = self.stops and known == "training" and self.epoch >= self.limits.epochs
+        begun.empty = self.stops and known == "training" and self.epoch >= self.limits.epochs and not single
         self.emptied = self.emptied or begun.empty
         if not self.epochs:
             # Now, not when it turns out to train: reading a frame's variables keeps what they hold alive, such as a loss.
@@ -157,6 +161,13 @@ class Recorder:
         now = self.current
         if now is not None and not self.epoch and self.built_count and now.train_mode and now.with_gradient:
             self.kinds[now.number] = now.known = "training"
+
+    @property
+    def one_batch_each(self) -> bool:
+        """Whether all passes that train took one of several batches, as next(iter(loader)) in each step does: these are no epochs."""
+        trained = [p for p in self.passes if p.kind == "training" and p.batches]
+        lengths = [steps_per_epoch(p.loader) or 0 for p in trained[:1]]
+        return len(trained) > 1 and not self.cut and lengths[0] > 1 and all(p.batches == 1 for p in trained)
 
     def _number(self, loader: Any) -> int:
         for i, known in enumerate(self.loaders):
