@@ -30,6 +30,7 @@ from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.penalties import Penalties
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.ranks import Ranks, unwrapped
+from trainingdoctor.observing.slices import Slices
 from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.teachers import Teachers
 from trainingdoctor.observing.ticks import Schedulers
@@ -75,6 +76,7 @@ class Recorder:
         self.losses = Losses()
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
         self.teachers, self.averages, self.penalties = Teachers(), Averages(), Penalties()
+        self.slices = Slices()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
@@ -197,7 +199,8 @@ class Recorder:
 
     def _is_in_its_place(self, model: nn.Module, now: Pass) -> bool:
         """Whether an average, or another copy, is evaluated in the trained model's place."""
-        looks = not torch.is_grad_enabled() and self.kinds.get(now.number) != "training"
+        # In train mode it may be that its statistics are taken anew, as by torch's update_bn().
+        looks = not model.training and not torch.is_grad_enabled() and self.kinds.get(now.number) != "training"
         return looks and counterpart(unwrapped(model), self.optimizers) is not None
 
     def after_forward(self, model: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
@@ -206,6 +209,8 @@ class Recorder:
         # The losses that follow a teacher's answer are of what was called before it.
         if not self.beside or (first is not None and first.requires_grad):
             self.losses.last_call = (model, (args, kwargs), output)
+        if self.current is None and model.training and torch.is_grad_enabled() and self._is_trained(model):
+            self.slices.add((args, kwargs))
         self.used[id(model)] = self.used.get(id(model), 0) + torch.is_grad_enabled()
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
