@@ -46,23 +46,27 @@ def epoch_cut(loop_trace: LoopTrace, *, most: float = 1.0) -> Verdicts:
 
 
 @check("loop.same_slice", explains=("data.duplicates", "labels.missing_class", "data.imbalance", "loss.*", "lr.*"))
-def same_slice(loop_trace: LoopTrace, *, least: int = 8) -> Verdicts:
+def same_slice(loop_trace: LoopTrace, *, least: int = 8, parts: int = 8) -> Verdicts:
     """Every step trains on the same part of the data.
 
     What it does: in a loop without loaders, looks from where in which tensor the inputs of each step are cut.
     Why it costs accuracy: an index that was forgotten, as in x[:batch_size]: one batch is learned by heart, the rest is never seen.
     Remedy: x[i : i + batch_size], y[i : i + batch_size].
-    Thresholds: `least` steps on one place in a tensor of twice the size and more. A batch that is the whole data is no part of it.
+    Thresholds: `least` steps on one place in a tensor of `parts` times the size and more, cut anew each time: one that is cut before the
+    loop, or makes up much of the tensor, is the training part of a split.
     Measured: no measurement; arithmetic.
     """
     seen = loop_trace.slices
     if seen is None or seen.steps < least:
         return
+    if seen.places == 1 and seen.parts < parts:
+        return
     if seen.places == 1:
-        yield critical(
+        yield warning(
             f"All {seen.steps} steps train on one and the same slice, a {seen.parts}th of the tensor that it is cut from.",
             "x[i : i + batch_size], y[i : i + batch_size]",
             where=loop_trace.backward_at,
+            confidence=0.8,
             steps=seen.steps,
         )
     else:

@@ -108,7 +108,7 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     (loop_passes.epoch_cut, (LEFT,), "warning"),
     # Epochs of so many steps: all of them are several passes.
     (loop_passes.epoch_cut, (replace(LEFT, epochs=200),), "info"),
-    (loop_passes.same_slice, (replace(HEALTHY, slices=SlicesSeen(40, 1, 62, 0)),), "critical"),
+    (loop_passes.same_slice, (replace(HEALTHY, slices=SlicesSeen(40, 1, 62, 0)),), "warning"),
     (loop_passes.data_overwritten, (replace(HEALTHY, slices=SlicesSeen(40, 40, 62, 39)),), "critical"),
     (scheduler.plateau_mode, (replace(HEALTHY, schedulers=(replace(PLATEAU, mode="max"),)),), "critical"),
     (scheduler.plateau_mode, (replace(HEALTHY, schedulers=(replace(PLATEAU, told="accuracy"),)),), "critical"),
@@ -158,6 +158,8 @@ PECULIAR: list[tuple[Any, LoopTrace]] = [
     (loop_passes.data_overwritten, replace(HEALTHY, slices=SlicesSeen(40, 40, 62, 1))),
     (loop_passes.data_overwritten, replace(HEALTHY, slices=SlicesSeen(40, 1, 2, 39))),
     (loop_passes.same_slice, replace(HEALTHY, slices=SlicesSeen(40, 40, 62, 0))),
+    # The training part of a split, cut in each step.
+    (loop_passes.same_slice, replace(HEALTHY, slices=SlicesSeen(40, 1, 2, 0))),
     # The last pass that was watched.
     (loop_passes.epoch_cut, replace(HEALTHY, passes=(TRAIN, EVAL, replace(TRAIN, left=True)))),
     (scheduler.plateau_mode, replace(HEALTHY, schedulers=(PLATEAU, replace(PLATEAU, told="accuracy", mode="max")))),

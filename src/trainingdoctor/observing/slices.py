@@ -20,6 +20,7 @@ class Slices:
     def __init__(self) -> None:
         self.seen: list[tuple[int, int, int, int]] = []
         self.others = False
+        self.first: Tensor | None = None
 
     def add(self, inputs: Any) -> None:
         """The model is about to be called on these in training."""
@@ -27,7 +28,9 @@ class Slices:
         if first is None or len(self.seen) >= MOST:
             return
         base = first._base
-        if not isinstance(base, Tensor) or base.numel() < 2 * first.numel() or base.requires_grad:
+        # One that was cut before the loop is all that there is to train on.
+        kept, self.first = first is self.first, self.first if self.seen else first
+        if kept or not isinstance(base, Tensor) or base.numel() < 2 * first.numel() or base.requires_grad:
             self.others = True
             return
         self.seen.append((base.data_ptr(), first.storage_offset(), base.numel() // first.numel(), int(base._version)))
