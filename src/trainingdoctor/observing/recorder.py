@@ -95,12 +95,12 @@ class Recorder:
         """A DataLoader is iterated anew. Raises Enough where everything has been seen."""
         self._poll(within=False)
         number = self._number(loader)
+        for before in self.passes[-FEW:]:
+            before.left = before.left or (before.number == number and not before.ended)
         known = self.kinds.get(number)
         if known == "training" and self.epoch >= 2 and self._evaluated():
             self.later = self.later or used_later(sys._getframe(1))
             self._enough()
-        for before in self.passes[-FEW:]:
-            before.left = before.left or (before.number == number and not before.ended)
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
         begun.empty = self.stops and known == "training" and self.epoch >= self.limits.epochs
         self.emptied = self.emptied or begun.empty
