@@ -26,8 +26,8 @@ def gradients_lost(loop_trace: LoopTrace, *, least: int = 3) -> Verdicts:
     Why it costs accuracy: cleared between backward() and step(), nothing is learned; cleared before each of the batches that are
     accumulated, all of them but the last are computed in vain.
     Remedy: optimizer.zero_grad() once per step, right after step() or before the first backward() that belongs to it.
-    Thresholds: more than half of `least` or more steps, either with nothing left to step with, or over two batches and more with
-    one backward() each, of which only the last one's gradients are left. The second only where a single optimizer steps: those of
+    Thresholds: more than half of `least` or more steps with nothing left to step with; or more than half of two or more steps over two
+    batches and more with one backward() each, of which only the last one's gradients are left, `least` times at least. The second only where a single optimizer steps: those of
     GANs fill each other's gradients.
     Measured: no measurement yet.
     """
@@ -42,7 +42,7 @@ def gradients_lost(loop_trace: LoopTrace, *, least: int = 3) -> Verdicts:
             where=gone[-1].where,
             steps=len(gone),
         )
-    elif len(cut) >= least and len(cut) > len(steps) / 2:
+    elif len(cut) >= 2 and sum(s.lost for s in cut) >= least and len(cut) > len(steps) / 2:
         yield critical(
             f"Each step follows {cut[-1].batches} batches, and gradients are cleared before each of them: only the last one's are used.",
             _once_per_step(cut[-1]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainingdoctor import Verdicts, check, info, warning
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.observing.trace import LoopTrace
@@ -45,4 +45,55 @@ def epoch_cut(loop_trace: LoopTrace, *, most: float = 1.0) -> Verdicts:
     )
 
 
-CHECKS = (epoch_cut,)
+@check("loop.same_slice", explains=("data.duplicates", "labels.missing_class", "data.imbalance", "loss.*", "lr.*"))
+def same_slice(loop_trace: LoopTrace, *, least: int = 8, parts: int = 8) -> Verdicts:
+    """Every step trains on the same part of the data.
+
+    What it does: in a loop without loaders, looks from where in which tensor the inputs of each step are cut.
+    Why it costs accuracy: an index that was forgotten, as in x[:batch_size]: one batch is learned by heart, the rest is never seen.
+    Remedy: x[i : i + batch_size], y[i : i + batch_size].
+    Thresholds: `least` steps on one place in a tensor of `parts` times the size and more, cut anew each time: one that is cut before the
+    loop, or makes up much of the tensor, is the training part of a split.
+    Measured: no measurement; arithmetic.
+    """
+    seen = loop_trace.slices
+    if seen is None or seen.steps < least:
+        return
+    if seen.places == 1 and seen.parts < parts:
+        return
+    if seen.places == 1:
+        yield warning(
+            f"All {seen.steps} steps train on one and the same slice, a {seen.parts}th of the tensor that it is cut from.",
+            "x[i : i + batch_size], y[i : i + batch_size]",
+            where=loop_trace.backward_at,
+            confidence=0.8,
+            steps=seen.steps,
+        )
+    else:
+        yield Note(f"{seen.places} different slices in {seen.steps} steps")
+
+
+@check("loop.data_overwritten", explains=("normalization.*", "data.constant", "augmentation.*"))
+def data_overwritten(loop_trace: LoopTrace, *, least: int = 8) -> Verdicts:
+    """The loop writes into the data that it trains on.
+
+    What it does: in a loop without loaders whose inputs are slices of one tensor, looks whether that tensor is written to from step to
+    step (its version, which PyTorch counts).
+    Why it costs accuracy: x[i:j] is no copy: xb.div_(255) or xb -= mean on it changes the data, again in each epoch, until nothing of it
+    is left.
+    Remedy: xb = xb / 255, or the same once, before the loop.
+    Thresholds: `least` steps, on different slices, with something written before more than half of them. A buffer that is filled anew
+    for each step is always the same slice.
+    Measured: no measurement; arithmetic.
+    """
+    seen = loop_trace.slices
+    if seen is not None and seen.steps >= least and seen.places > 1 and seen.changes > seen.steps / 2:
+        yield critical(
+            f"Before {seen.changes} of {seen.steps} steps something was written into the tensor that the batches are slices of.",
+            "No operation in place (x.sub_(), x /= 255) on a slice of the data: xb = (xb - mean) / std makes a copy.",
+            where=loop_trace.backward_at,
+            changes=seen.changes,
+        )
+
+
+CHECKS = (epoch_cut, same_slice, data_overwritten)

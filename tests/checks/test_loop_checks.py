@@ -17,6 +17,7 @@ from trainingdoctor.observing.trace import (
     OptimizerSeen,
     PassSeen,
     SchedulerSeen,
+    SlicesSeen,
     StepSeen,
 )
 from trainingdoctor.testing import assert_healthy, assert_unwell
@@ -108,6 +109,8 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     (loop_passes.epoch_cut, (LEFT,), "warning"),
     # Epochs of so many steps: all of them are several passes.
     (loop_passes.epoch_cut, (replace(LEFT, epochs=200),), "info"),
+    (loop_passes.same_slice, (replace(HEALTHY, slices=SlicesSeen(40, 1, 62, 0)),), "warning"),
+    (loop_passes.data_overwritten, (replace(HEALTHY, slices=SlicesSeen(40, 40, 62, 39)),), "critical"),
     (scheduler.plateau_mode, (replace(HEALTHY, schedulers=(replace(PLATEAU, mode="max"),)),), "critical"),
     (scheduler.plateau_mode, (replace(HEALTHY, schedulers=(replace(PLATEAU, told="accuracy"),)),), "critical"),
     (loop.before_unscale, (replace(HEALTHY, clips=(ClipSeen(1.0, 9e4, scaled=True),)),), "critical"),
@@ -153,6 +156,12 @@ PECULIAR: list[tuple[Any, LoopTrace]] = [
     # Per-sample gradients are taken away, and put back as their sum.
     (loop_gradients.gradients_lost, steps(backwards=8, batches=1, lost=8)),
     (loop.detached, steps(gradients=False, lost=1, empty=True)),
+    # The usual slices, and a buffer that is filled for each step.
+    (loop_passes.data_overwritten, replace(HEALTHY, slices=SlicesSeen(40, 40, 62, 1))),
+    (loop_passes.data_overwritten, replace(HEALTHY, slices=SlicesSeen(40, 1, 2, 39))),
+    (loop_passes.same_slice, replace(HEALTHY, slices=SlicesSeen(40, 40, 62, 0))),
+    # The training part of a split, cut in each step.
+    (loop_passes.same_slice, replace(HEALTHY, slices=SlicesSeen(40, 1, 2, 0))),
     # The last pass that was watched.
     (loop_passes.epoch_cut, replace(HEALTHY, passes=(TRAIN, EVAL, replace(TRAIN, left=True)))),
     (scheduler.plateau_mode, replace(HEALTHY, schedulers=(PLATEAU, replace(PLATEAU, told="accuracy", mode="max")))),

@@ -1,5 +1,6 @@
 """What weight decay does over a run: products of rate, momentum and decay, and who classifies."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW
 from torch.utils.data import DataLoader, TensorDataset
 
-from trainingdoctor.measure.decay import Decay, decay
+from trainingdoctor.measure.decay import Decay, NormDecay, decay
 from trainingdoctor.measure.optimizers import optimizers, parameter_groups
+from trainingdoctor.testing import assert_healthy, assert_unwell
+from trainingdoctor_checks.weight_decay import too_strong
 
 
 class Muon(SGD):
@@ -51,3 +54,15 @@ def test_who_classifies() -> None:
     assert not measured(sgd, nn.MSELoss()).classifies
     assert not measured(sgd, nn.functional.l1_loss).classifies
     assert not measured(sgd, targets=torch.randn(8, 2)).classifies
+
+
+def test_a_group_of_normalizations_that_decays_more() -> None:
+    def both(of_norms: float) -> Decay:
+        norms = {"params": nn.BatchNorm1d(4).parameters(), "weight_decay": of_norms}
+        found = measured(SGD([{"params": weights(), "weight_decay": 5e-4}, norms], 0.1, 0.9))
+        return replace(found, steps_per_epoch=391)
+
+    assert both(0.1).norms == NormDecay("optimizer.param_groups[1].weight_decay", 0.1, pytest.approx(10.0))
+    assert_unwell(too_strong, both(0.1), severity="warning", mentions="10 steps")
+    assert_healthy(too_strong, both(0.001))
+    assert both(0.0).norms is None

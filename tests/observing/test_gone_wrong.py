@@ -186,3 +186,32 @@ def test_what_a_plateau_is_told(mode: str, told: str) -> None:
     right = told == "other" or (told == "loss") == (mode == "min")
     (assert_healthy if right else assert_unwell)(scheduler.plateau_mode, seen)
     assert seen.schedulers[0].told == {"percent": "accuracy", "other": ""}.get(told, told)
+
+
+def by_slices(batch: Callable[[Tensor, int], Tensor]) -> LoopTrace:
+    """Two epochs of a loop without loaders."""
+    torch.manual_seed(0)
+    recorder, model, data = Recorder(stops=False), nn.Linear(8, 2), X.clone()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with observed(recorder):
+        for i in [*range(0, 180, 20)] * 2:
+            plain(model, optimizer, nn.functional.cross_entropy(model(batch(data, i)), Y[i : i + 20]), 0)
+    return traced(recorder)
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        (lambda data, i: data[i : i + 20], []),
+        (lambda data, i: data[i : i + 20] / 2, []),
+        (lambda data, i: data[torch.arange(i, i + 20)], []),
+        # The same view in each step: what is there to train on.
+        (lambda data, _, kept=[]: kept.append(data[:20]) or kept[0], []),
+        (lambda data, _: data[:20], ["loop.same_slice"]),
+        (lambda data, i: data[i : i + 20].div_(2), ["loop.data_overwritten"]),
+    ],
+)
+def test_slices_of_the_data(batch: Callable[[Tensor, int], Tensor], expected: list[str]) -> None:
+    seen = by_slices(batch)
+    checks = (loop_passes.same_slice, loop_passes.data_overwritten)
+    assert [c.code for c in checks if any(getattr(f, "severity", None) for f in c(seen))] == expected

@@ -16,12 +16,21 @@ REGRESSIONS = ("MSE", "mse", "L1", "l1", "SmoothL1", "smooth_l1", "Huber", "hube
 
 
 @dataclass(frozen=True)
+class NormDecay:
+    """Weight decay of a group without weight matrices. forgets_in_steps: at the peak rate."""
+
+    place: str
+    decay: float
+    forgets_in_steps: float
+
+
+@dataclass(frozen=True)
 class Decay:
     """Weight decay of the group that decays most. rate: its peak learning rate, without momentum.
 
     forgets_in_steps: steps in which decay alone shrinks a weight by e, at the peak rate; None without decay.
     total: the sum over the run of effective rate times decay; None when the run's length is unknown.  classifies: the
-    data set lists classes and the criterion is none that regresses.
+    data set lists classes and the criterion is none that regresses.  norms: of a group of normalizations and biases that decays more.
     """
 
     optimizer: str
@@ -37,6 +46,7 @@ class Decay:
     dropouts: int
     label_smoothing: float
     classifies: bool = True
+    norms: NormDecay | None = None
 
 
 @evidence(optional=("schedule_trace", "train_loader", "epochs", "criterion", "dropout_layers"))
@@ -55,15 +65,13 @@ def decay(
     group = max(holding, key=lambda g: g.weight_decay)
     # The schedule is that of the leading group; the other groups keep their ratio to it.
     leading = parameter_groups[schedule_trace.group].lr if schedule_trace else group.lr
-    peak = (
-        schedule_trace.peak * (group.lr / leading if leading else 1.0)
-        if schedule_trace
-        else max(group.lr, group.base_lr)
-    )
-    at_peak = schedule_trace.momentum if schedule_trace and group.momentum is not None else group.momentum
-    momentum = 0.0 if group.decoupled else at_peak or 0.0
-    boost = 1 / (1 - momentum) if momentum < 1 else 1.0
+    peak, boost = _peak(group, leading, schedule_trace), _boost(group, schedule_trace)
     per_step = peak * boost * group.weight_decay
+    others = [g for g in parameter_groups if not g.weights and g.weight_decay > group.weight_decay]
+    norms = max(others, key=lambda g: g.weight_decay, default=None)
+    by_norms = (
+        norms.weight_decay * _peak(norms, leading, schedule_trace) * _boost(norms, schedule_trace) if norms else 0.0
+    )
     steps = schedule_trace.steps if schedule_trace else None
     mean = schedule_trace.mean_over_peak if schedule_trace else 1.0
     return Decay(
@@ -80,7 +88,21 @@ def decay(
         dropouts=len(dropout_layers or ()),
         label_smoothing=smoothing_of(criterion),
         classifies=_classifies(train_loader, criterion),
+        norms=NormDecay(f"{norms.place}.weight_decay", norms.weight_decay, 1 / by_norms)
+        if norms and by_norms > 0 and not _coupled_adaptive(norms)
+        else None,
     )
+
+
+def _peak(group: Group, leading: float, trace: ScheduleTrace | None) -> float:
+    return trace.peak * (group.lr / leading if leading else 1.0) if trace else group.lr
+
+
+def _boost(group: Group, trace: ScheduleTrace | None) -> float:
+    """How much further momentum carries a step."""
+    at_peak = trace.momentum if trace and group.momentum is not None else group.momentum
+    momentum = 0.0 if group.decoupled else at_peak or 0.0
+    return 1 / (1 - momentum) if momentum < 1 else 1.0
 
 
 def _classifies(loader: Any, criterion: Any) -> bool:

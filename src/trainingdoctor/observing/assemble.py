@@ -217,6 +217,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         average=recorder.averages.seen(),
         reordered=recorder.losses.reordered,
         penalty=recorder.penalties.decay,
+        slices=None if recorder.passes else recorder.slices.record(),
         unfed=0 if recorder.averages.plain else recorder.averages.unfed,
     )
 

@@ -32,6 +32,7 @@ from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.penalties import Penalties
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.ranks import Ranks, unwrapped
+from trainingdoctor.observing.slices import Slices
 from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.teachers import Teachers
 from trainingdoctor.observing.ticks import Schedulers
@@ -82,6 +83,7 @@ class Recorder:
         self.losses = Losses()
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
         self.teachers, self.averages, self.penalties, self.reach = Teachers(), Averages(), Penalties(), Reach()
+        self.slices = Slices()
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None
@@ -102,6 +104,8 @@ class Recorder:
         """A DataLoader is iterated anew. Raises Enough where everything has been seen."""
         self._poll(within=False)
         number = self._number(loader)
+        for before in self.passes[-FEW:]:
+            before.left = before.left or (before.number == number and not before.ended)
         known = self.kinds.get(number)
         single = self.one_batch_each
         if known == "training" and (
@@ -109,8 +113,6 @@ class Recorder:
         ):
             self.later = self.later or used_later(sys._getframe(1))
             self._enough()
-        for before in self.passes[-FEW:]:
-            before.left = before.left or (before.number == number and not before.ended)
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
         if self._is_late() and not self._leads_to_evaluation(begun):
             self._enough()
@@ -237,7 +239,8 @@ class Recorder:
 
     def _is_in_its_place(self, model: nn.Module, now: Pass) -> bool:
         """Whether an average, or another copy, is evaluated in the trained model's place."""
-        looks = not torch.is_grad_enabled() and self.kinds.get(now.number) != "training"
+        # In train mode it may be that its statistics are taken anew, as by torch's update_bn().
+        looks = not model.training and not torch.is_grad_enabled() and self.kinds.get(now.number) != "training"
         return looks and counterpart(unwrapped(model), self.optimizers) is not None
 
     def after_forward(self, model: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
@@ -246,6 +249,8 @@ class Recorder:
         # The losses that follow a teacher's answer are of what was called before it.
         if not self.beside or (first is not None and first.requires_grad):
             self.losses.on_call(model, (args, kwargs), output)
+        if self.current is None and model.training and torch.is_grad_enabled() and self._is_trained(model):
+            self.slices.add((args, kwargs))
         self.used[id(model)] = self.used.get(id(model), 0) + torch.is_grad_enabled()
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):

@@ -179,6 +179,17 @@ class AverageSeen:
 
 
 @dataclass(frozen=True)
+class SlicesSeen:
+    """Steps whose inputs were cut out of one larger tensor, by a loop without loaders. places: different ones among them.  parts: of
+    this size the tensor has.  changes: steps before which something was written into it."""
+
+    steps: int
+    places: int
+    parts: int
+    changes: int
+
+
+@dataclass(frozen=True)
 class Moment:
     """Something that happened, in its order. kind: one of MOMENTS.  within: training, evaluation, other, or "" outside of all
     passes.  number: of that pass."""
@@ -207,7 +218,8 @@ class LoopTrace:
     teachers: models that nobody trains, in train mode.  average: of the weights, where one alone is evaluated.
     reordered: batches whose targets the loss got in another order than the loader's, and the model its inputs in the loader's; 0
     where any kept its order.  unfed: BatchNorm layers of the average that is evaluated whose statistics are a new layer's, while
-    those of the model that trains are not.  penalty: the weight decay that a penalty amounts to which the loop adds to its loss.
+    those of the model that trains are not.  penalty: the weight decay that a penalty amounts to which the loop adds to its loss.  slices: that a
+    loop without loaders trains on.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -235,6 +247,7 @@ class LoopTrace:
     reordered: int = 0
     unfed: int = 0
     penalty: float | None = None
+    slices: SlicesSeen | None = None
 
     @property
     def training_batches(self) -> int | None:
