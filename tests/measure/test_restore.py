@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -330,3 +331,12 @@ def test_one_step_that_cannot_be_undone_does_not_stop_the_others() -> None:
     with pytest.raises(ValueError, match="read-only"):
         measure()
     assert changed(before, snapshot(training)) == []
+
+
+def test_there_may_be_no_folder_to_come_back_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    with restored(nn.Linear(2, 2)):
+        random.random()
+    with pytest.raises(FileNotFoundError):
+        Path.cwd()

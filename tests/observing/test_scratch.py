@@ -3,9 +3,11 @@
 # What scripts call is what is redirected.
 # ruff: noqa: PTH101, PTH211, PTH102, PTH204, PTH103, PTH105, PTH107, PTH110, PTH112, PTH123, PTH207, PTH208
 
+import contextlib
 import glob
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,30 @@ def test_links_and_copies_with_their_attributes_lie_in_the_folder(home: Path, tm
         with pytest.raises(FileExistsError):
             os.symlink("last.pt", mark)
     assert list((home / "runs").iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_files_that_are_opened_otherwise_lie_there_too(home: Path, tmp_path: Path) -> None:
+    with redirected(tmp_path / "scratch"):
+        (home / "touched").touch()
+        (home / "touched").touch()
+        descriptor = os.open(home / "log.txt", os.O_WRONLY | os.O_APPEND)
+        os.write(descriptor, b"after\n")
+        os.close(descriptor)
+        assert os.read(os.open(home / "log.txt", os.O_RDONLY), 99) == b"before\nafter\n"
+        with pytest.raises(FileExistsError):
+            os.open(home / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        os.mkfifo(home / "pipe")
+        torch.jit.script(torch.nn.Linear(2, 2)).save(str(home / "net.pt"))
+        for _ in range(2):
+            with contextlib.closing(sqlite3.connect(home / "runs.db")) as runs:
+                runs.execute("create table if not exists epochs (loss)")
+                runs.commit()
+        with contextlib.closing(sqlite3.connect(":memory:")) as memory:
+            memory.execute("create table epochs (loss)")
+        assert sorted(os.listdir(home)) == ["best.pt", "log.txt", "net.pt", "pipe", "runs", "runs.db", "touched"]
+    assert sorted(os.listdir(home)) == ["best.pt", "log.txt", "runs"]
+    assert (home / "log.txt").read_text() == "before\n"
 
 
 def test_a_folder_that_was_written_to_still_shows_what_is_really_there(home: Path, tmp_path: Path) -> None:

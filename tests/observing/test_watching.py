@@ -200,7 +200,7 @@ def test_a_script_that_trains_nothing_gives_one_sentence(watched: Watch, source:
 
 def test_a_script_that_hangs_is_killed_with_all_that_it_started(watched: Watch) -> None:
     marker = f"sleeper-{os.getpid()}"
-    source = f"import subprocess, time\nsubprocess.Popen(['bash', '-c', 'exec -a {marker} sleep 600'])\nwhile True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass\n"
+    source = f"import subprocess, time\nfor alone in (False, True):\n    subprocess.Popen(['bash', '-c', 'exec -a {marker} sleep 600'], start_new_session=alone)\nwhile True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass\n"
     started = time.monotonic()
     result = watched(source, "--as", "script", "--time-limit", "2")
     assert result.exit_code == 2

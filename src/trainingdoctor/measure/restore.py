@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,8 +108,9 @@ def _is_data(value: Any) -> bool:
 
 def _global_state() -> Iterator[Undo]:
     """The random states and switches of the process."""
-    folder = Path.cwd()
-    yield lambda: os.chdir(folder)
+    with suppress(FileNotFoundError):  # a script may have deleted the folder that it is in
+        folder = Path.cwd()
+        yield lambda: os.chdir(folder)
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
     yield lambda: random.setstate(python)
     yield lambda: np.random.set_state(numpy)

@@ -28,6 +28,8 @@ from trainingdoctor.settings import Settings
 
 # Of what a script prints, the end is kept, for when it dies.
 TAIL = 64 * 1024
+# By this variable of the environment all that a script starts is known.
+MARK = "TRAININGDOCTOR_WATCHED"
 
 
 def observed_answer(
@@ -111,7 +113,7 @@ def _run(order: Order, folder: Path, if_cut: Callable[[Report], object] | None) 
             start_new_session=True,
             # Where Jupyter runs a notebook.
             cwd=order.script.parent if order.source is not None else None,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", MARK: str(folder)},
         )
         try:
             return _answered(child, order, patient=if_cut is not None)
@@ -145,10 +147,19 @@ def _answered(child: subprocess.Popen[bytes], order: Order, patient: bool) -> An
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+        _end_strays(str(order.answer.parent))
     reader.join(1.0)
     if order.answer.is_file():
         return _given(order)
     return Answer(error=_why_silent(order, child.returncode, killed, bytes(tail)))
+
+
+def _end_strays(folder: str) -> None:
+    """Kill what the script started in sessions of their own: environments are inherited. Linux alone shows them."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{MARK}={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import sys
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,33 +12,20 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from trainingdoctor.errors import UserCodeError
 from trainingdoctor.measure.batches import tensors
-from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import MOST_BATCHES, says_accuracy
-from trainingdoctor.observing.afterwards import UsedLater, used_later
+from trainingdoctor.observing.afterwards import used_later
 from trainingdoctor.observing.again import trains_again
-from trainingdoctor.observing.averages import Averages, counterpart
 from trainingdoctor.observing.calls import gives_as_it_is
-from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.epochs import epoch_loop
 from trainingdoctor.observing.functions import loss_call
-from trainingdoctor.observing.graphs import Graphs
-from trainingdoctor.observing.limits import Clock, Enough, Limits
-from trainingdoctor.observing.losses import Losses, targets_in
+from trainingdoctor.observing.limits import Enough
+from trainingdoctor.observing.losses import targets_in
 from trainingdoctor.observing.metrics import metric_of
 from trainingdoctor.observing.passes import Pass, Watched
-from trainingdoctor.observing.penalties import Penalties
 from trainingdoctor.observing.places import users_frame, users_place
-from trainingdoctor.observing.ranks import Ranks, unwrapped
-from trainingdoctor.observing.slices import Slices
-from trainingdoctor.observing.spectra import Spectra
-from trainingdoctor.observing.teachers import Teachers
-from trainingdoctor.observing.ticks import Schedulers
-from trainingdoctor.observing.timeline import Timeline
-from trainingdoctor.observing.trace import TeacherSeen
+from trainingdoctor.observing.record import Record
 from trainingdoctor.observing.watch import OptimizerWatch
-from trainingdoctor.observing.within import Reach
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
 SWALLOWED = 10
@@ -55,48 +41,8 @@ LEAST_IDLE = 10
 ACCUMULATED = 10
 
 
-class Recorder:
-    """Everything that was seen, while it is being seen. The hooks call the methods named `on_...`.
-
-    leave: takes the hooks away.  swallowed: called where the script catches the signal to stop, time and again.
-    beside: what runs now, or ran last, holds nothing that an optimizer does.  forked: file:line of an os.fork() whose child is not followed.
-    notes: how the script is run, for people.  outdated: what raises in this version of torch, and was read otherwise.
-    said: what was printed last.
-    stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
-    """
-
-    def __init__(self, limits: Limits | None = None, stops: bool = True) -> None:
-        self.limits, self.stops = limits or Limits(), stops
-        self.clock = Clock()
-        self.passes: list[Pass] = []
-        self.current: Pass | None = None
-        self.loaders: list[Any] = []
-        self.kinds: dict[int, str] = {}
-        self.optimizers: list[OptimizerWatch] = []
-        self.built: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
-        self.schedulers = Schedulers()
-        self.ranks = Ranks()
-        self.models: dict[int, nn.Module] = {}
-        self.used: dict[int, int] = {}
-        self.initial: dict[int, dict[str, Any]] = {}
-        self.momenta: list[tuple[_BatchNorm, float | None]] = []
-        self.losses = Losses()
-        self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
-        self.teachers, self.averages, self.penalties, self.reach = Teachers(), Averages(), Penalties(), Reach()
-        self.slices = Slices()
-        self.epoch_loop = ""
-        self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
-        self.leave: Callable[[], object] = lambda: None
-        self.swallowed: Callable[[], object] = lambda: None
-        self.on_enough: Callable[[], object] = lambda: None
-        self.backward_at = self.saves_best = self.forked = self.said = ""
-        self.loss_value: float | None = None
-        self.amp: torch.dtype | None = None
-        self.later: tuple[UsedLater, ...] = ()
-        self.again: tuple[str, ...] = ()
-        self.notes: list[str] = []
-        self.outdated: list[UserCodeError] = []
-        self.cut = self.emptied = self.full = self.closing = self.beside = False
+class Recorder(Record):
+    """Takes down what is seen, while it is being seen. The hooks call the methods named `on_...`."""
 
     # -- loaders
 
@@ -142,9 +88,6 @@ class Recorder:
         self.cut = self.cut or over
         return over
 
-    def _is_late(self) -> bool:
-        return self.clock.seconds > self.limits.total and bool(self.optimizers)
-
     def _leads_to_evaluation(self, asking: Pass) -> bool:
         """Whether time that is up is stretched: a slow epoch ends after what it has, for the first evaluation behind it to be seen."""
         if not self.stops or self.clock.seconds > STRETCHED * self.limits.total or self.epoch > 1:
@@ -163,24 +106,6 @@ class Recorder:
         now = self.current
         if now is not None and not self.epoch and self.built_count and now.train_mode and now.with_gradient:
             self.kinds[now.number] = now.known = "training"
-
-    @property
-    def one_batch_each(self) -> bool:
-        """Whether all passes that train took one of several batches, as next(iter(loader)) in each step does: these are no epochs."""
-        trained = [p for p in self.passes if p.kind == "training" and p.batches]
-        lengths = [steps_per_epoch(p.loader) or 0 for p in trained[:1]]
-        return len(trained) > 1 and not self.cut and lengths[0] > 1 and all(p.batches == 1 for p in trained)
-
-    def _number(self, loader: Any) -> int:
-        for i, known in enumerate(self.loaders):
-            if known is loader:
-                return i
-        self.loaders.append(loader)
-        return len(self.loaders) - 1
-
-    def _evaluated(self) -> bool:
-        trained = next((i for i, p in enumerate(self.passes) if p.kind == "training"), len(self.passes))
-        return any(p.kind == "evaluation" and p.batches for p in self.passes[trained:])
 
     def _enough(self) -> None:
         if not self.stops:
@@ -220,28 +145,6 @@ class Recorder:
             self.averages.on_evaluation(model, now, self.optimizers)
         if self._is_trained(model):
             self.timeline.add("forward_train" if model.training else "forward_eval", now)
-
-    @property
-    def _held(self) -> frozenset[int]:
-        """Identities of the parameters that optimizers hold, those that have not stepped yet among them."""
-        optimizers = [*self.built, *(w.optimizer for w in self.optimizers)]
-        return frozenset(id(p) for o in optimizers for g in getattr(o, "param_groups", ()) for p in g["params"])
-
-    def bystanders(self) -> tuple[TeacherSeen, ...]:
-        """Models in train mode that nobody trains."""
-        held = self._held
-        own = [i for i in self.initial if any(id(p) in held for p in self.models[i].parameters())]
-        return self.teachers.seen(held, [self.initial[i] for i in own])
-
-    def _is_trained(self, model: nn.Module) -> bool:
-        """Whether an optimizer that was seen holds some of it; every model until one was seen. No teacher, no average."""
-        return not self.optimizers or any(w.model is model for w in self.optimizers)
-
-    def _is_in_its_place(self, model: nn.Module, now: Pass) -> bool:
-        """Whether an average, or another copy, is evaluated in the trained model's place."""
-        # In train mode it may be that its statistics are taken anew, as by torch's update_bn().
-        looks = not model.training and not torch.is_grad_enabled() and self.kinds.get(now.number) != "training"
-        return looks and counterpart(unwrapped(model), self.optimizers) is not None
 
     def after_forward(self, model: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """It has run."""
@@ -394,8 +297,3 @@ class Recorder:
     def _poll(self, within: bool) -> None:
         if self.schedulers.poll(within, self.epoch):
             self.timeline.add("scheduler", self.current if within else None)
-
-    @property
-    def steps(self) -> int:
-        """Of all optimizers, so far."""
-        return sum(len(w.steps) for w in self.optimizers)

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from trainingdoctor.observing.folders import listing, scanning
+from trainingdoctor.observing.opening import openers
 from trainingdoctor.observing.replacing import replaced
 
 # Writing there is what it is for.
@@ -77,6 +78,9 @@ def redirected(folder: Path) -> Iterator[None]:
             _put(stack, os.path, name, _first(getattr(os.path, name), overlay.reading))
         _put(stack, os, "listdir", listing(os.listdir, overlay))
         _put(stack, os, "scandir", scanning(os.scandir, overlay))
+        for owner, name, value in openers(overlay):
+            _put(stack, owner, name, value)
+        _put(stack, os, "mkfifo", _first(os.mkfifo, overlay.writing))
         for name in ("stat", "access"):
             _put(stack, os, name, _first(getattr(os, name), overlay.reading))
         for name in ("chmod", "utime", "truncate"):
