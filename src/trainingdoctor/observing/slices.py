@@ -33,7 +33,9 @@ class Slices:
         if kept or not isinstance(base, Tensor) or base.numel() < 2 * first.numel() or base.requires_grad:
             self.others = True
             return
-        self.seen.append((base.data_ptr(), first.storage_offset(), base.numel() // first.numel(), int(base._version)))
+        self.seen.append(
+            (base.data_ptr(), int(first.storage_offset()), base.numel() // first.numel(), int(base._version))
+        )
 
     def record(self) -> SlicesSeen | None:
         """What was seen; None where inputs were no such views, or of several tensors."""
