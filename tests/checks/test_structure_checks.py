@@ -17,6 +17,7 @@ from trainingdoctor.measure.optimizers import Ownership
 from trainingdoctor.measure.origins import Origin
 from trainingdoctor.measure.outputs import Outputs
 from trainingdoctor.measure.reference_init import ReferenceInit
+from trainingdoctor.measure.single_values import SingleValues
 from trainingdoctor.measure.spectral import SpectralLayer
 from trainingdoctor.measure.targets import Targets
 from trainingdoctor_checks import (
@@ -113,6 +114,7 @@ def loaded(*marks: str, **changes: Any) -> tuple[tuple[Origin, ...]]:
 SICK = [
     (model_structure.no_residual, (plain(55),), "warning"),
     (model_structure.no_residual, (plain(24),), "info"),
+    (model_structure.normalizes_one_value, (SingleValues(2, ("norm",)),), "critical"),
     (activations.activation_missing, (mlp(784, 256, 256, 10),), "warning"),
     # Seen by behaviour alone: leaky ReLUs with a slope of 1.
     (
@@ -169,6 +171,7 @@ HEALTHY = [
     # The 18 convolutions of VGG-19 and Darknet-19.
     (model_structure.no_residual, (plain(18),)),
     (model_structure.no_residual, (plain(110, each={"always": False}),)),
+    (model_structure.normalizes_one_value, (SingleValues(2, ()),)),
     # MobileNetV1: every other convolution is grouped.
     (model_structure.no_residual, (plain(27, each={"grouped": True}),)),
     (activations.activation_missing, (plain(8),)),

@@ -13,6 +13,7 @@ from torch.nn.modules import module as modules
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils.data import DataLoader, TensorDataset
 
+from trainingdoctor.observing import by_hand
 from trainingdoctor.report import Report
 from trainingdoctor.settings import Settings
 
@@ -112,7 +113,9 @@ def test_transformers(rate: float, found: tuple[str, ...], tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("steps", [True, False])
-def test_ignite(steps: bool) -> None:
+def test_ignite(steps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other tests in this process count as the user's files, and set rates by hand.
+    monkeypatch.setattr(by_hand, "_loaded", lambda: iter(()))
     engine = pytest.importorskip("ignite.engine")
     from trainingdoctor.integrations.ignite import TrainingDoctor
 

@@ -147,7 +147,7 @@ def test_a_slow_epoch_ends_for_its_evaluation_to_be_seen() -> None:
 
     with observed(Recorder(Limits(total=60.0))) as recorder, pytest.raises(Enough):
         loop()
-    assert [(p.kind, p.batches) for p in recorder.passes] == [("training", 1), ("evaluation", 10), ("other", 0)]
+    assert [(p.kind, p.batches) for p in recorder.passes] == [("training", 1), ("evaluation", 10)]
 
 
 def data(count: int) -> TensorDataset:

@@ -5,7 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from trainingdoctor.observing import by_hand
 from trainingdoctor.observing.by_hand import rate_written_at, rates_set_elsewhere, stepped_later
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests in this process count as the user's files, too."""
+    monkeypatch.setattr(by_hand, "_loaded", lambda: iter(()))
 
 
 def script(tmp_path: Path, text: str) -> Path:

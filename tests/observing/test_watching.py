@@ -163,7 +163,7 @@ HOSTILE = {
     ),
     "no loader": (
         HEAD + "for step in range(10**9):\n    optimizer.zero_grad()\n    criterion(net(x[:50]), y[:50]).backward()\n    optimizer.step()\n",
-        None,
+        "loop.same_slice",
     ),
     "forks, prints megabytes, changes the folder": (
         HEAD + "pid = os.fork()\nif pid == 0:\n    sys.exit(0)\nos.waitpid(pid, 0)\nprint('x' * 20_000_000)\nos.chdir('/')\n" + LOOP,
