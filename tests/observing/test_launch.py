@@ -7,8 +7,8 @@ import pytest
 from torch import nn
 
 from trainingdoctor.observing import launch
-from trainingdoctor.observing.child import _unstopped
 from trainingdoctor.observing.recorder import Recorder
+from trainingdoctor.observing.session import unstopped
 from trainingdoctor.settings import Settings
 
 
@@ -40,6 +40,6 @@ def test_a_silent_end_is_told_in_a_sentence(
 def test_a_first_step_that_does_not_end_is_told_with_what_makes_it_shorter(tmp_path: Path) -> None:
     order = launch.Order(Path("train.py"), (), tmp_path / "answer", tmp_path, Settings(time_limit=9.0))
     recorder = Recorder()
-    assert _unstopped(order, recorder) == "train.py could not be stopped within 9 s"
+    assert unstopped(order, recorder) == "train.py could not be stopped within 9 s"
     recorder.models[1] = nn.Linear(1, 1)
-    assert "its first step had not ended; give it smaller batches" in _unstopped(order, recorder)
+    assert "its first step had not ended; give it smaller batches" in unstopped(order, recorder)
