@@ -101,9 +101,10 @@ def in_background(loader, batches=None):
 FAULTS: tuple[Variant, ...] = (
     sick("no zero_grad", "loop.zero_grad_missing", zero_grad=""),
     sick("zero_grad once per epoch", "loop.zero_grad_missing", zero_grad="", before_epoch="optimizer.zero_grad()"),
-    sick("zero_grad between backward and step", "loop.detached", ("model.unused_parameters",), zero_grad="", backward="loss.backward()\noptimizer.zero_grad()"),
+    sick("zero_grad between backward and step", "loop.gradients_lost", ("model.unused_parameters",), zero_grad="", backward="loss.backward()\noptimizer.zero_grad()"),
     sick("no step", "loop.step_missing", step=""),
     sick("targets in another order than their inputs", "loop.targets_reordered", loss="loss = criterion(output, y[torch.randperm(len(y))])"),
+    sick("mixup without its targets", "loop.targets_unmixed", ("labels.*", "augmentation.*"), loss="share, mix = torch.rand(()).item(), torch.randperm(len(x))\noutput = net((1 - share) * x + share * x[mix])\nloss = criterion(output, y)"),
     sick("no backward", "loop.backward_missing", backward=""),
     sick("loss detached", "loop.detached", loss="loss = criterion(output.detach(), y).requires_grad_()"),
     sick("loss from a new tensor", "loop.detached", loss="loss = torch.tensor(criterion(output, y).item(), requires_grad=True)"),

@@ -9,6 +9,8 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.observing.trace import LoopTrace
 
+MIXUP = "Zhang et al. 2018, mixup: Beyond Empirical Risk Minimization, arXiv:1710.09412, section 2"
+
 
 @check("loop.epoch_cut", explains=("data.subset", "epochs.too_few"))
 def epoch_cut(loop_trace: LoopTrace, *, most: float = 1.0) -> Verdicts:
@@ -96,4 +98,27 @@ def data_overwritten(loop_trace: LoopTrace, *, least: int = 8) -> Verdicts:
         )
 
 
-CHECKS = (epoch_cut, same_slice, data_overwritten)
+@check("loop.targets_unmixed", explains=("augmentation.too_strong", "labels.*"), references=(MIXUP,))
+def targets_unmixed(loop_trace: LoopTrace, *, least: int = 3, spread: float = 0.1) -> Verdicts:
+    """The loop mixes the samples of a batch, and not their targets.
+
+    What it does: tells from the batches of the loader and the model's inputs whether each sample is partly another one (mixup, CutMix),
+    and whether the loss gets the loader's targets alone.
+    Why it costs accuracy: half of the samples are mostly another class than their target says.
+    Remedy: the loss of both targets, in the same shares.
+    Thresholds: `least` batches, with shares that differ by more than 0.1 from batch to batch. The same share of a half in each is
+    a published augmentation (SamplePairing, Inoue 2018, arXiv:1801.02929).
+    Measured: no measurement yet.
+    """
+    shares = loop_trace.unmixed
+    if len(shares) >= least and max(shares) - min(shares) > spread:
+        yield warning(
+            f"In {len(shares)} batches each sample is partly another one ({min(shares):.0%} to {max(shares):.0%} of it), and the loss gets the "
+            "targets of the batch as they are.",
+            "loss = lam * criterion(outputs, targets) + (1 - lam) * criterion(outputs, targets[order])",
+            where=loop_trace.backward_at,
+            batches=len(shares),
+        )
+
+
+CHECKS = (epoch_cut, same_slice, data_overwritten, targets_unmixed)

@@ -19,7 +19,12 @@ SLOW = ("loss.not_learning", "lr.too_low", "init.*", "model.ignores_input")
 HARM = ("loss.*", "lr.*", "training.raises")
 
 
-@check("loss.softmax_before_cross_entropy", cost="probe", explains=(*SLOW, "lr.too_high"), references=(DOCS,))
+@check(
+    "loss.softmax_before_cross_entropy",
+    cost="probe",
+    explains=(*SLOW, "lr.too_high", "model.relu_on_logits"),
+    references=(DOCS,),
+)
 def softmax_before_cross_entropy(outputs: Outputs, criterion_kind: CriterionKind) -> Verdicts:
     """The model's outputs are on another scale than the criterion expects.
 

@@ -110,6 +110,7 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     # Epochs of so many steps: all of them are several passes.
     (loop_passes.epoch_cut, (replace(LEFT, epochs=200),), "info"),
     (loop_passes.same_slice, (replace(HEALTHY, slices=SlicesSeen(40, 1, 62, 0)),), "warning"),
+    (loop_passes.targets_unmixed, (replace(HEALTHY, unmixed=(0.1, 0.4, 0.8)),), "warning"),
     (loop_passes.data_overwritten, (replace(HEALTHY, slices=SlicesSeen(40, 40, 62, 39)),), "critical"),
     (scheduler.plateau_mode, (replace(HEALTHY, schedulers=(replace(PLATEAU, mode="max"),)),), "critical"),
     (scheduler.plateau_mode, (replace(HEALTHY, schedulers=(replace(PLATEAU, told="accuracy"),)),), "critical"),
@@ -160,6 +161,8 @@ PECULIAR: list[tuple[Any, LoopTrace]] = [
     (loop_passes.data_overwritten, replace(HEALTHY, slices=SlicesSeen(40, 40, 62, 1))),
     (loop_passes.data_overwritten, replace(HEALTHY, slices=SlicesSeen(40, 1, 2, 39))),
     (loop_passes.same_slice, replace(HEALTHY, slices=SlicesSeen(40, 40, 62, 0))),
+    # SamplePairing.
+    (loop_passes.targets_unmixed, replace(HEALTHY, unmixed=(0.5,) * 12)),
     # The training part of a split, cut in each step.
     (loop_passes.same_slice, replace(HEALTHY, slices=SlicesSeen(40, 1, 2, 0))),
     # The last pass that was watched.

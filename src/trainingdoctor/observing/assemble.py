@@ -216,6 +216,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         teachers=recorder.bystanders(),
         average=recorder.averages.seen(),
         reordered=recorder.losses.reordered,
+        unmixed=recorder.losses.mixing.unmixed,
         penalty=recorder.penalties.decay,
         slices=None if recorder.passes else recorder.slices.record(),
         unfed=0 if recorder.averages.plain else recorder.averages.unfed,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from trainingdoctor.measure.batches import Batch, split_batch, tensors
 from trainingdoctor.observing.calls import CriterionCall, Samples, reduction
+from trainingdoctor.observing.mixing import Mixing
 
 InnerCall = tuple[Callable[..., Any], Any, Any, Any]
 
@@ -42,6 +43,7 @@ class Losses:
         self.unreduced: Tensor | None = None
         self.uniform, self.relabelled = True, False
         self.kept, self.moved = False, 0
+        self.mixing = Mixing()
         self.seen_kept: Tensor | None = None
         self.seen_moved: Tensor | None = None
 
@@ -75,8 +77,11 @@ class Losses:
             return
         training = torch.is_grad_enabled() and result.requires_grad
         self._compare(call.target, targets_in(raw))
-        if training and raw is not None and not self.kept:
-            self._compare_order(call.target, split_batch(raw), given)
+        if training and raw is not None:
+            batch = split_batch(raw)
+            self.mixing.add(call.target, batch.targets, batch.inputs, given)
+            if not self.kept:
+                self._compare_order(call.target, batch, given)
         self.uniform = self.uniform and _is_uniform(call.target)
         if training and call.replaces(self.criterion):
             self.criterion = call

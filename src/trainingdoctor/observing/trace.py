@@ -219,7 +219,7 @@ class LoopTrace:
     reordered: batches whose targets the loss got in another order than the loader's, and the model its inputs in the loader's; 0
     where any kept its order.  unfed: BatchNorm layers of the average that is evaluated whose statistics are a new layer's, while
     those of the model that trains are not.  penalty: the weight decay that a penalty amounts to which the loop adds to its loss.  slices: that a
-    loop without loaders trains on.
+    loop without loaders trains on.  unmixed: shares of another sample in the samples of batches whose targets stayed their own.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -245,6 +245,7 @@ class LoopTrace:
     teachers: tuple[TeacherSeen, ...] = ()
     average: AverageSeen | None = None
     reordered: int = 0
+    unmixed: tuple[float, ...] = ()
     unfed: int = 0
     penalty: float | None = None
     slices: SlicesSeen | None = None

@@ -1,0 +1,84 @@
+"""Batches whose samples a loop mixes with one another, as mixup and CutMix do, and what their targets were."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainingdoctor.measure.batches import tensors
+
+# Batches that are looked at, samples of each, and the largest batch.
+BATCHES, LOOKED_AT, LARGEST = 12, 6, 512
+# A mixed sample is told from its two within float16.
+EXACT = 2e-3
+
+
+@dataclass
+class Mixed:
+    """share: of the other sample, 0 to 1, the median over samples.  only_own: the loss got the loader's targets and no others."""
+
+    targets: Tensor
+    share: float
+    only_own: bool = True
+
+
+class Mixing:
+    """The first batches of a training, as far as their samples were mixed."""
+
+    def __init__(self) -> None:
+        self.batches: list[Mixed] = []
+        self.looked = 0
+
+    def add(self, target: Any, known: Any, inputs: Any, given: Any) -> None:
+        """A loss in training. target: what it got; known, inputs: of the loader's batch; given: what the model got."""
+        if not isinstance(known, Tensor) or known.is_floating_point() or known.ndim != 1:
+            return
+        newest = self.batches[-1] if self.batches else None
+        if newest is None or newest.targets is not known:
+            if self.looked >= BATCHES:
+                return
+            self.looked += 1
+            share = mixed_share(next(tensors(given), None), next(tensors(inputs), None))
+            if share is None:
+                return
+            newest = Mixed(known, share)
+            self.batches.append(newest)
+        own = isinstance(target, Tensor) and target.shape == known.shape and bool((target.to(known) == known).all())
+        newest.only_own = newest.only_own and own
+
+    @property
+    def unmixed(self) -> tuple[float, ...]:
+        """Shares of the other sample, in batches whose targets stayed their own; () where any batch's were mixed, too."""
+        return tuple(b.share for b in self.batches) if all(b.only_own for b in self.batches) else ()
+
+
+def mixed_share(mixed: Any, own: Any) -> float | None:
+    """How much of another sample of the batch is in each, the median; None where they are not such a mixture."""
+    if not isinstance(mixed, Tensor) or not isinstance(own, Tensor) or mixed.shape != own.shape:
+        return None
+    if not 4 <= len(own) <= LARGEST or not own.is_floating_point():
+        return None
+    rows, all_own = (t.detach().cpu().flatten(1).float() for t in (mixed, own))
+    found = [s for i in range(min(LOOKED_AT, len(rows))) if (s := _share(rows[i], all_own, i)) is not None]
+    changed = sum(not torch.equal(rows[i], all_own[i]) for i in range(min(LOOKED_AT, len(rows))))
+    return statistics.median(found) if len(found) >= 2 and len(found) == changed else None
+
+
+def _share(row: Tensor, own: Tensor, index: int) -> float | None:
+    """Of one sample: by a common factor, as mixup has it, or by the values that come from the other one, as CutMix has it."""
+    change, ways = row - own[index], own - own[index]
+    length = ways.pow(2).sum(1).clamp_min(1e-12)
+    factor = (ways @ change) / length
+    rest = (change - factor[:, None] * ways).pow(2).sum(1) / change.pow(2).sum().clamp_min(1e-12)
+    best = int(rest.argmin())
+    if rest[best] < EXACT**2 and 0.02 < factor[best] < 0.98:
+        return float(factor[best])
+    differs = ways != 0
+    other = (row == own) & differs
+    pasted = (other | (row == own[index])).all(1) & other.any(1)
+    shares = other.sum(1)[pasted] / differs.sum(1)[pasted]
+    return float(shares[0]) if len(shares) and 0.02 < float(shares[0]) < 0.98 else None

@@ -1,0 +1,57 @@
+"""Samples that a loop mixes within a batch."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from trainingdoctor.observing.mixing import Mixing, mixed_share
+
+torch.manual_seed(0)
+IMAGES, TARGETS = torch.randn(16, 3, 8, 8), torch.arange(16) % 4
+ORDER = torch.arange(16).roll(3)
+
+
+def mixup(share: float) -> Tensor:
+    return (1 - share) * IMAGES + share * IMAGES[ORDER]
+
+
+def cutmix() -> Tensor:
+    pasted = IMAGES.clone()
+    pasted[:, :, 2:6, 2:6] = IMAGES[ORDER][:, :, 2:6, 2:6]
+    return pasted
+
+
+@pytest.mark.parametrize(
+    ("given", "share"),
+    [
+        (mixup(0.3), 0.3),
+        (mixup(0.3).half(), 0.3),
+        (cutmix(), 0.25),
+        (IMAGES, None),
+        (IMAGES + 0.1 * torch.randn_like(IMAGES), None),
+        (IMAGES.flip(3), None),
+        (IMAGES[ORDER], None),
+        (IMAGES.masked_fill(torch.rand(8, 8) < 0.2, 0.0), None),
+        (IMAGES[:, :1], None),
+    ],
+)
+def test_how_much_of_another_sample(given: Tensor, share: float | None) -> None:
+    assert mixed_share(given, IMAGES) == (None if share is None else pytest.approx(share, abs=5e-3))
+
+
+@pytest.mark.parametrize(
+    ("targets", "left"),
+    [
+        ((TARGETS,), 3),
+        # Both losses, or soft targets.
+        ((TARGETS, TARGETS[ORDER]), 0),
+        ((torch.rand(16, 4),), 0),
+    ],
+)
+def test_targets_that_stay_their_own(targets: tuple[Tensor, ...], left: int) -> None:
+    mixing = Mixing()
+    for share in (0.2, 0.5, 0.7):
+        known = TARGETS.clone()
+        for target in targets:
+            mixing.add(target, known, IMAGES, mixup(share))
+    assert len(mixing.unmixed) == left
