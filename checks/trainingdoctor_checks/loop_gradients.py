@@ -15,7 +15,13 @@ ZERO_GRAD = "https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.zer
 
 @check(
     "loop.gradients_lost",
-    explains=("loop.detached", "loop.zero_grad_missing", "model.unused_parameters", "optimizer.missing_parameters"),
+    explains=(
+        "loop.detached",
+        "loop.zero_grad_missing",
+        "loop.accumulation_not_divided",
+        "model.unused_parameters",
+        "optimizer.missing_parameters",
+    ),
     references=(ZERO_GRAD,),
 )
 def gradients_lost(loop_trace: LoopTrace, *, least: int = 3) -> Verdicts:
