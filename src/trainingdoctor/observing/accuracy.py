@@ -141,22 +141,32 @@ def accuracy_seen(passes: Sequence[Any], reading: int | None = None) -> Accuracy
     if seen.count.is_single and reading is None:
         return None
 
-    def off(told: int) -> float:
+    def off(told: int) -> list[float]:
+        """Points off, for each number and each share that it can mean."""
         totals = list(accumulate(seen.count.rights(told)))
         other = [share for p in passes[: last + 1] for share in p.count.shares(p.loader, told)]
-        return 100 * min(_least_off(numbers, [*seen.count.at(b, told), *other], totals) for b, _, numbers in lines)
+        return [
+            100 * _off(number, [share], totals)
+            for batches, _, numbers in lines
+            for number in numbers
+            for share in (*seen.count.at(batches, told), *other)
+        ]
 
     right, of = sum(seen.count.rights(reading or 0)), sum(seen.count.of)
-    found = AccuracySeen(lines[-1][1], 100 * right / of, of, off(reading or 0), seen.count.where)
-    return _as_read(found, {r: off(r) for r in range(len(READINGS))}) if seen.count.is_single else found
+    found = AccuracySeen(lines[-1][1], 100 * right / of, of, min(off(reading or 0)), seen.count.where)
+    return _as_read(found, reading or 0, [off(r) for r in range(len(READINGS))]) if seen.count.is_single else found
 
 
-def _as_read(found: AccuracySeen, off: dict[int, float]) -> AccuracySeen:
-    """With the wrong reading that gives what was said; without one, the threshold may be one of the user's own."""
-    nearest = min(off, key=lambda r: off[r])
-    if off[nearest] > SAME:
+def _as_read(found: AccuracySeen, right: int, off: Sequence[Sequence[float]]) -> AccuracySeen:
+    """With the wrong reading that gives what was said; without one, the threshold may be one of the user's own.
+
+    Where the right one does not give it, it is off by what it gives for the share that the wrong one gives exactly.
+    """
+    nearest = min(range(len(off)), key=lambda r: min(off[r]))
+    if min(off[nearest]) > SAME:
         return replace(found, off=0.0)
-    return replace(found, reading=READINGS[nearest])
+    meant = [other for own, other in zip(off[nearest], off[right], strict=True) if own <= SAME]
+    return replace(found, reading=READINGS[nearest], off=min(meant) if found.off > SAME else found.off)
 
 
 @dataclass(frozen=True)
@@ -166,10 +176,6 @@ class _Printed:
     readings: tuple[float, ...]
     rounding: float
     count: float | None = None
-
-
-def _least_off(numbers: Sequence[_Printed], shares: Sequence[Share], counts: Sequence[float]) -> float:
-    return min(_off(number, shares, counts) for number in numbers)
 
 
 def _off(number: _Printed, shares: Sequence[Share], counts: Sequence[float]) -> float:
