@@ -167,6 +167,8 @@ def kept_process() -> Iterator[None]:
             (lambda v: np.seterr(**v), np.geterr()),
             (lambda v: signal.signal(signal.SIGALRM, v), signal.getsignal(signal.SIGALRM)),
             (lambda v: signal.signal(signal.SIGTERM, v), signal.getsignal(signal.SIGTERM)),
+            # Set below: tests in the background of a shell inherit an interrupt that is ignored.
+            (lambda v: signal.signal(signal.SIGINT, v), signal.getsignal(signal.SIGINT)),
             (lambda v: sys.path.__setitem__(slice(None), v), list(sys.path)),
             (lambda v: sys.argv.__setitem__(slice(None), v), list(sys.argv)),
             (lambda v: [sys.modules.pop(m) for m in sys.modules.keys() - v if is_foreign(m)], set(sys.modules)),
@@ -174,6 +176,7 @@ def kept_process() -> Iterator[None]:
         )
     ]  # fmt: skip
     with warnings.catch_warnings():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             yield
         finally:
