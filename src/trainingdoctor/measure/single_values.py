@@ -35,9 +35,11 @@ def single_values(model: nn.Module, train_batches: tuple[Batch, ...], *, samples
     layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.GroupNorm | nn.LayerNorm)}
     handles = [watch(name, layer) for name, layer in layers.items()]
     set_mode(model, False)
-    predicted(model, train_batches[0].first(samples))
-    for handle in handles:
-        handle.remove()
+    try:
+        predicted(model, train_batches[0].first(samples))
+    finally:
+        for handle in handles:
+            handle.remove()
     return SingleValues(len(values), tuple(name for name, count in values.items() if count == 1))
 
 

@@ -80,13 +80,12 @@ class Recorder(Record):
             self._enough()
         # Enough, raised in another thread, would leave the loop waiting for a batch for ever.
         last = late and (asking.aside or asking.kind == "training")
-        over = last or (
-            asking.over(self.limits)
-            and not self.reach.goes_on(asking, self._evaluated(), self.limits, sys._getframe(2))
-        )
-        over = over and self.stops
+        over = self.stops and (last or (asking.over(self.limits) and not self._goes_on(asking)))
         self.cut = self.cut or over
         return over
+
+    def _goes_on(self, asking: Pass) -> bool:
+        return self.reach.goes_on(asking, self._evaluated(), self.limits, sys._getframe(3))
 
     def _leads_to_evaluation(self, asking: Pass) -> bool:
         """Whether time that is up is stretched: a slow epoch ends after what it has, for the first evaluation behind it to be seen."""

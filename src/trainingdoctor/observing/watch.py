@@ -62,8 +62,7 @@ class OptimizerWatch:
 
     def before_backward(self) -> None:
         """Whether gradients are empty now, before some are added."""
-        self._look()
-        if self.probes and self._is_empty():
+        if self._look():
             self.cleared = True
 
     def after_backward(self) -> None:
@@ -72,19 +71,20 @@ class OptimizerWatch:
         self._choose()
         self.arrived = bool(self.probes) and not self._is_empty()
 
-    def _look(self) -> None:
-        """Whether what the last backward() brought is gone."""
-        if self.arrived and self._is_empty():
-            self.lost += 1
+    def _look(self) -> bool:
+        """Whether gradients are empty now, and with them what the last backward() brought is gone. One look: on a GPU it waits."""
+        empty = self._is_empty()
+        self.lost += self.arrived and empty
         self.arrived = False
+        return empty
 
     def _is_empty(self) -> bool:
-        return all(p.grad is None or not bool(p.grad.any()) for p in self.probes)
+        return bool(self.probes) and all(p.grad is None or not bool(p.grad.any()) for p in self.probes)
 
     def before_step(self, recorder: Recorder, where: str) -> None:
         """Take down one step."""
         gradients = any(p.grad is not None for p in self.parameters)
-        self._look()
+        empty = self._look()
         self.steps.append(
             StepSeen(
                 optimizer=recorder.optimizers.index(self),
@@ -101,7 +101,7 @@ class OptimizerWatch:
                 where=where,
                 returned=self.returned,
                 lost=self.lost,
-                empty=bool(self.probes) and self._is_empty(),
+                empty=empty,
                 scaled=recorder.clipping.scaled and not getattr(self.optimizer, "_step_supports_amp_scaling", False),
             )
         )
