@@ -4,7 +4,8 @@ python benchmarks/faults/cost.py [--seeds 2] [--only TEXT|TEXT] [--jobs 2] [--ou
 
 A ResNet of 8 layers (the CIFAR ResNet of He et al. with one block a stage) on the first 2,000 images of CIFAR-10, 8 epochs of
 the whole schedule, tested on 1,000 images. Small and short: it ranks, and shows which faults have no effect at that size.
-Faults that stop the training count as chance. Resumable.
+The healthy twin is trained by TWINS seeds: their spread is what a fault's points are compared with. Faults that stop the
+training count as chance. Resumable.
 """
 
 from __future__ import annotations
@@ -31,10 +32,12 @@ from plan import FAULTS
 from table import conditions
 
 from trainingdoctor.errors import Unavailable, UserCodeError, UserError
-from trainingdoctor.reference.own import train_own
+from trainingdoctor.reference.own import OwnRun, sentences
+from trainingdoctor.reference.run import deterministic
 
 OUTPUT = Path(__file__).resolve().parent.parent / "results" / "fault-costs.json"
 DEPTH, SAMPLES, TEST, EPOCHS, BATCH, CHANCE = 8, 2_000, 1_000, 8, 32, 10.0
+TWINS = 6
 
 
 def twin() -> Parts:
@@ -54,12 +57,11 @@ def train(name: str, seed: int) -> dict[str, Any]:
     row = {"fault": name, "code": fault.code if fault else "healthy", "seed": seed}
     try:
         training = parts.build(seed)
-        torch.manual_seed(seed)
-        result = train_own(training)
+        with sentences(name), deterministic():
+            *_, last = OwnRun(training, None, None, seed, only_last=True).epochs(lambda *_: None)
     except (Unavailable, UserCodeError, UserError, RuntimeError, ValueError) as error:
         return {**row, "accuracy": CHANCE, "error": str(error).splitlines()[0]}
-    loss = result.metrics[-1].loss
-    return {**row, "accuracy": result.accuracy, "loss": loss if math.isfinite(loss) else str(loss)}
+    return {**row, "accuracy": last.test_accuracy, "loss": last.loss if math.isfinite(last.loss) else str(last.loss)}
 
 
 def applicable() -> list[Fault]:
@@ -121,7 +123,8 @@ def main() -> None:
     rows = json.loads(arguments.output.read_text())["runs"] if arguments.output.is_file() else []
     done = {(r["fault"], r["seed"]) for r in rows}
     names = ["healthy", *(f.name for f in applicable() if any(t in f.name for t in arguments.only.split("|")))]
-    todo = [(n, s) for s in range(arguments.seeds) for n in names if (n, s) not in done]
+    jobs = [*(("healthy", s) for s in range(TWINS)), *((n, s) for s in range(arguments.seeds) for n in names)]
+    todo = [job for job in dict.fromkeys(jobs) if job not in done]
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(train, *job) for job in todo]
         for i, future in enumerate(as_completed(futures)):

@@ -113,10 +113,11 @@ class Measuring:
         left = self._time_left()
         touches = self._touches(evidence)
         # What does not touch the training may still start another Python, which on a busy machine takes long.
-        limit = min(left, max(SHARES[evidence.cost] * left, A_FEW), HANGS[evidence.cost] if touches else left)
+        share = min(left, max(SHARES[evidence.cost] * left, A_FEW))
+        limit = min(share, HANGS[evidence.cost] if touches else left)
         if limit <= 0:
             raise Unavailable(f"time: the limit of {self.settings.time_limit:.0f} s was used up", Reason.TIME)
-        return self._under_guard(evidence, arguments, limit, touches)
+        return self._under_guard(evidence, arguments, (limit, share), touches)
 
     def _on_smaller_batches(self, error: UserCodeError) -> bool:
         """Whether a measurement that ran out of memory can be tried again: with half of each batch, as all that follow."""
@@ -143,14 +144,15 @@ class Measuring:
                 return None
             raise
 
-    def _under_guard(self, evidence: Evidence, arguments: list[Any], limit: float, touches: bool) -> Any:
+    def _under_guard(self, evidence: Evidence, arguments: list[Any], limits: tuple[float, float], touches: bool) -> Any:
+        """limits: seconds of work, and on the wall where the machine is busy with other things."""
         thresholds = self.settings.thresholds.get(evidence.name, {})
         try:
-            with self._nothing_changes(touches), limited(limit):
+            with self._nothing_changes(touches), limited(*limits):
                 return evidence(*arguments, **thresholds)
         except TimeUp:
             raise Unavailable(
-                f"time: measuring {evidence.name} did not end within {limit:.0f} s", Reason.TIME
+                f"time: measuring {evidence.name} did not end within {limits[0]:.0f} s", Reason.TIME
             ) from None
         except (Unavailable, UserCodeError, KeyboardInterrupt, Terminated):
             raise

@@ -42,7 +42,9 @@ def examine(
     from trainingdoctor.cli.enforce import enforced
     from trainingdoctor.cli.exits import USAGE, exit_code
     from trainingdoctor.cli.watchdog import watchdog
+    from trainingdoctor.cores import Moment, yield_cores
 
+    began = Moment.now()
     ends = max(settings.time_limit + GRACE - (time.perf_counter() - started), 1.0)
     stuck = f"{config.name} could not be stopped within {settings.time_limit:g} s, and was killed: its code, or a library's, holds the interpreter"
     under_way: list[Diagnosis] = []
@@ -69,6 +71,7 @@ def examine(
         from trainingdoctor.loading.config import in_folder_of, load_config
         from trainingdoctor.runner import diagnose as run
 
+        yield_cores(began)
         with in_folder_of(config):
             training = load_config(config, max(settings.time_limit - (time.perf_counter() - started), 1.0))
             training = training if curves is None else replace(training, history=curves)

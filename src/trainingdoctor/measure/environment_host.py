@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psutil
 
+from trainingdoctor.cores import usable_cores
+
 
 @dataclass(frozen=True)
 class Host:
@@ -28,7 +30,7 @@ def read_host() -> Host:
     shm = shutil.disk_usage("/dev/shm") if Path("/dev/shm").is_dir() else None
     return Host(
         cores=os.cpu_count() or 1,
-        usable_cores=min(_affinity(), _quota() or float("inf")),
+        usable_cores=usable_cores(),
         ram=memory.total,
         ram_available=memory.available,
         shm=None if shm is None else shm.total,
@@ -38,16 +40,3 @@ def read_host() -> Host:
         if Path(os.environ.get("TMPDIR", "/tmp")).exists()
         else 0,
     )
-
-
-def _affinity() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _quota() -> float | None:
-    """Cores that a cgroup v2 grants (a container's CPU limit); None without a limit."""
-    file = Path("/sys/fs/cgroup/cpu.max")
-    if not file.is_file():
-        return None
-    quota, _, period = file.read_text().strip().partition(" ")
-    return None if quota == "max" or not period else float(quota) / float(period)

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from trainingdoctor.cores import usual_threads
 from trainingdoctor.errors import UserCodeError
 from trainingdoctor.measure.calling import user_code
 from trainingdoctor.measure.environment_imports import place_of
@@ -141,7 +142,7 @@ def _torch_facts(torch: Any) -> TorchFacts:
         mps_available=torch.backends.mps.is_available(),
         tf32_matmul=torch.get_float32_matmul_precision(),
         deterministic=torch.are_deterministic_algorithms_enabled(),
-        threads=torch.get_num_threads(),
+        threads=usual_threads(),
         numpy_works=_numpy_works(torch),
         loaded_libraries=_foreign_libraries(Path(torch.__file__).parent.parent),
         cuda_runtime=_loaded_runtime(),

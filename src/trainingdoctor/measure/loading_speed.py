@@ -1,6 +1,5 @@
 """How fast the loader is against the training step."""
 
-import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from trainingdoctor.cores import usable_cores
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import device_of
@@ -71,12 +71,6 @@ def loading_speed(
         train=train,
         workers=int(getattr(train_loader, "num_workers", 0)),
         enough_workers=max(1, -int(-load // train)),
-        cores=_cores(),
+        cores=max(1, int(usable_cores())),
         device=here,
     )
-
-
-def _cores() -> int:
-    """Containers and batch systems give a process fewer cores than the machine has."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

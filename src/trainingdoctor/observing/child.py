@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainingdoctor.cores import Moment, yield_cores
 from trainingdoctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,12 +60,13 @@ class Answer:
 def main() -> None:
     """Run, diagnose, answer, and leave: threads and exit handlers of the script must not hold us up."""
     order: Order = pickle.loads(Path(sys.argv[1]).read_bytes())
-    started = time.perf_counter()
+    started, moment = time.perf_counter(), Moment.now()
     own = os.getpid()
     answer = Answer(error="the script was left by a fork of itself")
     try:
         from trainingdoctor.observing.session import Session
 
+        yield_cores(moment)
         answer = Session(order, started).answer()
     except UserError as error:
         answer = Answer(error=str(error))
