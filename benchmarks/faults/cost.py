@@ -74,7 +74,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_name.setdefault(row["fault"], []).append(row)
-    base = statistics.mean(r["accuracy"] for r in by_name["healthy"])
+    twins = [r["accuracy"] for r in by_name["healthy"]]
+    base, spread = statistics.mean(twins), statistics.stdev(twins) if len(twins) > 1 else math.nan
     return [
         {
             "fault": name,
@@ -83,6 +84,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             "points_lost": round(base - statistics.mean(r["accuracy"] for r in found), 2),
             "std": round(statistics.stdev(r["accuracy"] for r in found), 2) if len(found) > 1 else None,
             "n": len(found),
+            # Twice the standard error of a difference of two means.
+            "noise": round(2 * spread * math.sqrt(1 / len(found) + 1 / len(twins)), 2),
             "error": next((r["error"] for r in found if "error" in r), None),
         }
         for name, found in sorted(by_name.items(), key=lambda item: statistics.mean(r["accuracy"] for r in item[1]))
@@ -100,16 +103,24 @@ def write(rows: Sequence[dict[str, Any]], output: Path) -> None:
         "",
         f"Made by `python benchmarks/faults/cost.py`: ResNet-{DEPTH}, {SAMPLES:,} images ({about['data']}), {EPOCHS} epochs in batches of "
         f"{BATCH}, tested on {TEST:,}. Points are percent of test accuracy against the healthy twin. A test set that is spoilt, too, "
-        "shows what the user reads, which may be more than the net can do.",
+        "shows what the user reads, which may be more than the net can do. Noise: twice the standard error of the difference, from the spread "
+        "of the twin's seeds. A fault within it has no effect that so short a training shows; augmentation gains nothing in one, and "
+        "[anatomy](anatomy-resnet20.md) has longer ones.",
         "",
-        "| fault | code | accuracy | points lost | std | n | |",
+        "| fault | code | accuracy | points lost | noise | n | |",
         "|---|---|---|---|---|---|---|",
     ]
     cells = [
-        f"| {r['fault']} | {r['code']} | {r['accuracy']} | {r['points_lost']} | {r['std']} | {r['n']} | {'does not run' if r['error'] else ''} |"
+        f"| {r['fault']} | {r['code']} | {r['accuracy']} | {r['points_lost']} | {r['noise']} | {r['n']} | {_remark(r)} |"
         for r in lines
     ]
     output.with_suffix(".md").write_text("\n".join([*head, *cells]) + "\n")
+
+
+def _remark(row: dict[str, Any]) -> str:
+    if row["error"]:
+        return "does not run"
+    return "" if row["fault"] == "healthy" or abs(row["points_lost"]) > row["noise"] else "within the noise"
 
 
 def main() -> None:

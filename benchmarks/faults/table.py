@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from plan import jobs
 from score import by_code, judged, score
 
 Row = dict[str, Any]
+COSTS = Path(__file__).resolve().parent.parent / "results" / "fault-costs.json"
 
 
 def conditions() -> dict[str, Any]:
@@ -41,7 +42,7 @@ def write(rows: Sequence[Row], output: Path, command: str) -> None:
 
 def markdown(rows: Sequence[Row], command: str) -> str:
     """Score, the table by code, every training."""
-    about, figures = conditions(), score(rows)
+    about, figures, points = conditions(), score(rows), costs()
     lines = [
         "# The fault bench",
         "",
@@ -63,9 +64,12 @@ def markdown(rows: Sequence[Row], command: str) -> str:
         "|---|---|---|---|---|",
         *(f"| {c} | {n} | {hit} | {first} | {'; '.join(missed)} |" for c, n, hit, first, missed in by_code(rows)),
         "",
-        "| training | fault | result | root causes said | besides | seconds |",
-        "|---|---|---|---|---|---|",
-        *map(_line, rows),
+        "Points: percent of test accuracy that each fault costs a small ResNet in a short training, against its healthy twin "
+        "([fault-costs.md](fault-costs.md)); empty where it does not fit that net. Augmentation and weight decay gain nothing in so short a one.",
+        "",
+        "| training | fault | result | root causes said | besides | points | seconds |",
+        "|---|---|---|---|---|---|---|",
+        *(_line(row, points) for row in rows),
         "",
         "What each threshold is compared with, on the healthy trainings and on those that hold its code's fault:",
         "",
@@ -78,10 +82,18 @@ def _cell(value: Any) -> str:
     return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
 
 
-def _line(row: Row) -> str:
+def costs() -> dict[str, str]:
+    """Points lost by fault, as `cost.py` measured them."""
+    if not COSTS.is_file():
+        return {}
+    return {r["fault"]: f"{r['points_lost']:.1f}" for r in json.loads(COSTS.read_text())["faults"]}
+
+
+def _line(row: Row, points: Mapping[str, str]) -> str:
     verdict = judged(row)
+    cost = " + ".join(points.get(fault, "?") for fault in row["faults"]) if set(row["faults"]) & set(points) else ""
     codes = " + ".join(codes[0] for codes in row["right"]) or "healthy"
     return (
         f"| {row['name']} | {codes} | {verdict.word} | {', '.join(row.get('roots', [])) or '-'} "
-        f"| {', '.join(verdict.unexpected)} | {row['seconds']} |"
+        f"| {', '.join(verdict.unexpected)} | {cost} | {row['seconds']} |"
     )

@@ -151,10 +151,11 @@ def test_a_folder_that_was_written_to_still_shows_what_is_really_there(home: Pat
         assert sorted(os.listdir(home)) == sorted(os.listdir(str(home))) == whole
         assert sorted(os.listdir(os.fsencode(home))) == [name.encode() for name in whole]
         assert sorted(p.name for p in home.iterdir()) == whole
-        assert sorted(p.name for p in home.glob("*.txt")) == ["log.txt", "new.txt"]
+        assert sorted(home.glob("*.txt")) == [home / "log.txt", home / "new.txt"]
+        assert sorted(home.glob("**/*.txt")) == [home / "log.txt", home / "new.txt"]
         assert glob.glob(f"{home}/*.pt") == [f"{home}/best.pt"]
         with os.scandir(home) as entries:
-            assert {e.name: e.stat().st_size for e in entries if e.is_file()}["log.txt"] == len("after\n")
+            assert {e.path: e.stat().st_size for e in entries if e.is_file()}[f"{home}/log.txt"] == len("after\n")
         assert next((sorted(d), sorted(f)) for _, d, f in os.walk(home)) == (["ours", "runs"], whole[:3])
         assert os.listdir(home / "ours") == os.listdir(home / "runs") == []
         with pytest.raises(FileNotFoundError):

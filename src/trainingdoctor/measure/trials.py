@@ -109,34 +109,35 @@ def rate_trials(
     """
     started = time.thread_time()
     leading, first = parameter_groups[schedule_trace.group if schedule_trace else 0], parameter_groups[0]
-    peak = schedule_trace.peak if schedule_trace else 0.0
-    if not peak > 0:
-        peak = unscheduled_peak(first, float(getattr(optimizers[0], "defaults", {}).get("lr") or 0.0), loop_trace)
-    if not peak > 0:
-        raise Unavailable(f"the learning rate is {peak:g}: there is nothing to try")
+    peak = _peak(schedule_trace, first, optimizers[0], loop_trace)
     whole = is_whole(train_batches, train_loader)
     batches = small_batches(train_batches, WHOLE if whole else SAMPLES)
     share = 1.0 if whole else min(1.0, batches[0].size / max(batch_size.samples, 1))
     scaling = share ** (0.5 if first.adaptive else 1.0)
-    training = Training(model=model, criterion=criterion, optimizer=optimizer)
     chance = chance_loss(batches, criterion)
-    base = scaling * peak / leading.lr if leading.lr else 1.0
-    enough = -math.inf if chance is None else LEARNS_WELL * chance
     momentum = schedule_trace.momentum if schedule_trace else leading.any_momentum
-    run = _Runner(training, batches, optimizers, amp, grad_clip, base, enough, (leading.any_momentum, momentum))
+    run = _Runner(
+        training=Training(model=model, criterion=criterion, optimizer=optimizer),
+        batches=batches,
+        optimizers=optimizers,
+        amp=amp,
+        grad_clip=grad_clip,
+        base=scaling * peak / leading.lr if leading.lr else 1.0,
+        enough=-math.inf if chance is None else LEARNS_WELL * chance,
+        momentum=(leading.any_momentum, momentum),
+        peak=scaling * peak,
+        warm=(schedule_trace.initial if schedule_trace else leading.lr) < 0.5 * peak,
+    )
     initial, per_step = run.timed()
     steps = int(max(LEAST_STEPS, min(most_steps, seconds / 3 / max(per_step, 1e-4))))
-    warm = (schedule_trace.initial if schedule_trace else leading.lr) < 0.5 * peak
     trials = explored(
-        lambda f, times, again: run.trial(f, steps * times, warm, initial, scaling * peak, again),
+        lambda f, times, again: run.trial(f, steps * times, initial, again),
         initial,
         chance,
         lambda: time.thread_time() - started > 2 * seconds,
     )
     if 6 * most_steps * per_step < seconds:
-        trials = prolonged(
-            trials, lambda f: run.trial(f, 3 * steps, warm, initial, scaling * peak, True), initial, chance
-        )
+        trials = prolonged(trials, lambda f: run.trial(f, 3 * steps, initial, True), initial, chance)
     return RateTrials(
         trials=trials,
         peak=peak,
@@ -146,7 +147,7 @@ def rate_trials(
         steps=steps,
         initial=initial,
         chance=chance,
-        warmup=warm,
+        warmup=run.warm,
         momentum=momentum or 0.0,
         adaptive=first.adaptive,
         optimizer=first.optimizer,
@@ -154,11 +155,22 @@ def rate_trials(
     )
 
 
+def _peak(schedule_trace: ScheduleTrace | None, first: Any, optimizer: Any, loop_trace: LoopTrace | None) -> float:
+    """The highest rate of the whole run. Raises Unavailable where it is 0."""
+    peak = schedule_trace.peak if schedule_trace else 0.0
+    if not peak > 0:
+        peak = unscheduled_peak(first, float(getattr(optimizer, "defaults", {}).get("lr") or 0.0), loop_trace)
+    if not peak > 0:
+        raise Unavailable(f"the learning rate is {peak:g}: there is nothing to try")
+    return peak
+
+
 @dataclass(frozen=True)
 class _Runner:
     """Runs trials; every one starts from, and leaves, the state that it found.
 
-    enough: the loss at which the user's rate has learned enough.  momentum: as it stands, and as it is at the peak rate.
+    base: what the optimizer's rates are multiplied by to be at the peak of these batches.  enough: the loss at which the user's rate has
+    learned enough.  momentum: as it stands, and as it is at the peak rate.  peak: the rate of factor 1.  warm: whether the user warms up.
     """
 
     training: Training
@@ -169,6 +181,8 @@ class _Runner:
     base: float
     enough: float
     momentum: tuple[float | None, float | None]
+    peak: float
+    warm: bool
 
     def timed(self) -> tuple[float, float]:
         """The loss before training, and the seconds of a step (the first is slow and does not count)."""
@@ -182,7 +196,7 @@ class _Runner:
                 seconds.append(time.thread_time() - started)
             return initial, min(seconds)
 
-    def trial(self, factor: float, steps: int, warm: bool, initial: float, peak: float, again: bool) -> Trial:
+    def trial(self, factor: float, steps: int, initial: float, again: bool) -> Trial:
         """Train `steps` steps at `factor` times the scaled peak, over a warm-up of a third of them if the user has one.
 
         again: with the batches in reverse order.  The user's own rate stops when it has learned enough.
@@ -191,14 +205,14 @@ class _Runner:
         rates = [[g["lr"] for g in o.param_groups] for o in self.optimizers]
         with self._fresh() as model:
             for step in range(steps):
-                ramp = min(1.0, (step + 1) / max(1, steps // 3)) if warm else 1.0
+                ramp = min(1.0, (step + 1) / max(1, steps // 3)) if self.warm else 1.0
                 self._set(rates, self.base * factor * ramp)
                 losses.append(self._step(model, -1 - step if again else step))
                 if not math.isfinite(losses[-1]) or losses[-1] > 1e3 * max(abs(initial), 1.0):
-                    return Trial(factor, peak * factor, tuple(losses), True)
+                    return Trial(factor, self.peak * factor, tuple(losses), True)
                 if factor == 1 and len(losses) >= LEAST_STEPS and end_of(losses) < self.enough:
                     break
-        return Trial(factor, peak * factor, tuple(losses), False)
+        return Trial(factor, self.peak * factor, tuple(losses), False)
 
     @contextmanager
     def _fresh(self) -> Iterator[nn.Module]:

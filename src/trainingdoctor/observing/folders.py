@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +25,32 @@ def scanning(original: Callable[..., Any], overlay: Overlay) -> Callable[..., An
 
     def scanned(path: Any = ".") -> Any:
         places = overlay.both(path)
-        if len(places) == 1:
+        if places == [path]:
             return original(path)
         entries = {e.name: e for place in reversed(places) for e in original(place)}
-        return _Entries(entries.values())
+        return _Entries(_Entry(e, os.path.join(path, e.name)) for e in entries.values())
 
     return scanned
+
+
+def keepers() -> Iterator[type]:
+    """Classes that keep os.scandir() as a static method of their own: Path.glob() of Python 3.13 does."""
+    kept = getattr(glob, "_StringGlobber", None)
+    if kept is not None and getattr(kept, "scandir", None) is os.scandir:
+        yield kept
+
+
+class _Entry:
+    """An os.DirEntry as it would be in the folder that was asked for."""
+
+    def __init__(self, entry: Any, path: Any) -> None:
+        self._entry, self.name, self.path = entry, entry.name, path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._entry, name)
+
+    def __fspath__(self) -> Any:
+        return self.path
 
 
 class _Entries:

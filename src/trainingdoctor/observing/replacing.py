@@ -8,7 +8,9 @@ from typing import Any
 
 def replaced(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
     """Put `value` in the place of `owner.name` until the stack closes."""
-    stack.callback(setattr, owner, name, getattr(owner, name))
+    # As it stands in a class: a static method comes back as one.
+    held = vars(owner).get(name) if isinstance(owner, type) else None
+    stack.callback(setattr, owner, name, getattr(owner, name) if held is None else held)
     setattr(owner, name, value)
 
 

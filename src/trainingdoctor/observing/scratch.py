@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from trainingdoctor.observing.folders import listing, scanning
+from trainingdoctor.observing.folders import keepers, listing, scanning
 from trainingdoctor.observing.opening import openers
 from trainingdoctor.observing.replacing import replaced
 
@@ -77,7 +77,8 @@ def redirected(folder: Path) -> Iterator[None]:
         for name in ("exists", "isfile", "isdir", "getsize", "getmtime"):
             _put(stack, os.path, name, _first(getattr(os.path, name), overlay.reading))
         _put(stack, os, "listdir", listing(os.listdir, overlay))
-        _put(stack, os, "scandir", scanning(os.scandir, overlay))
+        for owner in (*keepers(), os):
+            _put(stack, owner, "scandir", scanning(_scandir, overlay))
         for owner, name, value in openers(overlay):
             _put(stack, owner, name, value)
         _put(stack, os, "mkfifo", _first(os.mkfifo, overlay.writing))
@@ -212,7 +213,7 @@ def _absolute(path: Any) -> Path:
 
 
 # Taken before anything is put in its place.
-_lstat = os.lstat
+_lstat, _scandir = os.lstat, os.scandir
 
 
 def _lexists(path: Path) -> bool:
@@ -240,4 +241,5 @@ def _put(stack: ExitStack, owner: Any, name: str, value: Callable[..., Any]) -> 
         finally:
             _inside.now = False
 
-    replaced(stack, owner, name, once)
+    static = isinstance(owner, type) and isinstance(vars(owner).get(name), staticmethod)
+    replaced(stack, owner, name, staticmethod(once) if static else once)
