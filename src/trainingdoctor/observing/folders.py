@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from trainingdoctor.observing.scratch import Overlay
 
 
-def listing(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any]:
+def listers(overlay: Overlay) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
+    """What lists folders, with what to put in its place: owner, name, function."""
+    yield os, "listdir", _listing(os.listdir, overlay)
+    scan = os.scandir
+    for owner in (*_keepers(), os):
+        yield owner, "scandir", _scanning(scan, overlay)
+
+
+def _listing(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any]:
     """The names in a folder and in what lies over it, each once."""
 
     def listed(path: Any = ".") -> Any:
@@ -20,7 +28,7 @@ def listing(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any
     return listed
 
 
-def scanning(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any]:
+def _scanning(original: Callable[..., Any], overlay: Overlay) -> Callable[..., Any]:
     """The entries of a folder and of what lies over it; of two with one name, the one over it."""
 
     def scanned(path: Any = ".") -> Any:
@@ -28,12 +36,12 @@ def scanning(original: Callable[..., Any], overlay: Overlay) -> Callable[..., An
         if places == [path]:
             return original(path)
         entries = {e.name: e for place in reversed(places) for e in original(place)}
-        return _Entries(_Entry(e, os.path.join(path, e.name)) for e in entries.values())
+        return _Entries(_Entry(e, os.path.join(path, e.name)) for e in entries.values())  # noqa: PTH118 - of bytes, too
 
     return scanned
 
 
-def keepers() -> Iterator[type]:
+def _keepers() -> Iterator[type]:
     """Classes that keep os.scandir() as a static method of their own: Path.glob() of Python 3.13 does."""
     kept = getattr(glob, "_StringGlobber", None)
     if kept is not None and getattr(kept, "scandir", None) is os.scandir:

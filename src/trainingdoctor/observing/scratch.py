@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from trainingdoctor.observing.folders import keepers, listing, scanning
+from trainingdoctor.observing.folders import listers
 from trainingdoctor.observing.opening import openers
 from trainingdoctor.observing.replacing import replaced
 
@@ -76,10 +76,7 @@ def redirected(folder: Path) -> Iterator[None]:
             _put(stack, os, name, _making(getattr(os, name), overlay))
         for name in ("exists", "isfile", "isdir", "getsize", "getmtime"):
             _put(stack, os.path, name, _first(getattr(os.path, name), overlay.reading))
-        _put(stack, os, "listdir", listing(os.listdir, overlay))
-        for owner in (*keepers(), os):
-            _put(stack, owner, "scandir", scanning(_scandir, overlay))
-        for owner, name, value in openers(overlay):
+        for owner, name, value in (*listers(overlay), *openers(overlay)):
             _put(stack, owner, name, value)
         _put(stack, os, "mkfifo", _first(os.mkfifo, overlay.writing))
         for name in ("stat", "access"):
@@ -213,7 +210,7 @@ def _absolute(path: Any) -> Path:
 
 
 # Taken before anything is put in its place.
-_lstat, _scandir = os.lstat, os.scandir
+_lstat = os.lstat
 
 
 def _lexists(path: Path) -> bool:
