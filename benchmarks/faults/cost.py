@@ -46,8 +46,8 @@ def twin() -> Parts:
     return parts.but(name="resnet20", data={"batch_size": BATCH}, group={"lr": 0.05}, tags=parts.tags)
 
 
-def train(name: str, seed: int) -> dict[str, Any]:
-    """Test accuracy of one training in percent; chance, with the error, where it does not run."""
+def train(name: str, seed: int) -> dict[str, Any] | None:
+    """Test accuracy of one training in percent; chance, with the error, where it does not run. None where the fault needs a deeper net."""
     images.LIMIT.update(train=SAMPLES, test=TEST)
     torch.set_num_threads(1)
     # Faults that shrink activations end in denormal numbers, which a CPU multiplies a hundred times slower.
@@ -59,6 +59,8 @@ def train(name: str, seed: int) -> dict[str, Any]:
         training = parts.build(seed)
         with sentences(name), deterministic():
             *_, last = OwnRun(training, None, None, seed, only_last=True).epochs(lambda *_: None)
+    except LookupError:
+        return None
     except (Unavailable, UserCodeError, UserError, RuntimeError, ValueError) as error:
         return {**row, "accuracy": CHANCE, "error": str(error).splitlines()[0]}
     return {**row, "accuracy": last.test_accuracy, "loss": last.loss if math.isfinite(last.loss) else str(last.loss)}
@@ -139,8 +141,9 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(train, *job) for job in todo]
         for i, future in enumerate(as_completed(futures)):
-            rows.append(future.result())
-            print(f"{i + 1}/{len(todo)}  {rows[-1]}", flush=True)
+            row = future.result()
+            rows += [row] if row is not None else []
+            print(f"{i + 1}/{len(todo)}  {row}", flush=True)
             if any(r["fault"] == "healthy" for r in rows):
                 write(rows, arguments.output)
 
