@@ -39,6 +39,7 @@ AREAS = (
     "weight_origin",
     "loop",
     "loop_gradients",
+    "loop_loss",
     "loop_order",
     "loop_passes",
     "loop_models",
