@@ -34,6 +34,7 @@ MEASURE_MODULES = (
     "outputs",
     "output_call",
     "function_use",
+    "token_order",
     "one_step",
     "reference_init",
     "parameters",
