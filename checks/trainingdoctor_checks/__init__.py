@@ -10,6 +10,7 @@ AREAS = (
     "augmentation",
     "augmentation_strength",
     "normalization",
+    "columns",
     "data",
     "samples",
     "labels",

@@ -56,6 +56,7 @@ MEASURE_MODULES = (
     "augmentation_strength",
     "pixel_noise",
     "channels",
+    "columns",
     "indices",
     "overlap",
     "transform_steps",
