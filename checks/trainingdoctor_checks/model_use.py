@@ -208,23 +208,27 @@ def softmax_over_one(function_use: FunctionUse) -> Verdicts:
 
 
 @check("model.ignores_order", cost="probe", explains=LEARNS_BADLY, references=(VASWANI,))
-def ignores_order(token_order: TokenOrder, *, least: float = 1e-3) -> Verdicts:
+def ignores_order(token_order: TokenOrder, *, least: float = 1e-3, told: float = 3.0) -> Verdicts:
     """A model with attention that cannot tell in which order the tokens stand.
 
-    What it does: predicts token sequences, and the same ones with the tokens between the first and the last in another order.
+    What it does: predicts token sequences, and the same ones with the tokens between the first and the last in another order; and
+    looks whether the counts of tokens alone tell the class.
     Why it costs accuracy: attention without positions sees a bag of words: "not good, bad" is "not bad, good".
     Remedy: add a positional encoding to the embeddings, before the first layer.
     Thresholds: predictions move by less than a thousandth of what samples differ by. Said where positions look at each other;
-    a mean or sum of embeddings is a bag of words on purpose, and a note.
+    a mean or sum of embeddings is a bag of words on purpose, and a note. A warning where a linear classifier on the counts is not three
+    standard errors better than chance; an info where it is, or where there are no classes: then a bag of words may be enough.
     Measured: no measurement yet.
     """
     t = token_order
     if t.change >= least or not t.attends:
         yield Note(f"another order of the tokens moves predictions by {t.change:.2g} of what samples differ by")
         return
-    yield warning(
+    needed = t.told is not None and t.told < told
+    say = warning if needed else info
+    yield say(
         f"With the tokens of {t.compared} sequences in another order the predictions stay the same (they move by {t.change:.1g} of what samples "
-        "differ by): the model has attention and no positions.",
+        f"differ by): the model has attention and no positions{', and which tokens there are does not tell the class' if needed else ''}.",
         "x = self.embedding(tokens) + self.position(torch.arange(tokens.shape[1], device=tokens.device)), with self.position = nn.Embedding(length, width)",
         where="model",
         confidence=0.8,

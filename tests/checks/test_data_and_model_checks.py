@@ -301,6 +301,8 @@ HEALTHY = [
     # A head of zeros gives constant outputs at the start, and learns.
     (model.ignores_input, (replace(OUTPUTS, across_samples=0.0, head_is_zero=True),)),
     (model.mode_dependent, (OUTPUTS, RESNET, TARGETS)),
+    # nn.LayerNorm([positions, width]) has a scale for each of both.
+    (initialization.constant, (step(each={"constant": True, "kind": "LayerNorm", "ndim": 2}),)),
     *((c, (step(),)) for c in (initialization.constant, initialization.zero, initialization.identical_units)),
     (initialization.zero, (step(each={"weight": 0.0, "gradient": 1.0}),)),
     (initialization.scale, (ReferenceInit(loud(2.5), step()), RESNET, ())),

@@ -47,10 +47,30 @@ def order(model: nn.Module, tokens: Tensor = TOKENS) -> TokenOrder:
     return token_order(model, (Batch(tokens, torch.zeros(len(tokens))),))
 
 
+def sentences(ordered: bool) -> Batch:
+    """The class is whether word 1 comes before word 2, or which of them there is."""
+    random = torch.Generator().manual_seed(0)
+    tokens, classes = torch.randint(3, 20, (200, 9), generator=random), torch.randint(2, (200,), generator=random)
+    tokens[:, 2] = 1 + classes
+    tokens[:, 5] = 2 - classes if ordered else 3
+    return Batch(tokens, classes)
+
+
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_attention_without_positions_is_found(by_hand: bool) -> None:
     torch.manual_seed(0)
-    assert_unwell(ignores_order, order(Encoder(None, by_hand)), severity="warning", mentions="no positions")
+    found = token_order(Encoder(None, by_hand), (sentences(ordered=True),))
+    assert_unwell(ignores_order, found, severity="warning", mentions="no positions")
+
+
+def test_where_the_tokens_tell_the_class_a_bag_may_be_enough() -> None:
+    torch.manual_seed(0)
+    found = token_order(Encoder(None), (sentences(ordered=False),))
+    assert found.told is not None
+    assert found.told > 10
+    assert_unwell(ignores_order, found, severity="info", mentions="no positions")
+    # Few samples say nothing.
+    assert order(Encoder(None)).told is None
 
 
 def test_attention_with_positions_is_fine() -> None:
