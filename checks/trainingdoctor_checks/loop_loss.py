@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainingdoctor import Note, Verdicts, check, critical
+from trainingdoctor import Note, Verdicts, check, critical, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.observing.trace import LoopTrace, NonfiniteSeen
 
 BROADCASTING = "https://pytorch.org/docs/stable/notes/broadcasting.html"
+VAE = "Kingma & Welling 2014, Auto-Encoding Variational Bayes, arXiv:1312.6114, appendix B"
 WHERE = "PyTorch FAQ of autograd: gradients through torch.where() and masks are NaN where the branch not taken is"
 
 
@@ -84,4 +85,28 @@ def broadcast(loop_trace: LoopTrace) -> Verdicts:
         )
 
 
-CHECKS = (nonfinite, broadcast)
+@check("loss.term_summed", explains=("model.ignores_input",), references=(VAE,))
+def term_summed(loop_trace: LoopTrace, *, times: float = 8.0, rest: float = 3.0) -> Verdicts:
+    """One term of the loss is summed over the samples of a batch, and another one averaged.
+
+    What it does: follows the first losses of a watched loop in the graph to what they add up, with the factors before it.
+    Why it costs accuracy: the sum weighs as many times as there are samples in a batch. A divergence that is summed beside an averaged
+    reconstruction makes the code of a variational autoencoder empty within some steps: each sample gets the mean image.
+    Remedy: both summed over the numbers of a sample, and averaged over the samples.
+    Thresholds: the sum's factor times the samples is 8 and more, so that a factor that makes up for it is silent; and what the average leaves
+    of the first losses is three times as large as it. Penalties on weights are no sums over samples, and are left out.
+    Measured: no measurement yet.
+    """
+    seen = loop_trace.terms
+    if seen is not None and seen.samples * seen.weight >= times and seen.rest >= rest:
+        yield warning(
+            f"A term of the loss is summed over {seen.samples} samples and has the factor {seen.weight:.3g}, beside one that is averaged: "
+            f"it weighs {seen.samples * seen.weight:.3g} times as much for each sample, and the rest of the loss is {seen.rest:.3g} times the average.",
+            "reduction='sum' for both, and divide by the batch size: (reconstruction + divergence) / len(x)",
+            where=seen.where,
+            confidence=0.7,
+            samples=seen.samples,
+        )
+
+
+CHECKS = (nonfinite, broadcast, term_summed)

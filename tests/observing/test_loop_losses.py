@@ -11,7 +11,7 @@ from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.testing import assert_healthy, assert_unwell
-from trainingdoctor_checks.loop_loss import broadcast, nonfinite
+from trainingdoctor_checks.loop_loss import broadcast, nonfinite, term_summed
 from trainingdoctor_checks.scheduler import equal_schedulers
 
 X, Y = torch.randn(6, 3), torch.randn(6)
@@ -81,6 +81,37 @@ def test_losses_of_pairs_are_fine() -> None:
         return torch.as_tensor(((scores - scores.T) - (Y[:, None] - Y)).square().mean())
 
     assert_healthy(broadcast, looped(ranked))
+
+
+WIDE, CODES = torch.randn(16, 5), torch.rand(16, 5)
+
+
+def autoencoded(beta: float, over: int) -> LoopTrace:
+    """A reconstruction that is averaged, and a divergence that is summed and divided by `over`."""
+    torch.manual_seed(0)
+    model = nn.Linear(5, 5)
+    recorder, optimizer = Recorder(), torch.optim.SGD(model.parameters(), 0.01)
+    with observed(recorder):
+        for _ in range(3):
+            optimizer.zero_grad()
+            code = model(WIDE)
+            divergence = -0.5 * torch.sum(1 + code - code.pow(2) - code.exp()) / over
+            loss = nn.functional.mse_loss(code, CODES) + beta * divergence
+            loss.backward()
+            optimizer.step()
+    return traced(recorder)
+
+
+def test_a_divergence_that_is_summed_beside_an_average_is_found() -> None:
+    assert_unwell(term_summed, autoencoded(1.0, over=1), severity="warning", mentions="16 samples")
+
+
+def test_terms_of_one_weight_are_fine() -> None:
+    assert_healthy(term_summed, autoencoded(1.0, over=16))
+    assert_healthy(term_summed, autoencoded(0.01, over=1))
+    # A penalty on the weights is no sum over samples.
+    penalized = looped(lambda model, _: nn.functional.mse_loss(model(X), Y[:, None]) + 99 * model.weight.square().sum())
+    assert penalized.terms is None
 
 
 def scheduled(which: int, step_size: int = 1) -> LoopTrace:

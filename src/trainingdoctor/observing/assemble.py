@@ -230,6 +230,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         unfed=0 if recorder.averages.plain else recorder.averages.unfed,
         nonfinite=recorder.nonfinite.seen,
         broadcast=recorder.broadcast,
+        terms=recorder.terms,
         twins=twins(recorder.schedulers.watched, [w.optimizer for w in recorder.optimizers]),
     )
 

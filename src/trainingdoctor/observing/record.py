@@ -28,7 +28,7 @@ from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.teachers import Teachers
 from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.timeline import Timeline
-from trainingdoctor.observing.trace import BroadcastSeen, TeacherSeen
+from trainingdoctor.observing.trace import BroadcastSeen, TeacherSeen, TermsSeen
 from trainingdoctor.observing.watch import OptimizerWatch
 from trainingdoctor.observing.within import Reach
 
@@ -40,6 +40,7 @@ class Record:
     beside: what runs now, or ran last, holds nothing that an optimizer does.  forked: file:line of an os.fork() whose child is not followed.
     notes: how the script is run, for people.  outdated: what raises in this version of torch, and was read otherwise.
     said: what was printed last.  chained: models that are called one after the other, as one, once that is known.
+    broadcast, terms: in the loss, as first seen.
     stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
@@ -64,6 +65,7 @@ class Record:
         self.teachers, self.averages, self.penalties, self.reach = Teachers(), Averages(), Penalties(), Reach()
         self.slices, self.nonfinite = Slices(), Nonfinite()
         self.broadcast: BroadcastSeen | None = None
+        self.terms: TermsSeen | None = None
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None

@@ -26,6 +26,7 @@ from trainingdoctor.observing.metrics import metric_of
 from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.record import Record
+from trainingdoctor.observing.terms import uneven_terms
 from trainingdoctor.observing.watch import OptimizerWatch
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
@@ -225,8 +226,9 @@ class Recorder(Record):
         last = self.losses.last_call
         held = list(last[0].parameters()) if last else [p for w in self.optimizers for p in w.parameters]
         self.nonfinite.add(loss, held, last[2] if last else None, self.backward_at)
-        if self.backwards <= FEW and self.broadcast is None:
-            self.broadcast = broadcast_in(loss, self.backward_at)
+        if self.backwards <= FEW:
+            self.broadcast = self.broadcast or broadcast_in(loss, self.backward_at)
+            self.terms = self.terms or uneven_terms(loss, self.losses.value, self.backward_at)
 
     def after_backward(self) -> None:
         """It has run."""

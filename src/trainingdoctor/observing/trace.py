@@ -149,6 +149,19 @@ class BroadcastSeen:
 
 
 @dataclass(frozen=True)
+class TermsSeen:
+    """A term of the loss that is summed over the samples beside one that is averaged. weight: of the sum, the average's is 1.
+
+    rest: what there is beyond the average, relative to it.  where: file:line of backward().
+    """
+
+    samples: int
+    weight: float
+    rest: float
+    where: str = ""
+
+
+@dataclass(frozen=True)
 class AccuracySeen:
     """An accuracy that the script printed in or after its last evaluation pass, and a count of that pass.
 
@@ -284,6 +297,7 @@ class LoopTrace:
     nonfinite: NonfiniteSeen | None = None
     broadcast: BroadcastSeen | None = None
     twins: TwinsSeen | None = None
+    terms: TermsSeen | None = None
 
     @property
     def training_batches(self) -> int | None:
