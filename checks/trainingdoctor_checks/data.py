@@ -80,6 +80,7 @@ def constant(input_health: InputHealth, *, most: float = 0.05) -> Verdicts:
     cost="probe",
     explains=(
         "loss.nonfinite",
+        "loop.nonfinite",
         "loss.diverges",
         "loss.not_learning",
         "lr.*",

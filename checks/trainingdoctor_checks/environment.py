@@ -261,7 +261,7 @@ def variables(environment: Environment) -> Verdicts:
         yield Note(f"set: {', '.join(found) or 'none of those that matter'}")
 
 
-@check("env.arithmetic", cost="probe", explains=("loss.nonfinite", "loss.diverges"))
+@check("env.arithmetic", cost="probe", explains=("loss.nonfinite", "loop.nonfinite", "loss.diverges"))
 def arithmetic(device_arithmetic: Arithmetic) -> Verdicts:
     """The device computes wrongly.
 

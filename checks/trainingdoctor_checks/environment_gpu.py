@@ -251,7 +251,7 @@ def throttling(environment: Environment, *, hot: int = 87) -> Verdicts:
         )
 
 
-@check("env.ecc", explains=("env.arithmetic", "loss.nonfinite"))
+@check("env.ecc", explains=("env.arithmetic", "loss.nonfinite", "loop.nonfinite"))
 def ecc(environment: Environment) -> Verdicts:
     """Memory errors that could not be corrected.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HE = "He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852"
 GLOROT = "Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural networks"
-STARTS_BADLY = ("lr.*", "loss.not_learning", "loss.diverges", "loss.nonfinite", "model.ignores_input")
+STARTS_BADLY = ("lr.*", "loss.not_learning", "loss.diverges", "loss.nonfinite", "loop.nonfinite", "model.ignores_input")
 RESET = "for m in model.modules():\n    if isinstance(m, (nn.Conv2d, nn.Linear)):\n        nn.init.kaiming_normal_(m.weight)"
 
 

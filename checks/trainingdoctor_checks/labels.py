@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from trainingdoctor import Note, Verdicts, check, critical, warning
@@ -57,17 +58,28 @@ def out_of_range(targets: Targets, outputs: Outputs) -> Verdicts:
 
 
 @check("labels.missing_class", cost="probe")
-def missing_class(targets: Targets, outputs: Outputs, *, most: float = 0.5) -> Verdicts:
+def missing_class(targets: Targets, outputs: Outputs, *, most: float = 0.5, drawn: int = 32) -> Verdicts:
     """A class of the model never appears in the training data.
 
-    What it does: counts the targets of the whole data set for each output.
+    What it does: counts the targets of the whole data set for each output; where it does not list them, and each sample has several,
+    as the pixels of a mask, those that were drawn.
     Why it costs accuracy: what is never a target is never predicted.
     Remedy: look for a filter, a wrong mapping, or a subset that is cut from sorted data; an ignore_index that is no class.
     Thresholds: warns when up to half of the outputs have no sample; with more, the model is too wide
-    (model.output_width).
+    (model.output_width). Of drawn targets, where those of 32 samples and more are all of one class: ToTensor() divides a mask by 255,
+    and as whole numbers 1/255 and 2/255 are 0.
     Measured: no measurement yet.
     """
     t, width = targets, outputs.width
+    samples = sum(t.counts.values()) // max(math.prod(t.shape[1:]), 1)
+    if not t.complete and t.kind == "indices" and len(t.shape) > 2 and len(t.counts) == 1 and samples >= drawn:
+        yield warning(
+            f"All {sum(t.counts.values()):,} drawn targets, those of {samples} samples, are class {t.minimum}; the model has {width} outputs.",
+            "torchvision.transforms.PILToTensor() for masks, and .long(): ToTensor() divides them by 255",
+            where="train_loader.dataset",
+            samples=samples,
+        )
+        return
     if not t.complete or t.kind != "indices" or width is None or t.minimum is None:
         return
     missing = [c for c in range(width) if not t.counts.get(c)]

@@ -56,7 +56,7 @@ def not_learning(overfit: Overfit, *, least: float = 0.1, right: float = 0.5, st
         yield Note(f"{o.samples} samples: loss {o.losses[0]:.3g} to {o.best:.3g} in {len(o.losses)} steps{said}")
 
 
-@check("loss.nonfinite", cost="probe")
+@check("loss.nonfinite", cost="probe", explains=("loop.nonfinite", "loss.diverges", "loss.not_learning"))
 def nonfinite(one_step: OneStep) -> Verdicts:
     """The loss is NaN or infinite at the first step.
 

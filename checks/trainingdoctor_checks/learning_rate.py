@@ -37,7 +37,7 @@ SMITH = "Smith & Topin 2018, Super-Convergence, arXiv:1708.07120"
 @check(
     "lr.too_high",
     cost="train",
-    explains=("loss.diverges", "loss.nonfinite", "lr.update_ratio", "decay.too_strong"),
+    explains=("loss.diverges", "loss.nonfinite", "loop.nonfinite", "lr.update_ratio", "decay.too_strong"),
     references=(GOYAL, SMITH),
 )
 def too_high(

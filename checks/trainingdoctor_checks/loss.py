@@ -117,7 +117,11 @@ def sign(criterion_kind: CriterionKind) -> Verdicts:
         )
 
 
-@check("loss.reduction", cost="probe", explains=("lr.*", "loss.diverges", "loss.nonfinite", "training.raises"))
+@check(
+    "loss.reduction",
+    cost="probe",
+    explains=("lr.*", "loss.diverges", "loss.nonfinite", "loop.nonfinite", "training.raises"),
+)
 def reduction(
     criterion_kind: CriterionKind, targets: Targets, parameter_groups: tuple[Group, ...], *, most: float = 3.0
 ) -> Verdicts:

@@ -125,7 +125,7 @@ def unreachable(outputs: Outputs, targets: Targets, criterion_kind: CriterionKin
 @check(
     "loss.target_scale",
     cost="probe",
-    explains=("loss.not_learning", "lr.*", "loss.diverges", "loss.nonfinite", "clip.too_small"),
+    explains=("loss.not_learning", "lr.*", "loss.diverges", "loss.nonfinite", "loop.nonfinite", "clip.too_small"),
     references=(SARLE,),
 )
 def target_scale(

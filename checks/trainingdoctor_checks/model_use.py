@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.function_use import DropoutCall, FunctionUse
     from trainingdoctor.measure.padding import PaddingUse
     from trainingdoctor.measure.repeats import RepeatedLayers
+    from trainingdoctor.measure.token_order import TokenOrder
     from trainingdoctor.measure.unregistered import Unregistered
 
 PACKED = "PyTorch documentation, torch.nn.utils.rnn.pack_padded_sequence"
 PYTHON = "Python documentation, Common sequence operations: items of a repeated list are not copied"
 ALBERT = "Lan et al. 2020, ALBERT, arXiv:1909.11942, section 4.5: one layer for all costs 1.5 to 2.5 points"
+VASWANI = "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762, section 3.5: positional encoding"
 LISTS = "PyTorch documentation, torch.nn.ModuleList: modules it contains are properly registered"
 FUNCTIONAL = "https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html"
 GAL = "Gal & Ghahramani 2016, Dropout as a Bayesian Approximation, arXiv:1506.02142"
@@ -176,4 +178,70 @@ def softmax_over_batch(function_use: FunctionUse) -> Verdicts:
         )
 
 
-CHECKS = (repeated_layer, reads_padding, unknown_layers, dropout_without_mode, softmax_over_batch)
+@check(
+    "model.softmax_over_one",
+    cost="probe",
+    explains=("model.ignores_input", "loss.softmax_before_cross_entropy", *LEARNS_BADLY),
+)
+def softmax_over_one(function_use: FunctionUse) -> Verdicts:
+    """A softmax over a single value, which is always 1.
+
+    What it does: predicts in evaluation mode, and looks at how many values each softmax in the user's code shares out.
+    Why it costs accuracy: 1 comes out whatever goes in: attention weighs all the same, a head of one output says nothing, and
+    what is below gets no gradient from there.
+    Remedy: the dimension along which the scores of one sample stand: dim=1 of (batch, positions), dim=0 of (positions, batch);
+    a sigmoid for a single output.
+    Thresholds: none; one value, in each call at that place. Layers of libraries are left out.
+    Measured: no measurement; arithmetic.
+    """
+    places = function_use.over_one
+    if places:
+        yield warning(
+            f"The softmax at {places[0]} goes over a single value: it gives 1, whatever it gets.",
+            "softmax over the dimension that holds the values to compare, such as softmax(dim=1) of scores (batch, positions); "
+            "a sigmoid for one output",
+            where=places,
+            confidence=0.8,
+        )
+    elif function_use.softmaxes:
+        yield Note(f"softmaxes at {function_use.softmaxes} places, each over several values")
+
+
+@check("model.ignores_order", cost="probe", explains=LEARNS_BADLY, references=(VASWANI,))
+def ignores_order(token_order: TokenOrder, *, least: float = 1e-3, told: float = 3.0) -> Verdicts:
+    """A model with attention that cannot tell in which order the tokens stand.
+
+    What it does: predicts token sequences, and the same ones with the tokens between the first and the last in another order; and
+    looks whether the counts of tokens alone tell the class.
+    Why it costs accuracy: attention without positions sees a bag of words: "not good, bad" is "not bad, good".
+    Remedy: add a positional encoding to the embeddings, before the first layer.
+    Thresholds: predictions move by less than a thousandth of what samples differ by. Said where positions look at each other;
+    a mean or sum of embeddings is a bag of words on purpose, and a note. A warning where a linear classifier on the counts is not three
+    standard errors better than chance; an info where it is, or where there are no classes: then a bag of words may be enough.
+    Measured: no measurement yet.
+    """
+    t = token_order
+    if t.change >= least or not t.attends:
+        yield Note(f"another order of the tokens moves predictions by {t.change:.2g} of what samples differ by")
+        return
+    needed = t.told is not None and t.told < told
+    say = warning if needed else info
+    yield say(
+        f"With the tokens of {t.compared} sequences in another order the predictions stay the same (they move by {t.change:.1g} of what samples "
+        f"differ by): the model has attention and no positions{', and which tokens there are does not tell the class' if needed else ''}.",
+        "x = self.embedding(tokens) + self.position(torch.arange(tokens.shape[1], device=tokens.device)), with self.position = nn.Embedding(length, width)",
+        where="model",
+        confidence=0.8,
+        change=t.change,
+    )
+
+
+CHECKS = (
+    repeated_layer,
+    reads_padding,
+    unknown_layers,
+    dropout_without_mode,
+    softmax_over_batch,
+    softmax_over_one,
+    ignores_order,
+)

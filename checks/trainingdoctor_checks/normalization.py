@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 LECUN = "LeCun et al. 1998, Efficient BackProp, section 4.3"
 STATS = "transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)) for CIFAR-10"
 
-HARM = ("init.*", "lr.*", "model.saturated_activation", "loss.diverges", "loss.nonfinite", "loss.not_learning")
+HARM = (
+    "init.*",
+    "lr.*",
+    "model.saturated_activation",
+    "loss.diverges",
+    "loss.nonfinite",
+    "loop.nonfinite",
+    "loss.not_learning",
+)
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -171,7 +171,7 @@ def coupled_decay(parameter_groups: tuple[Group, ...], *, most: float = 1e-3) ->
 
 @check(
     "optimizer.epsilon",
-    explains=("lr.too_low", "loss.diverges", "loss.nonfinite"),
+    explains=("lr.too_low", "loss.diverges", "loss.nonfinite", "loop.nonfinite"),
     references=("Kingma & Ba 2015, arXiv:1412.6980",),
 )
 def epsilon(parameter_groups: tuple[Group, ...], *, most: float = 1e-3, least: float = 1e-30) -> Verdicts:
@@ -243,7 +243,9 @@ def betas(
             )
 
 
-@check("optimizer.negative", explains=("lr.*", "loss.diverges", "loss.nonfinite", "loss.not_learning"))
+@check(
+    "optimizer.negative", explains=("lr.*", "loss.diverges", "loss.nonfinite", "loop.nonfinite", "loss.not_learning")
+)
 def negative(parameter_groups: tuple[Group, ...], optimizers: tuple[object, ...]) -> Verdicts:
     """The optimizer goes uphill: a negative rate or decay, or maximize=True.
 

@@ -43,7 +43,7 @@ def no_scaler(precision_plan: PrecisionPlan, half_range: HalfRange, *, hint: flo
 @check(
     "precision.fp16_overflow",
     cost="probe",
-    explains=("loss.nonfinite", "loss.diverges", "training.raises"),
+    explains=("loss.nonfinite", "loop.nonfinite", "loss.diverges", "training.raises"),
     references=(f"{MICIKEVICIUS}, section 3",),
 )
 def fp16_overflow(half_range: HalfRange, precision_plan: PrecisionPlan, *, hint: float = 0.1) -> Verdicts:
@@ -72,7 +72,7 @@ def fp16_overflow(half_range: HalfRange, precision_plan: PrecisionPlan, *, hint:
 @check(
     "precision.dtype",
     cost="probe",
-    explains=("lr.too_low", "loss.not_learning", "loss.nonfinite", "loss.diverges", "init.*"),
+    explains=("lr.too_low", "loss.not_learning", "loss.nonfinite", "loop.nonfinite", "loss.diverges", "init.*"),
     references=(
         f"{MICIKEVICIUS}, section 3.1: a master copy of the weights in float32",
         "Zamirai et al. 2020, Revisiting BFloat16 Training, arXiv:2010.06192, section 3",

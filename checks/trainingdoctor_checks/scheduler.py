@@ -72,6 +72,32 @@ def wrong_optimizer(scheduler_bindings: tuple[SchedulerBinding, ...]) -> Verdict
             yield Note(f"{binding.scheduler} drives the training's optimizer")
 
 
+@check("schedule.twins", explains=("schedule.*", "loop.scheduler_twice"))
+def equal_schedulers(loop_trace: LoopTrace) -> Verdicts:
+    """Two equal schedulers drive one optimizer.
+
+    What it does: compares the kinds and the settings of the schedulers that a watched loop steps.
+    Why it costs accuracy: the rate of that optimizer decays twice, and the one that the second scheduler was meant for, such as
+    that of a GAN's critic, never.
+    Remedy: each scheduler with its own optimizer.
+    Thresholds: none; the same class, settings, optimizer, and number of steps. Schedulers of functions are not compared.
+    Measured: no measurement yet.
+    """
+    twins = loop_trace.twins
+    if twins is not None:
+        rest = (
+            f", and {twins.others} other optimizer{'s have' if twins.others > 1 else ' has'} none"
+            if twins.others
+            else ""
+        )
+        yield warning(
+            f"Two {twins.name} of the same settings drive one optimizer{rest}: its rate decays twice.",
+            f"{twins.name}(other_optimizer, ...) for the second one, or leave it out",
+            where="scheduler.optimizer",
+            others=twins.others,
+        )
+
+
 @check(
     "schedule.step_unit",
     explains=(
@@ -171,4 +197,4 @@ def plateau_mode(loop_trace: LoopTrace) -> Verdicts:
         )
 
 
-CHECKS = (plateau_mode, overridden, wrong_optimizer, step_unit, zero_rate)
+CHECKS = (plateau_mode, overridden, wrong_optimizer, equal_schedulers, step_unit, zero_rate)

@@ -60,7 +60,7 @@ def pretrained_partial(origins: tuple[Origin, ...]) -> Verdicts:
 @check(
     "init.spectral_norm",
     cost="probe",
-    explains=("loss.diverges", "loss.nonfinite", "lr.too_high"),
+    explains=("loss.diverges", "loss.nonfinite", "loop.nonfinite", "lr.too_high"),
     references=(MIYATO,),
 )
 def spectral_norm(spectral_layers: tuple[SpectralLayer, ...], *, most: float = 1.5) -> Verdicts:

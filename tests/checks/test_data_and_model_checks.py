@@ -57,6 +57,7 @@ ORDER = Order(True, False, False, 10.0, 10.0, 128)
 BALANCE = Balance(10, 0, 5000, 9, 5000, False)
 FACTS = DatasetFacts("CIFAR10", 50_000, 50_000, (), (), (), False)
 TARGETS = Targets("indices", (128,), "int64", None, 0, 9, dict.fromkeys(range(10), 5000), True)
+MASKS = Targets("indices", (64, 32, 32), "int64", 32, 0, 0, {0: 65_536}, False)
 OUTPUTS = Outputs((16, 10), 10, -4.0, 5.0, 1.5, 9.0, 3.0, 1.0, 0.0, 1e-5, 2.0, False, True)
 PROBABILITIES = replace(OUTPUTS, minimum=0.01, maximum=0.8, std=0.1, row_sum_error=1e-6)
 LOGS = replace(OUTPUTS, minimum=-5.0, maximum=-0.1, log_sum_error=1e-6)
@@ -156,6 +157,7 @@ SICK = [
     (data.subset, (replace(FACTS, size=10_000),), "warning"),
     (labels.out_of_range, (replace(TARGETS, minimum=1, maximum=10), OUTPUTS), "critical"),
     (labels.out_of_range, (replace(TARGETS, minimum=-1), OUTPUTS), "critical"),
+    (labels.missing_class, (MASKS, OUTPUTS), "warning"),
     (labels.missing_class, (replace(TARGETS, counts=dict.fromkeys(range(9), 5000), maximum=8), OUTPUTS), "warning"),
     (loader.batch_size_one, (replace(LENGTHS, train_batch_size=1),), "warning"),
     (loader.last_batch, (replace(LENGTHS, train_samples=129),), "warning"),
@@ -197,6 +199,8 @@ SICK = [
     (model.frozen, (Trainable(100, 20, ("a",), "fc.weight", untouched=78), Pretraining(0, 0)), "info"),
     (model.frozen, (Trainable(100, 90, ("fc.weight",), "fc.weight"), Pretraining(4, 4)), "warning"),
     (model.batch_mixing, (replace(OUTPUTS, mixing=0.5),), "warning"),
+    # Attention whose weights come from other samples, before training.
+    (model.batch_mixing, (replace(OUTPUTS, mixing=0.016, repeat=0.0),), "warning"),
     (model.ignores_input, (replace(OUTPUTS, across_samples=0.0),), "critical"),
     (model.mode_dependent, (replace(OUTPUTS, repeat=0.5), RESNET, TARGETS), "warning"),
     (model.mode_dependent, (replace(OUTPUTS, repeat=0.5), RESNET, replace(TARGETS, kind="dense")), "info"),
@@ -290,10 +294,15 @@ HEALTHY = [
     (model.unused_parameters, (replace(UNUSED, activations=(CELL,), further=((1, 128),)),)),
     (model.frozen, (Trainable(100, 100, (), "fc.weight"), Pretraining(4, 0))),
     (model.batch_mixing, (OUTPUTS,)),
+    (model.batch_mixing, (replace(OUTPUTS, mixing=0.016, rounding=0.0078),)),
+    (labels.missing_class, (replace(MASKS, counts={0: 65_000, 1: 536}, maximum=1), OUTPUTS)),
+    (labels.missing_class, (replace(MASKS, counts={0: 8192}), OUTPUTS)),
     (model.ignores_input, (OUTPUTS,)),
     # A head of zeros gives constant outputs at the start, and learns.
     (model.ignores_input, (replace(OUTPUTS, across_samples=0.0, head_is_zero=True),)),
     (model.mode_dependent, (OUTPUTS, RESNET, TARGETS)),
+    # nn.LayerNorm([positions, width]) has a scale for each of both.
+    (initialization.constant, (step(each={"constant": True, "kind": "LayerNorm", "ndim": 2}),)),
     *((c, (step(),)) for c in (initialization.constant, initialization.zero, initialization.identical_units)),
     (initialization.zero, (step(each={"weight": 0.0, "gradient": 1.0}),)),
     (initialization.scale, (ReferenceInit(loud(2.5), step()), RESNET, ())),

@@ -1,4 +1,4 @@
-"""Dropout that is on in evaluation mode, and softmax over the samples."""
+"""Dropout that is on in evaluation mode, and softmax over the samples or over one value."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.function_use import FunctionUse, function_use
 from trainingdoctor.testing import assert_healthy, assert_unwell
-from trainingdoctor_checks.model_use import dropout_without_mode, softmax_over_batch
+from trainingdoctor_checks.model_use import dropout_without_mode, softmax_over_batch, softmax_over_one
 
 ON = True
 BATCHES = (Batch(torch.randn(8, 6), torch.arange(8) % 3),)
@@ -79,6 +79,8 @@ def test_dropout_that_does(function: Callable[[Net, Tensor], Tensor]) -> None:
         # Without a dimension it is the first one of three.
         lambda _, x: x * F.softmax(x.view(-1, 2, 3), _stacklevel=4).flatten(1),
         lambda _, x: x * (x.sum(1) / math.sqrt(6)).softmax(-1)[:, None],
+        # Where branches are stacked in front of the samples, these stand second.
+        lambda _, x: (torch.stack([x, -x]).softmax(1) * x).sum(0),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Implicit dimension choice:UserWarning")
@@ -98,3 +100,32 @@ def test_softmax_over_what_is_no_sample() -> None:
     steps = Batch(torch.randn(8, 6), torch.zeros(8, 4, dtype=torch.long))
     for batch in (bag, steps):
         assert_healthy(softmax_over_batch, use(lambda _, x: x * x.softmax(0), batch))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda _, x: x * x.sum(1, keepdim=True).softmax(1),
+        lambda _, x: x * F.softmax(x.sum(1).view(-1, 1), dim=-1),
+        lambda _, x: x * nn.Sequential(nn.Linear(6, 1), nn.Softmax(dim=1))(x),
+    ],
+)
+def test_softmax_over_one_value(function: Callable[[Net, Tensor], Tensor]) -> None:
+    found = use(function)
+    assert found.over_one[0].startswith("test_function_use.py:")
+    assert_unwell(softmax_over_one, found, severity="warning", mentions="single value")
+
+
+def growing(_: Net, x: Tensor) -> Tensor:
+    """Attention of each step over those before it: the first has one."""
+    steps = x.view(-1, 3, 2)
+    seen = [(steps[:, :end] @ steps[:, end - 1, :, None]).softmax(1) * steps[:, :end] for end in (1, 2, 3)]
+    return x + seen[-1].flatten(1)
+
+
+def test_softmax_over_several() -> None:
+    assert_healthy(softmax_over_one, use(lambda _, x: x * x.softmax(1)))
+    assert_healthy(softmax_over_one, use(growing))
+    # What a layer of torch does within is its own matter: here one position attends to itself.
+    attention = nn.MultiheadAttention(6, 2, batch_first=True)
+    assert_healthy(softmax_over_one, use(lambda _, x: x + attention(x[:, None], x[:, None], x[:, None])[0][:, 0]))

@@ -17,3 +17,10 @@ def test_classes_beside_images_are_not_taken_for_their_type() -> None:
 def test_a_sparse_matrix_beside_the_features_of_a_graph_is_passed_over() -> None:
     found = input_health((Batch((torch.rand(6, 3), torch.eye(6).to_sparse()), None, True),), None)
     assert (found.dtypes, found.shape, found.nonfinite) == (("float32",), (6, 3), 0)
+
+
+def test_few_equal_numbers_are_no_sample_without_content() -> None:
+    pairs = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    assert input_health((Batch(pairs, None),), None).constant_share == 0.0
+    rows = torch.cat([torch.zeros(1, 12), torch.rand(3, 12)])
+    assert input_health((Batch(rows, None),), None).constant_share == 0.25

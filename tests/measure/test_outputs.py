@@ -80,3 +80,13 @@ def test_the_words_of_a_sentence_are_no_batch_that_mixes() -> None:
     torch.manual_seed(0)
     batch = Batch(torch.randint(0, 9, (8,)), torch.randint(0, 3, (8,)))
     assert outputs(Tagger(), (batch,)).mixing < 0.05
+
+
+def test_a_single_number_differs_from_itself_by_nothing() -> None:
+    found = outputs(nn.Linear(8, 1), (Batch(X[:1], None),))
+    assert found.repeat == 0.0
+
+
+def test_what_the_weights_are_rounded_to_is_known() -> None:
+    assert predicted().rounding == pytest.approx(1.2e-7, rel=0.1)
+    assert outputs(nn.Linear(8, 4).bfloat16(), (Batch(X.bfloat16(), None),)).rounding == pytest.approx(7.8e-3, rel=0.1)

@@ -302,3 +302,13 @@ def test_targets_that_go_another_way_than_their_inputs(loss: Callable[..., Tenso
             loss(model, x, y).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     assert recorder.losses.reordered == reordered
+
+
+def test_a_row_of_numbers_without_a_batch_is_one_sample() -> None:
+    model, x, y = nn.Linear(7, 3), torch.randn(7), torch.randn(3)
+    recorder = watched(model, lambda: functional.mse_loss(model(x), y))
+    assert [b.size for b in recorder.losses.samples.of("training", id(model))] == [1] * 3
+    single, values, wanted = nn.Identity(), torch.randn(7, requires_grad=True), torch.randn(7)
+    assert not recorder.losses.samples.of("training", id(single))
+    recorder.losses.samples.keep("training", id(single), ((values,), {}), wanted)
+    assert recorder.losses.samples.of("training", id(single))[0].size == 7

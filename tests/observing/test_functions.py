@@ -39,6 +39,14 @@ def test_a_method_is_found() -> None:
     assert found.function.__name__ == "loss"
 
 
+def test_the_model_may_be_called_in_its_arguments() -> None:
+    models = {"output": NET(X)}
+    loss = own(NET(X), Y)
+    found = loss_call(sys._getframe(), loss, (models["output"], None))
+    assert found is not None
+    assert found.args[0] is models["output"]
+
+
 def test_another_value_is_another_function() -> None:
     output = NET(X)
     loss = own(output, Y) + 1.0

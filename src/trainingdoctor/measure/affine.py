@@ -20,7 +20,7 @@ def deviation_from_affine(model: nn.Module, batch: Batch) -> float | None:
     x, half = batch.inputs, batch.size // 2
     if not isinstance(x, Tensor) or not x.is_floating_point() or not half:
         return None
-    _stir(model)
+    stir(model)
     a, b = x[:half], x[half : 2 * half]
     of_a, of_b, of_sum, of_zero = (_double(model, v) for v in (a, b, a + b, torch.zeros_like(a)))
     scale = float((of_a - of_zero).square().mean().sqrt())
@@ -32,7 +32,7 @@ def _double(model: nn.Module, x: Tensor) -> Tensor:
     return prediction(forward(model, Batch(x, None))).double()
 
 
-def _stir(model: nn.Module) -> None:
+def stir(model: nn.Module) -> None:
     """Give every scale, shift and constant weight some noise, so that no branch is silent."""
     for parameter in model.parameters():
         constant = parameter.numel() > 0 and bool((parameter == parameter.flatten()[0]).all())

@@ -1,4 +1,4 @@
-"""Functions that a model calls in evaluation mode: dropout that is on all the same, and softmax over the samples of a batch."""
+"""Functions that a model calls in evaluation mode: dropout that is on all the same, and softmax over samples or over one value."""
 
 from __future__ import annotations
 
@@ -43,19 +43,25 @@ class DropoutCall:
 
 @dataclass(frozen=True)
 class FunctionUse:
-    """dropouts: each once.  over_batch: places of softmaxes over the samples of a batch, "" outside of the user's code."""
+    """dropouts: each once.  over_batch: places of softmaxes over the samples of a batch, "" outside of the user's code.
+
+    over_one: places in the user's code whose softmaxes all go over a single value.  softmaxes: places that have some.
+    """
 
     dropouts: tuple[DropoutCall, ...] = ()
     over_batch: tuple[str, ...] = ()
+    over_one: tuple[str, ...] = ()
+    softmaxes: int = 0
 
 
 @dataclass(frozen=True)
 class _Softmax:
-    """One call. over: the dimension."""
+    """One call. over: the dimension.  own: the user's code calls it, or its layer, and no layer of a library does."""
 
     shape: tuple[int, ...]
     over: int
     where: str
+    own: bool
 
 
 @evidence(cost="probe")
@@ -72,7 +78,18 @@ def function_use(model: nn.Module, train_batches: tuple[Batch, ...]) -> Function
     sampled = [len(o) == b.size and _one_target_each(b) for o, b in zip(outputs, (many, few), strict=True)]
     pairs = list(zip(first, watching.softmaxes, strict=False)) if all(sampled) and many.size > few.size else []
     found = dict.fromkeys(a.where for a, b in pairs if _over_batch(a, b, many.size, few.size))
-    return FunctionUse(tuple(dict.fromkeys(watching.dropouts)), tuple(found))
+    own = [s for s in (*first, *watching.softmaxes) if s.own]
+    return FunctionUse(
+        tuple(dict.fromkeys(watching.dropouts)), tuple(found), _over_one(own), len({s.where for s in own})
+    )
+
+
+def _over_one(softmaxes: list[_Softmax]) -> tuple[str, ...]:
+    """Places at which no call has two values to share out: attention over a context that grows begins with one."""
+    longest: dict[str, int] = {}
+    for softmax in softmaxes:
+        longest[softmax.where] = max(longest.get(softmax.where, 0), softmax.shape[softmax.over])
+    return tuple(where for where, length in longest.items() if length == 1)
 
 
 def _one_target_each(batch: Batch) -> bool:
@@ -83,9 +100,14 @@ def _one_target_each(batch: Batch) -> bool:
 
 
 def _over_batch(many: _Softmax, few: _Softmax, most: int, least: int) -> bool:
-    """Whether the first dimension is the batch, and nothing else grows with it as in attention between nodes of a graph."""
-    sizes = (many.shape[:1], few.shape[:1]) == ((most,), (least,))
-    return sizes and many.over == few.over == 0 and many.shape[1:] == few.shape[1:]
+    """Whether that dimension is the batch, and nothing else grows with it as in attention between nodes of a graph."""
+    sizes = (many.shape[many.over], few.shape[few.over]) == (most, least)
+    return sizes and many.over == few.over and _without(many) == _without(few)
+
+
+def _without(softmax: _Softmax) -> tuple[int, ...]:
+    """The other dimensions."""
+    return softmax.shape[: softmax.over] + softmax.shape[softmax.over + 1 :]
 
 
 class _Watching(TorchFunctionMode):
@@ -107,7 +129,9 @@ class _Watching(TorchFunctionMode):
         elif name == ATTENTION and (p := kwargs.get("dropout_p", next(iter(args[4:]), 0.0))):
             self.dropouts += _attention(name, float(p))
         elif name in SOFTMAXES and args and isinstance(args[0], Tensor) and args[0].ndim:
-            self.softmaxes.append(_Softmax(tuple(args[0].shape), _dimension(args, kwargs), users_place()))
+            self.softmaxes.append(
+                _Softmax(tuple(args[0].shape), _dimension(args, kwargs), users_place(), _is_called_by_user())
+            )
         return func(*args, **kwargs)
 
 
@@ -125,6 +149,24 @@ def _caller() -> FrameType | None:
     while frame is not None and frame.f_code.co_filename in (__file__, torch.overrides.__file__, FUNCTIONAL):
         frame = frame.f_back
     return frame
+
+
+def _is_called_by_user() -> bool:
+    """Whether a softmax stands in the user's code, as a function or as a layer of its own."""
+    frame = _caller()
+    if frame is None:
+        return False
+    layer = frame.f_locals.get("self")
+    if isinstance(layer, nn.Softmax | nn.LogSoftmax):
+        while frame is not None and not is_users(frame.f_code.co_filename) and _is_call(frame, layer):
+            frame = frame.f_back
+    return frame is not None and is_users(frame.f_code.co_filename)
+
+
+def _is_call(frame: FrameType, layer: nn.Module) -> bool:
+    """Whether this is the call of that layer, or of a Sequential that it is in."""
+    caller = frame.f_locals.get("self")
+    return caller is layer or isinstance(caller, nn.Sequential)
 
 
 def _dropout(name: str, p: float, known: set[int]) -> Iterator[DropoutCall]:

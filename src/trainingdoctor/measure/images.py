@@ -9,6 +9,9 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, tensors
 
+# Samples of fewer numbers may well have equal ones: (0, 0) and (1, 1) of two inputs.
+LEAST_VALUES = 8
+
 
 @dataclass(frozen=True)
 class ChannelStatistics:
@@ -126,9 +129,9 @@ def _constant_share(batches: tuple[Batch, ...]) -> float:
 
 
 def _constant(batch: Batch) -> Tensor:
-    """For each sample, whether all its inputs are constant: a mask of ones beside varying tokens is not."""
+    """For each sample, whether all its inputs are constant: a mask of ones beside varying tokens is not, nor are few equal numbers."""
     dense = [t for t in tensors(batch.inputs) if t.layout is torch.strided and t.ndim >= 2]
-    found = [t for t in dense if t[0].numel() > 1 and len(t) == batch.size]
+    found = [t for t in dense if t[0].numel() >= LEAST_VALUES and len(t) == batch.size]
     # A black image is constant in each channel; after Normalize the channels differ.
     rows = [t.flatten(2) if t.ndim == 4 else t.flatten(1)[:, None] for t in found]
     alike = [(r == r[..., :1]).flatten(1).all(1).cpu() for r in rows]

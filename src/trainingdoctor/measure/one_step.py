@@ -78,9 +78,9 @@ class OneStep:
 
     @property
     def weights(self) -> tuple[ParameterStep, ...]:
-        """Trainable matrices and kernels, in the model's order; embeddings and scales per channel excluded."""
+        """Trainable matrices and kernels, in the model's order; embeddings and scales of normalization layers excluded."""
         matrices = (p for p in self.parameters if p.ndim >= 2 and not p.vector)
-        return tuple(p for p in matrices if p.trainable and "Embedding" not in p.kind)
+        return tuple(p for p in matrices if p.trainable and "Embedding" not in p.kind and "Norm" not in p.kind)
 
     def plot(self, target: "Path | None" = None) -> "Figure":
         """Draw by depth: the size of the activations, of the gradients, and of the updates.

@@ -32,7 +32,7 @@ class Outputs:
     zero_share: share that is exactly 0.  amplified: the largest prediction with the last layer 10,000 times as large, of
     either sign, which tells values that are small from values that are bounded.  floor, ceiling: bounds at which predictions
     gather then, as those of a sigmoid do; None where there is none.  row_norm: length of the rows where all have the same
-    one, else None.
+    one, else None.  rounding: relative, of the output's type.
     """
 
     shape: tuple[int, ...]
@@ -53,6 +53,7 @@ class Outputs:
     row_norm: float | None = None
     floor: float | None = None
     ceiling: float | None = None
+    rounding: float = 1.2e-7
 
     @property
     def are_probabilities(self) -> bool:
@@ -87,7 +88,7 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
     whole, again = predicted(model, batch), predicted(model, batch)
     part = predicted(model, batch.rows(start, few))
     zeroed = predicted(model, Batch(mapped(batch.inputs, _zeroed), batch.targets))
-    scale = float(whole.std()) or 1e-12
+    scale = _spread(whole)
     width = train.shape[1] if train.ndim >= 2 else None
     largest = _amplified(model, batch)
     return Outputs(
@@ -95,7 +96,7 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
         width=width,
         minimum=float(train.min()),
         maximum=float(train.max()),
-        std=float(train.std()),
+        std=float(train.std()) if train.numel() > 1 else 0.0,
         row_sum_error=float((train.sum(1) - 1).abs().max()) if width else float("inf"),
         log_sum_error=float(train.logsumexp(1).abs().max()) if width else float("inf"),
         across_samples=_across(train, whole),
@@ -109,7 +110,19 @@ def outputs(model: nn.Module, train_batches: tuple[Batch, ...], *, samples: int 
         row_norm=_row_norm(train) if width else None,
         floor=None if largest is None else _gathering(largest),
         ceiling=None if largest is None else _negated(_gathering(-largest)),
+        rounding=_rounding(model),
     )
+
+
+def _rounding(model: nn.Module) -> float:
+    """Relative, of the coarsest type that the model computes in."""
+    types = {p.dtype for p in model.parameters() if p.is_floating_point()}
+    return max((torch.finfo(t).eps for t in types), default=torch.finfo(torch.float32).eps)
+
+
+def _spread(whole: Tensor) -> float:
+    """The deviation of all numbers, of a single one its size."""
+    return float(whole.std() if whole.numel() > 1 else whole.abs().max()) or 1e-12
 
 
 def _row_norm(rows: Tensor) -> float | None:

@@ -20,11 +20,12 @@ from trainingdoctor.observing.accuracy import accuracy_seen
 from trainingdoctor.observing.afterwards import UsedLater
 from trainingdoctor.observing.by_hand import rate_written_at, rates_set_elsewhere, stepped_later
 from trainingdoctor.observing.calls import Followed
+from trainingdoctor.observing.chains import Chained, trained_as_one
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.single import right_reading
 from trainingdoctor.observing.teachers import is_sensitive
-from trainingdoctor.observing.ticks import driven
+from trainingdoctor.observing.ticks import driven, twins
 from trainingdoctor.observing.trace import LoaderSeen, LoopTrace
 from trainingdoctor.training import Training
 
@@ -107,13 +108,20 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
 
 
 def main_model(recorder: Recorder) -> nn.Module | None:
-    """The module that the loop called most often under gradients."""
-    best = max(recorder.used, key=lambda i: recorder.used[i], default=None)
+    """The module that the loop called most often under gradients, of several the criterion's; those that one optimizer trains as one."""
+    models = recorder.losses.models
+    if trained_as_one(models, recorder.optimizers):
+        recorder.chained = recorder.chained or Chained(models)
+        return recorder.chained
+    last = id(models[-1]) if models else None
+    best = max(recorder.used, key=lambda i: (recorder.used[i], i == last), default=None)
     return None if best is None else unwrapped(recorder.models[best])
 
 
 def _called(recorder: Recorder, model: nn.Module) -> int:
-    """The identity of what the loop calls: the model, or its wrapper."""
+    """The identity of what the loop calls: the model, or its wrapper, or the first of several."""
+    if isinstance(model, Chained):
+        return id(model.first)
     return next((i for i, m in recorder.models.items() if m is not model and unwrapped(m) is model), id(model))
 
 
@@ -220,6 +228,10 @@ def traced(recorder: Recorder) -> LoopTrace:
         penalty=recorder.penalties.decay,
         slices=None if recorder.passes else recorder.slices.record(),
         unfed=0 if recorder.averages.plain else recorder.averages.unfed,
+        nonfinite=recorder.nonfinite.seen,
+        broadcast=recorder.broadcast,
+        terms=recorder.terms,
+        twins=twins(recorder.schedulers.watched, [w.optimizer for w in recorder.optimizers]),
     )
 
 

@@ -283,10 +283,16 @@ def _inputs_of(kwargs: Any) -> dict[str, Any]:
 
 
 def _is_one(inputs: Any, target: Any) -> bool:
-    """Whether this is one target, and an input that is no batch of one: a loop over samples without a batch dimension."""
+    """Whether this is one target, and an input that is no batch of one: a loop over samples without a batch dimension.
+
+    Or a row of numbers, and a row of another length as its target.
+    """
     first = next(tensors(inputs), None)
-    one = isinstance(target, Tensor) and target.ndim <= 1 and target.numel() == 1
-    return one and first is not None and first.ndim > 0 and len(first) > 1
+    if not isinstance(target, Tensor) or first is None or target.ndim > 1:
+        return False
+    if first.ndim == target.ndim == 1 and len(first) != len(target) > 1:
+        return True
+    return target.numel() == 1 and first.ndim > 0 and len(first) > 1
 
 
 def _is_uneven(inputs: Any) -> bool:

@@ -31,7 +31,7 @@ class LossCall:
 def loss_call(frame: FrameType | None, loss: Tensor, output: Any) -> LossCall | None:
     """The call that gave `loss`, in the statement that assigned what backward() is called on.
 
-    frame: of the user's, at the line of backward().  output: of the model; one argument must be it, or a part of it. The
+    frame: of the user's, at the line of backward().  output: of the model, or of its newest two calls; one argument must be it, or a part of it. The
     function is called once more, without gradients, and taken only where the same value comes out. None where none is found.
     """
     if frame is None:
@@ -40,12 +40,18 @@ def loss_call(frame: FrameType | None, loss: Tensor, output: Any) -> LossCall | 
     made = {id(t) for t in tensors(output)}
     for node in _calls(frame):
         function = value_of(node.func, names) or _method(node.func, names)
-        args = tuple(value_of(a, names) for a in node.args)
-        kwargs = {k.arg: value_of(k.value, names) for k in node.keywords if k.arg is not None}
+        args = tuple(_value(a, names, output) for a in node.args)
+        kwargs = {k.arg: _value(k.value, names, output) for k in node.keywords if k.arg is not None}
         given = {id(t) for t in tensors((*args, *kwargs.values()))}
         if callable(function) and given & made and _gives(function, args, kwargs, float(loss.detach())):
             return LossCall(function, args, kwargs)
     return None
+
+
+def _value(node: ast.expr, names: Mapping[str, Any], output: Any) -> Any:
+    """Of an argument. What is called there may have been the model: the loss that comes out proves it."""
+    newest = output[0] if isinstance(output, tuple) and len(output) == 2 else output
+    return newest if isinstance(node, ast.Call) else value_of(node, names)
 
 
 def _method(node: ast.expr, names: Mapping[str, Any]) -> Any:

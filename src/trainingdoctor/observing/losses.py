@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from trainingdoctor.measure.batches import Batch, split_batch, tensors
 from trainingdoctor.observing.calls import CriterionCall, Samples, reduction
+from trainingdoctor.observing.chains import Calls, continued
 from trainingdoctor.observing.mixing import Mixing
 
 InnerCall = tuple[Callable[..., Any], Any, Any, Any]
@@ -31,6 +32,7 @@ class Losses:
     targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.  kept: a batch's
     targets came into the loss in the loader's order, and not by chance; then nothing is compared any more.  moved: batches whose
     targets came in another one, with the inputs in the loader's.  seen_kept, seen_moved: the targets that did so last.
+    calls: the newest model call, behind those whose outputs it was given.  models: those whose last one the criterion is called on.
     """
 
     def __init__(self) -> None:
@@ -46,12 +48,15 @@ class Losses:
         self.mixing = Mixing()
         self.seen_kept: Tensor | None = None
         self.seen_moved: Tensor | None = None
+        self.calls: Calls = ()
+        self.models: tuple[nn.Module, ...] = ()
 
     def on_call(self, model: nn.Module, given: Any, output: Any) -> None:
         """A model has run."""
         last, self.earlier = self.last_call, None
         if last is not None and last[0] is model and isinstance(last[2], Tensor) and not _has_graph(last[1]):
             self.earlier = (*last[:2], weakref.ref(last[2]))
+        self.calls = continued(self.calls, None if last is None else last[2], model, given)
         self.last_call = (model, given, output)
 
     def on_inner(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
@@ -71,7 +76,9 @@ class Losses:
         """A loss function ran outside of any model. raw: the loader's newest batch."""
         if self.last_call is None or not isinstance(result, Tensor):
             return
-        model, given, output = self._meant(args) or self.last_call
+        meant = self._meant(args)
+        model, given, output = meant or self.last_call
+        calls = self.calls if meant is None else ((model, given),)
         call = CriterionCall.of(function, args, kwargs, output)
         if call is None:
             return
@@ -79,15 +86,16 @@ class Losses:
         self._compare(call.target, targets_in(raw))
         if training and raw is not None:
             batch = split_batch(raw)
-            self.mixing.add(call.target, batch.targets, batch.inputs, given)
+            self.mixing.add(call.target, batch.targets, batch.inputs, calls[0][1])
             if not self.kept:
-                self._compare_order(call.target, batch, given)
+                self._compare_order(call.target, batch, calls[0][1])
         self.uniform = self.uniform and _is_uniform(call.target)
         if training and call.replaces(self.criterion):
-            self.criterion = call
+            self.criterion, self.models = call, tuple(m for m, _ in calls)
             self.unreduced = result.detach() if result.numel() > 1 else None
             self.value = float(result.detach().mean()) if result.numel() and not call.picked else None
-            self.samples.keep("training", id(model), given, call.target, whole=call.picked)
+            for known, arguments in {id(m): g for m, g in (calls[0], (model, given))}.items():
+                self.samples.keep("training", known, arguments, call.target, whole=call.picked)
 
     @property
     def earlier_output(self) -> Any:

@@ -14,10 +14,12 @@ from trainingdoctor.errors import UserCodeError
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.afterwards import UsedLater
 from trainingdoctor.observing.averages import Averages, counterpart
+from trainingdoctor.observing.chains import Chained
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.graphs import Graphs
 from trainingdoctor.observing.limits import Clock, Limits
 from trainingdoctor.observing.losses import Losses
+from trainingdoctor.observing.nonfinite import Nonfinite
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.penalties import Penalties
 from trainingdoctor.observing.ranks import Ranks, unwrapped
@@ -26,7 +28,7 @@ from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.teachers import Teachers
 from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.timeline import Timeline
-from trainingdoctor.observing.trace import TeacherSeen
+from trainingdoctor.observing.trace import BroadcastSeen, TeacherSeen, TermsSeen
 from trainingdoctor.observing.watch import OptimizerWatch
 from trainingdoctor.observing.within import Reach
 
@@ -37,7 +39,8 @@ class Record:
     leave: takes the hooks away.  swallowed: called where the script catches the signal to stop, time and again.
     beside: what runs now, or ran last, holds nothing that an optimizer does.  forked: file:line of an os.fork() whose child is not followed.
     notes: how the script is run, for people.  outdated: what raises in this version of torch, and was read otherwise.
-    said: what was printed last.
+    said: what was printed last.  chained: models that are called one after the other, as one, once that is known.
+    broadcast, terms: in the loss, as first seen.
     stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
@@ -57,9 +60,12 @@ class Record:
         self.initial: dict[int, dict[str, Any]] = {}
         self.momenta: list[tuple[_BatchNorm, float | None]] = []
         self.losses = Losses()
+        self.chained: Chained | None = None
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
         self.teachers, self.averages, self.penalties, self.reach = Teachers(), Averages(), Penalties(), Reach()
-        self.slices = Slices()
+        self.slices, self.nonfinite = Slices(), Nonfinite()
+        self.broadcast: BroadcastSeen | None = None
+        self.terms: TermsSeen | None = None
         self.epoch_loop = ""
         self.idle = self.epoch = self.epochs = self.backwards = self.built_count = self.raised = 0
         self.leave: Callable[[], object] = lambda: None

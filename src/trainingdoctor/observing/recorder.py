@@ -16,6 +16,7 @@ from trainingdoctor.measure.batches import tensors
 from trainingdoctor.observing.accuracy import MOST_BATCHES, says_accuracy
 from trainingdoctor.observing.afterwards import used_later
 from trainingdoctor.observing.again import trains_again
+from trainingdoctor.observing.broadcasts import broadcast_in
 from trainingdoctor.observing.calls import gives_as_it_is
 from trainingdoctor.observing.epochs import epoch_loop
 from trainingdoctor.observing.functions import loss_call
@@ -25,6 +26,7 @@ from trainingdoctor.observing.metrics import metric_of
 from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.record import Record
+from trainingdoctor.observing.terms import uneven_terms
 from trainingdoctor.observing.watch import OptimizerWatch
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
@@ -202,9 +204,10 @@ class Recorder(Record):
         if first is not None and first.numel() == 1:
             self.loss_value = float(first.detach())
             self.losses.reduced(self.loss_value)
+        last = self.losses.last_call
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
-        last = self.losses.last_call
+            self._look_at_loss(first)
         if self.losses.criterion is None and self.backwards <= FEW and first is not None and last is not None:
             found = loss_call(users_frame(4), first, (last[2], self.losses.earlier_output))
             if found is not None:
@@ -217,6 +220,15 @@ class Recorder(Record):
         if any(watch.cleared for watch in self.optimizers):
             self.timeline.found_cleared(self.current)
         self.timeline.add("backward", self.current)
+
+    def _look_at_loss(self, loss: Tensor) -> None:
+        """Whether it is a number, and one of pairs that belong together."""
+        last = self.losses.last_call
+        held = list(last[0].parameters()) if last else [p for w in self.optimizers for p in w.parameters]
+        self.nonfinite.add(loss, held, last[2] if last else None, self.backward_at)
+        if self.backwards <= FEW:
+            self.broadcast = self.broadcast or broadcast_in(loss, self.backward_at)
+            self.terms = self.terms or uneven_terms(loss, self.losses.value, self.backward_at)
 
     def after_backward(self) -> None:
         """It has run."""

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ExponentialLR, LRScheduler, StepLR
 
 from trainingdoctor.measure.restore import Snapshot
 from trainingdoctor.measure.schedule import horizon
-from trainingdoctor.observing.trace import SchedulerSeen
+from trainingdoctor.observing.trace import SchedulerSeen, TwinsSeen
 
 # The share of its rate at which a scheduler without an end has come to one.
 GONE = 1e-3
@@ -91,6 +91,29 @@ class Schedulers:
         ticks = max((w.poll(within, epoch) for w in self.watched), default=0)
         self.ticks += ticks
         return ticks
+
+
+def twins(watched: list[SchedulerWatch], optimizers: list[Any]) -> TwinsSeen | None:
+    """Two schedulers of one kind and the same settings that drive one optimizer, and are both stepped."""
+    for i, first in enumerate(watched):
+        for second in watched[:i]:
+            mine = driven(first.scheduler)
+            if mine is driven(second.scheduler) and first.ticks == second.ticks > 0 and _are_alike(first, second):
+                scheduled = {id(driven(w.scheduler)) for w in watched}
+                others = sum(id(o) not in scheduled for o in optimizers)
+                return TwinsSeen(type(first.scheduler).__name__, others)
+    return None
+
+
+def _are_alike(first: SchedulerWatch, second: SchedulerWatch) -> bool:
+    a, b = _settings(first.scheduler), _settings(second.scheduler)
+    return type(first.scheduler) is type(second.scheduler) and a is not None and a == b
+
+
+def _settings(scheduler: Any) -> dict[str, Any] | None:
+    """What it was built with; None where that is a function, which cannot be compared."""
+    held = {k: v for k, v in scheduler.state_dict().items() if not k.startswith("_")}
+    return None if "lr_lambdas" in held else held
 
 
 def rate_of(optimizer: Any) -> float:

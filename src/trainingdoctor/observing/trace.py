@@ -107,12 +107,57 @@ class SchedulerSeen:
 
 
 @dataclass(frozen=True)
+class TwinsSeen:
+    """Two equal schedulers of one optimizer. others: optimizers that step and have no scheduler."""
+
+    name: str
+    others: int
+
+
+@dataclass(frozen=True)
 class ClipSeen:
     """Gradient clipping. scaled: the gradients were still multiplied by the GradScaler's scale.  norm: before, median."""
 
     limit: float
     norm: float
     scaled: bool
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class NonfiniteSeen:
+    """The first loss that was NaN or infinite. count: of calls of backward() by then.  before: the loss before it, None for the first.
+
+    weights, output: the model's parameters were finite, and so was what it gave.  where: file:line of backward().
+    """
+
+    count: int
+    value: float
+    before: float | None
+    weights: bool
+    output: bool
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class BroadcastSeen:
+    """A difference in a loss. given: shape of the predictions.  made: shape of the difference.  where: file:line of backward()."""
+
+    given: tuple[int, ...]
+    made: tuple[int, ...]
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class TermsSeen:
+    """A term of the loss that is summed over the samples beside one that is averaged. weight: of the sum, the average's is 1.
+
+    rest: what there is beyond the average, relative to it.  where: file:line of backward().
+    """
+
+    samples: int
+    weight: float
+    rest: float
     where: str = ""
 
 
@@ -249,6 +294,10 @@ class LoopTrace:
     unfed: int = 0
     penalty: float | None = None
     slices: SlicesSeen | None = None
+    nonfinite: NonfiniteSeen | None = None
+    broadcast: BroadcastSeen | None = None
+    twins: TwinsSeen | None = None
+    terms: TermsSeen | None = None
 
     @property
     def training_batches(self) -> int | None:
