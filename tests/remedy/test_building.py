@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from trainingdoctor.loading.config import in_folder_of, load_config
+from trainingdoctor.observing.hooks import observed
+from trainingdoctor.observing.older import verbose_taken
 from trainingdoctor.observing.places import Place
+from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.remedy import NotFixable, Provenance
 from trainingdoctor.remedy.building import watched_building
 from trainingdoctor.training import Training
@@ -130,6 +134,16 @@ def test_what_a_library_builds_is_not_the_users_to_change() -> None:
     assert provenance.call(layer, "layer").place.file == Path(__file__)
     with pytest.raises(NotFixable, match="library"):
         provenance.call(layer.linear1, "linear1")
+
+
+def test_what_watches_the_loop_of_a_script_is_no_library() -> None:
+    with watched_building() as building, ExitStack() as stack, observed(Recorder()):
+        verbose_taken(stack, [])
+        optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=3)
+    provenance = Provenance(building, Path(__file__))
+    assert source(provenance.call(optimizer, "optimizer").place).startswith("torch.optim.SGD(")
+    assert source(provenance.call(scheduler, "scheduler").place).endswith("CosineAnnealingLR(optimizer, T_max=3)")
 
 
 def test_what_was_built_before_is_not_known() -> None:
