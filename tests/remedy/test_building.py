@@ -218,3 +218,47 @@ def test_a_value_that_callers_hand_on_is_changed_at_the_outermost_of_them(tmp_pa
 def test_a_value_by_default_is_changed_in_the_default(tmp_path: Path) -> None:
     config = "from helpers import block\nfrom torch import nn\nmodel = nn.Sequential(block(4))\n"
     assert setting_of(tmp_path, config) == ("SetDefault", "helpers.py", "momentum")
+
+
+OPTIONS = (
+    "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--momentum', default=0.9)\nWIDE = 0.99\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("options.WIDE", "0.99"),
+        ("WIDE", "0.99"),
+        ("args.momentum", "0.9"),
+    ],
+)
+def test_a_value_of_another_file_is_changed_there(given: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "options.py").write_text(OPTIONS)
+    sys.modules.pop("options", None)
+    config = "import options\nfrom options import WIDE\nfrom torch import nn\nargs = options.parser.parse_args([])\n"
+    file = tmp_path / "elsewhere_config.py"
+    file.write_text(config + f"model = nn.Sequential(nn.BatchNorm2d(4, momentum={given}))\n")
+    with in_folder_of(file), watched_building() as building:
+        layer: Any = load_config(file).model[0]  # type: ignore[index]
+    sys.path.remove(str(tmp_path))
+    edit: Any = Provenance(building, file).setting(layer, "the layer", "momentum", "0.1")
+    assert (edit.place.file.name, source(edit.place), edit.text) == ("options.py", text, "0.1")
+
+
+def test_what_a_loader_is_called_is_known_where_it_was_made_before(tmp_path: Path) -> None:
+    file = tmp_path / "named_config.py"
+    file.write_text(
+        "from torch import nn, optim\nfrom torch.utils.data import DataLoader\n"
+        "model = nn.Linear(1, 1)\nloader = train_loader = DataLoader([1, 2])\n"
+        "def made():\n    return DataLoader([3])\nval_loader = made()\n"
+        "optimizer = optim.SGD(model.parameters(), lr=0.1)\n"
+    )
+    with in_folder_of(file), watched_building() as building:
+        training = load_config(file)
+    sys.path.remove(str(tmp_path))
+    provenance = Provenance(building, file)
+    place = provenance.call(training.optimizer, "the optimizer").place
+    assert provenance.name_at(training.train_loader, "train_loader", place) == "loader"
+    with pytest.raises(NotFixable):
+        provenance.name_at(training.val_loader, "val_loader", place)

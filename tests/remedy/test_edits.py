@@ -16,6 +16,7 @@ from trainingdoctor.remedy import (
     RemoveElement,
     RemoveStatement,
     Replace,
+    ScaleArgument,
     SetArgument,
     SetAttribute,
     SetCallee,
@@ -97,6 +98,17 @@ def test_a_comment_of_a_neighbour_is_not_repeated() -> None:
             'parser.add_argument("--lr", type=float, default=0.5)\nopt = SGD(p, lr=args.lr)\n',
             'parser.add_argument("--lr", type=float, default=0.1)\nopt = SGD(p, lr=args.lr)\n',
         ),
+        (
+            'add("--lr")\np.add_argument("--lr", default=0.5)\nself.lr = None\nself.rate = config.lr\nopt = SGD(p, lr=self.rate)\n',
+            'add("--lr")\np.add_argument("--lr", default=0.1)\nself.lr = None\nself.rate = config.lr\nopt = SGD(p, lr=self.rate)\n',
+        ),
+        (
+            'c = {"lr": 0.5}\nlr = c.get("lr")\nopt = SGD(p, lr=lr)\n',
+            'c = {"lr": 0.1}\nlr = c.get("lr")\nopt = SGD(p, lr=lr)\n',
+        ),
+        ('o = dict(lr=0.5)\nopt = SGD(p, lr=float(o["lr"]))\n', 'o = dict(lr=0.1)\nopt = SGD(p, lr=float(o["lr"]))\n'),
+        ('o = {"lr": 0.5}\nopt = SGD(p, **o)\n', 'o = {"lr": 0.1}\nopt = SGD(p, **o)\n'),
+        ('o = {"m": 1} if c else {}\nopt = SGD(p, **o)\n', 'o = {"m": 1} if c else {}\nopt = SGD(p, **o, lr=0.1)\n'),
         ("lr, n = 0.5, 3\nopt = SGD(p, lr=lr)\n", "lr, n = 0.1, 3\nopt = SGD(p, lr=lr)\n"),
         ("LR = 0.5\nLR = 0.6\nopt = SGD(p, lr=LR)\n", "LR = 0.5\nLR = 0.6\nopt = SGD(p, lr=0.1)\n"),
         ("LR = 0.05 * 10\nopt = SGD(p, lr=LR)\n", "LR = 0.05 * 10\nopt = SGD(p, lr=0.1)\n"),
@@ -107,10 +119,42 @@ def test_a_value_is_changed_where_it_is_defined_if_that_is_one_place(before: str
     assert changed(before, SetArgument(site(before, call), "lr", "0.1")) == after
 
 
-def test_arguments_from_a_dictionary_are_left_alone() -> None:
-    text = "opt = SGD(p, **options)\n"
-    with pytest.raises(Unplaceable, match="dictionary"):
-        changed(text, SetArgument(site(text, "SGD(p, **options)"), "momentum", "0.9"))
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("opt = SGD(p, **options)\n", "dictionary"),
+        ('o = {"m": 1}\no.update(lr=0.5)\nopt = SGD(p, **o)\n', "dictionary"),
+        ('o = {"m": 1}\no["lr"] = 0.5\nopt = SGD(p, **o)\n', "dictionary"),
+        ('o = {"lr": 1} if c else {}\nopt = SGD(p, **o)\n', "dictionary"),
+        ("opt = SGD(p, lr=args.lr)\n", r"config\.py:1 takes lr from args\.lr, which is not set in this file"),
+        ('opt = SGD(p, lr=config["lr"])\n', r'takes lr from config\["lr"\]'),
+    ],
+)
+def test_arguments_that_come_from_elsewhere_are_left_alone(text: str, why: str) -> None:
+    with pytest.raises(Unplaceable, match=why):
+        changed(text, SetArgument(site(text, text[text.index("SGD(") : -1]), "lr", "0.1"))
+
+
+def test_what_else_has_a_constant_keeps_it() -> None:
+    text = "EPOCHS = 9\ns = Cosine(o, EPOCHS)\nfor e in range(EPOCHS): pass\n"
+    edit = SetArgument(site(text, "Cosine(o, EPOCHS)", ("optimizer", "T_max")), "T_max", "18", alone=True)
+    assert changed(text, edit) == text.replace("o, EPOCHS", "o, 18")
+    only = text.replace("range(EPOCHS)", "range(9)")
+    assert changed(only, edit) == only.replace("EPOCHS = 9", "EPOCHS = 18")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("args.epochs", "args.epochs * len(loader)"),
+        ("[30, n + 1]", "[30 * len(loader), (n + 1) * len(loader)]"),
+        ("2 * n", "(2 * n) * len(loader)"),
+    ],
+)
+def test_a_length_in_epochs_becomes_one_in_steps(before: str, after: str) -> None:
+    text = f"s = Cosine(o, {before})\n"
+    edit = ScaleArgument(site(text, text[4:-1], ("optimizer", "T_max")), "T_max", "len(loader)")
+    assert changed(text, edit) == f"s = Cosine(o, {after})\n"
 
 
 def test_an_argument_is_dropped() -> None:

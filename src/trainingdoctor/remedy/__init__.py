@@ -1,7 +1,7 @@
 """From findings to changes of the source: what builds what, which edit cures it, and whether it did. What fixes are written with."""
 
 from trainingdoctor.observing.places import CallSite, Place
-from trainingdoctor.remedy.arguments import DropArgument, Edit, SetArgument
+from trainingdoctor.remedy.arguments import DropArgument, Edit, ScaleArgument, SetArgument
 from trainingdoctor.remedy.edits import (
     AddElements,
     RemoveElement,
@@ -39,6 +39,7 @@ __all__ = [
     "RemoveElement",
     "RemoveStatement",
     "Replace",
+    "ScaleArgument",
     "SetArgument",
     "SetAttribute",
     "SetCallee",

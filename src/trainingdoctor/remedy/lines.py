@@ -11,6 +11,7 @@ import libcst.matchers as m
 
 from trainingdoctor.observing.places import Place
 from trainingdoctor.remedy.arguments import to
+from trainingdoctor.remedy.lookup import function_of
 from trainingdoctor.remedy.source import Source, Unplaceable
 from trainingdoctor.remedy.statements import beside
 
@@ -231,13 +232,5 @@ def _is_known(source: Source, node: cst.CSTNode, name: str, made_at: Place | Non
     ]
     if made_at is not None and made_at.file == source.file:
         made.append(source.at(made_at, cst.Call))
-    own = _function(source, node)
-    return any(_function(source, m) in (None, own) for m in made)
-
-
-def _function(source: Source, node: cst.CSTNode) -> cst.FunctionDef | None:
-    """The function around a node; None at the top of the file."""
-    outer = source.parent(node)
-    while not isinstance(outer, cst.Module | cst.FunctionDef):
-        outer = source.parent(outer)
-    return outer if isinstance(outer, cst.FunctionDef) else None
+    own = function_of(source, node)
+    return any(function_of(source, m) in (None, own) for m in made)

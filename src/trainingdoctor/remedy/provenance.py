@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import linecache
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import libcst as cst
 from torch import Tensor, nn
 
-from trainingdoctor.observing.places import CallSite, Place
+from trainingdoctor.observing.places import CallSite, Place, is_users
 from trainingdoctor.remedy.arguments import Edit, SetArgument, SetDefault
 from trainingdoctor.remedy.building import Building, Built
+from trainingdoctor.remedy.edits import Replace
 from trainingdoctor.remedy.fix import NotFixable
-from trainingdoctor.remedy.lookup import handed_on, passes
+from trainingdoctor.remedy.lookup import argument, constant_of, function_of, handed_on, is_setting, passes
 from trainingdoctor.remedy.source import Source, Unplaceable
 from trainingdoctor.remedy.statements import target_of
 
@@ -57,6 +61,17 @@ class Provenance:
         except Unplaceable as error:
             raise NotFixable(str(error)) from error
 
+    def name_at(self, value: Any, what: str, place: Place) -> str:
+        """What an object that was built before is called at a place in the same file. Raises NotFixable."""
+        built = self.call(value, what).place
+        name = self.assigned_name(built)
+        if built.file == place.file and (built < place or "." in name):
+            source = self._source(place)
+            ours, theirs = (function_of(source, source.at(p, cst.Call)) for p in (place, built))
+            if "." in name or theirs in (None, ours):
+                return name
+        raise NotFixable(f"{what} is not known at {place}")
+
     def scaler_near(self, place: Place) -> tuple[str, str]:
         """The names of a GradScaler and of the optimizer that it is given, in the file of a line. Raises NotFixable."""
         for line in linecache.getlines(str(place.file)):
@@ -78,10 +93,11 @@ class Provenance:
             raise NotFixable(f"{what} is built by a library, at {built.calls[0].place}")
         return built.calls[0]
 
-    def setting(self, value: Any, what: str, name: str, text: str) -> Edit:
-        """The edit that gives an object's argument a value: in the call that builds it, or in the caller that hands the value on.
+    def setting(self, value: Any, what: str, name: str, text: str, alone: bool = False) -> Edit:
+        """The edit that gives an object's argument a value: in the call that builds it, in the caller that hands the value on, or
+        where a file of the user's sets the option or the constant.
 
-        Raises NotFixable where a library built the object.
+        alone: see SetArgument. Raises NotFixable where a library built the object.
         """
         site = self.call(value, what)
         for outer in (*self.built(value, what).calls[1:], None):
@@ -91,7 +107,26 @@ class Provenance:
             if outer is None or not passes(self._source(outer.place), outer, handed):
                 return SetDefault(site, handed, text)
             site, name = outer, handed
-        return SetArgument(site, name, text)
+        elsewhere = None if alone else self._set_elsewhere(site, name)
+        return SetArgument(site, name, text, alone) if elsewhere is None else Replace(elsewhere, text)
+
+    def _set_elsewhere(self, site: CallSite, name: str) -> Place | None:
+        """Where the only file of the user's that does so sets what the argument names; None where it is set in the call's own."""
+        source = self._source(site.place)
+        found = argument(source.at(site.place, cst.Call), name, site.parameters)
+        if found is None or constant_of(source, found.value) is not None:
+            return None
+        full = source.full_name(found.value)
+        if not full and not is_setting(found.value):
+            return None
+        word = full.rpartition(".")[2] or source.shown(found.value)
+        places = []
+        for module, file in users_modules():
+            if file != site.place.file and (not full or full.startswith(f"{module}.")):
+                other = self._source(Place(file, 1, 0, 1, 0))
+                value = constant_of(other, cst.Name(word) if full else found.value)
+                places += [] if value is None else [other.place(value)]
+        return places[0] if len(places) == 1 else None
 
     def _source(self, place: Place) -> Source:
         """Parsed once: a model asks for each of its layers."""
@@ -108,3 +143,11 @@ class Provenance:
         """The function of torch.nn.init that set a parameter last, and where it was called."""
         found = self.building.initializers.get(id(tensor))
         return None if found is None else found[1:]
+
+
+def users_modules() -> Iterator[tuple[str, Path]]:
+    """The names and files of the modules of the user's that are loaded."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and file.endswith(".py") and is_users(file):
+            yield name, Path(file).resolve()
