@@ -157,6 +157,15 @@ def test_a_length_in_epochs_becomes_one_in_steps(before: str, after: str) -> Non
     assert changed(text, edit) == f"s = Cosine(o, {after})\n"
 
 
+def test_steps_go_into_the_list_that_has_a_name() -> None:
+    text = "t = []\nt += [Flip()]\nt += [\n    ToTensor(),\n]\nall = Compose(t)\n"
+    behind = AddElements(place(text, "Compose(t)"), ("N()",), place(text, "ToTensor()"))
+    assert changed(text, behind) == text.replace("    ToTensor(),\n", "    ToTensor(),\n    N(),\n")
+    assert changed(text, AddElements(place(text, "Compose(t)"), ("C()", "F()"))) == text.replace(
+        "(t)", "([C(), F(), *t])"
+    )
+
+
 def test_an_argument_is_dropped() -> None:
     text = 'loss = nn.CrossEntropyLoss(weight=w, reduction="sum")\n'
     edit = DropArgument(site(text, text[7:-1], ()), "reduction")
@@ -214,8 +223,8 @@ def test_elements_are_added_first_or_behind_another_one_in_the_lists_layout() ->
     assert behind == "t = Compose(\n    [\n        A(),\n        B(),\n        X(),\n    ]\n)\n"
 
 
-def test_a_list_that_is_a_name_is_left_alone() -> None:
-    text = "t = Compose(steps)\n"
+def test_a_list_that_grows_afterwards_is_left_alone() -> None:
+    text = "t = Compose(steps)\nsteps.append(Normalize())\n"
     with pytest.raises(Unplaceable, match="list"):
         changed(text, AddElements(place(text, "Compose(steps)"), ("X()",)))
 

@@ -88,10 +88,14 @@ def test_a_file_keeps_its_coding_and_its_mark(tmp_path: Path) -> None:
         assert file.read_bytes() == before.replace(b"0.5", b"0.1")
 
 
+REASON = "config.py is neither UTF-8 nor in the coding that it declares"
+
+
 def test_a_coding_that_is_unknown_is_the_reason(tmp_path: Path) -> None:
     file = tmp_path / "config.py"
-    file.write_bytes(b"# coding: klingon\nopt = SGD(p, lr=0.5)\n")
-    assert "klingon" in patched([proposal(rate(file))], {}).refused[0].reason
+    for raw in (b"# coding: klingon\nopt = SGD(p, lr=0.5)\n", b"# \xf6\nopt = SGD(p, lr=0.5)\n"):
+        file.write_bytes(raw)
+        assert patched([proposal(rate(file))], {}).refused[0].reason == REASON
 
 
 def test_only_a_line_feed_ends_a_line_of_the_difference(tmp_path: Path) -> None:

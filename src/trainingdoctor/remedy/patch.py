@@ -59,7 +59,7 @@ class Patch:
         return backups
 
     def _kept(self, file: Path, undo: ExitStack) -> Path:
-        backup = file.with_name(file.name + BACKUP)
+        backup = backup_of(file)
         try:
             if read(file) != self.before[file]:
                 raise UserError(f"{file.name} was changed while it was looked at; nothing was written: run it again")
@@ -73,9 +73,17 @@ class Patch:
         return backup
 
 
+def backup_of(file: Path) -> Path:
+    """Where a file is kept as it was."""
+    return file.with_name(file.name + BACKUP)
+
+
 def read(file: Path) -> str:
-    """The text of a source file, in the coding that it declares, with its own line ends. Raises OSError, ValueError, SyntaxError."""
-    return file.read_bytes().decode(coding_of(file))
+    """The text of a source file, in the coding that it declares, with its own line ends. Raises OSError, Unplaceable."""
+    try:
+        return file.read_bytes().decode(coding_of(file))
+    except (SyntaxError, UnicodeError) as error:
+        raise Unplaceable(f"{file.name} is neither UTF-8 nor in the coding that it declares") from error
 
 
 def coding_of(file: Path) -> str:
@@ -104,7 +112,7 @@ def patched(proposals: Iterable[Proposal], current: Mapping[Path, str]) -> Patch
     for proposal in proposals:
         try:
             texts = _with([*kept, proposal], current)
-        except (Unplaceable, cst.ParserSyntaxError, UnicodeError, SyntaxError, OSError) as why:
+        except (Unplaceable, cst.ParserSyntaxError, OSError) as why:
             done.append(replace(proposal, edits=(), reason=str(why) if isinstance(why, Unplaceable) else one_line(why)))
             continue
         done.append(proposal)

@@ -113,7 +113,10 @@ class Provenance:
     def _set_elsewhere(self, site: CallSite, name: str) -> Place | None:
         """Where the only file of the user's that does so sets what the argument names; None where it is set in the call's own."""
         source = self._source(site.place)
-        found = argument(source.at(site.place, cst.Call), name, site.parameters)
+        try:
+            found = argument(source.at(site.place, cst.Call), name, site.parameters)
+        except Unplaceable:
+            return None
         if found is None or constant_of(source, found.value) is not None:
             return None
         full = source.full_name(found.value)
