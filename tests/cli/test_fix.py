@@ -1,6 +1,7 @@
 """`trainingdoctor fix`, `verify`, `history` and `compare` as they are typed."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def test_what_cannot_be_written_is_told_before_the_work(
     closed: str, folder: Path, typed: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     barred = folder / closed if closed == "config.py" else folder
-    monkeypatch.setattr("os.access", lambda path, mode: Path(path).resolve() != barred)
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK or Path(path).resolve() != barred)
     done = typed(folder, "fix", "config.py", "--write")
     assert done.exit_code == 2
     assert " ".join(done.stderr.split()).endswith(f"{closed} cannot be written: no permission")
