@@ -74,7 +74,7 @@ class Schedulers:
     def look(self, optimizer: Optimizer) -> None:
         """Find those of an optimizer, at its first step. They are found among all objects: scripts keep them anywhere."""
         found = [o for o in gc.get_objects() if issubclass(type(o), LRScheduler)]
-        inner = {id(s) for o in found for s in getattr(o, "_schedulers", ())}
+        inner = {id(s) for o in found for s in _held(o)}
         known = {id(w.scheduler) for w in self.watched}
         for scheduler in found:
             if driven(scheduler) is optimizer and id(scheduler) not in inner | known:
@@ -91,6 +91,12 @@ class Schedulers:
         ticks = max((w.poll(within, epoch) for w in self.watched), default=0)
         self.ticks += ticks
         return ticks
+
+
+def _held(scheduler: Any) -> list[Any]:
+    """The schedulers that another one steps: those of SequentialLR, the one that a warm-up of the script's own hands over to."""
+    values = [v for held in vars(scheduler).values() for v in (held if isinstance(held, list | tuple) else (held,))]
+    return [v for v in values if issubclass(type(v), LRScheduler)]
 
 
 def rate_of(optimizer: Any) -> float:
