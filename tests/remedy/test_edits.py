@@ -109,6 +109,7 @@ def test_a_comment_of_a_neighbour_is_not_repeated() -> None:
         ('o = dict(lr=0.5)\nopt = SGD(p, lr=float(o["lr"]))\n', 'o = dict(lr=0.1)\nopt = SGD(p, lr=float(o["lr"]))\n'),
         ('o = {"lr": 0.5}\nopt = SGD(p, **o)\n', 'o = {"lr": 0.1}\nopt = SGD(p, **o)\n'),
         ('o = {"m": 1} if c else {}\nopt = SGD(p, **o)\n', 'o = {"m": 1} if c else {}\nopt = SGD(p, **o, lr=0.1)\n'),
+        ("LR = 0.5\nopt = SGD(p, lr=(LR, 0.2))\n", "LR = 0.1\nopt = SGD(p, lr=(LR, 0.2))\n"),
         ("lr, n = 0.5, 3\nopt = SGD(p, lr=lr)\n", "lr, n = 0.1, 3\nopt = SGD(p, lr=lr)\n"),
         ("LR = 0.5\nLR = 0.6\nopt = SGD(p, lr=LR)\n", "LR = 0.5\nLR = 0.6\nopt = SGD(p, lr=0.1)\n"),
         ("LR = 0.05 * 10\nopt = SGD(p, lr=LR)\n", "LR = 0.05 * 10\nopt = SGD(p, lr=0.1)\n"),
@@ -116,7 +117,8 @@ def test_a_comment_of_a_neighbour_is_not_repeated() -> None:
 )
 def test_a_value_is_changed_where_it_is_defined_if_that_is_one_place(before: str, after: str) -> None:
     call = before[before.index("SGD(") : -1]
-    assert changed(before, SetArgument(site(before, call), "lr", "0.1")) == after
+    value = "(0.1, 0.2)" if "lr=(" in before else "0.1"
+    assert changed(before, SetArgument(site(before, call), "lr", value)) == after
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from trainingdoctor.observing.places import Place
-from trainingdoctor.remedy import AtEndOfLoop, BesideCall, CallOn, Edit, NumbersOnly, SetMode, WithinContext
+from trainingdoctor.remedy import (
+    AtEndOfLoop,
+    BesideCall,
+    CallOn,
+    Edit,
+    NumbersOnly,
+    SetMode,
+    UnwrapWithin,
+    WithinContext,
+)
 from trainingdoctor.remedy.source import Source, Unplaceable
 
 FILE = Path("/train.py")
@@ -128,3 +137,12 @@ def test_numbers_that_are_numbers_already_are_left_alone() -> None:
 def test_a_line_that_is_no_head_of_a_loop_is_refused() -> None:
     with pytest.raises(Unplaceable, match="head of no loop"):
         changed(SetMode(at(BACKWARD), "train"))
+
+
+def test_the_only_softmax_of_a_loop_is_taken_away() -> None:
+    text = LOOP.replace("out = net(x)", "out = F.softmax(net(x), dim=1)")
+    made = changed(UnwrapWithin(at(TRAIN), "softmax"), text)
+    assert made.splitlines()[6] == "        out = net(x)"
+    assert made.count("softmax") == 1
+    with pytest.raises(Unplaceable, match=r"the loop at train\.py:6 calls softmax 0 times"):
+        changed(UnwrapWithin(at(TRAIN), "softmax"))

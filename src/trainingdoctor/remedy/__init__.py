@@ -13,7 +13,15 @@ from trainingdoctor.remedy.edits import (
     Wrap,
 )
 from trainingdoctor.remedy.fix import Fix, NotFixable, Proposal, fix
-from trainingdoctor.remedy.lines import AtEndOfLoop, BesideCall, CallOn, NumbersOnly, SetMode, WithinContext
+from trainingdoctor.remedy.lines import (
+    AtEndOfLoop,
+    BesideCall,
+    CallOn,
+    NumbersOnly,
+    SetMode,
+    UnwrapWithin,
+    WithinContext,
+)
 from trainingdoctor.remedy.provenance import Provenance
 from trainingdoctor.remedy.statements import AddField, AddStatement, MoveStatement, SetField
 from trainingdoctor.remedy.uses import MoveElement, WithoutSteps, WrapUse
@@ -46,6 +54,7 @@ __all__ = [
     "SetField",
     "SetMode",
     "Unwrap",
+    "UnwrapWithin",
     "WithinContext",
     "WithoutSteps",
     "Wrap",

@@ -68,16 +68,29 @@ class SetArgument(AtCall):
         if given is None:
             more_arguments(source, call, keyword(self.name, source.expression(self.value)))
             return
-        named = name_for(source, given, self.value)
+        wanted = source.expression(self.value)
+        if (
+            isinstance(given, cst.Tuple)
+            and isinstance(wanted, cst.Tuple)
+            and len(given.elements) == len(wanted.elements)
+        ):
+            for old, new in zip(given.elements, wanted.elements, strict=True):
+                self._set(source, old.value, new.value)
+        else:
+            self._set(source, given, wanted)
+
+    def _set(self, source: Source, given: cst.BaseExpression, wanted: cst.BaseExpression) -> None:
+        text = source.shown(wanted)
+        named = name_for(source, given, text)
+        constant = None if self.alone and is_used_elsewhere(source, given) else constant_of(source, given)
         if named is not None:
             source.change(given, to(named.deep_clone()))
-            return
-        constant = None if self.alone and is_used_elsewhere(source, given) else constant_of(source, given)
-        if constant is None and is_setting(given) and not self.alone:
+        elif constant is None and is_setting(given) and not self.alone:
             raise Unplaceable(
                 f"{self.place} takes {self.name} from {source.shown(given)}, which is not set in this file"
             )
-        source.change(constant or given, to(source.expression(self.value)))
+        elif source.shown(constant or given) != text:
+            source.change(constant or given, to(wanted))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import libcst.matchers as m
 
 from trainingdoctor.observing.places import Place
 from trainingdoctor.remedy.arguments import to
+from trainingdoctor.remedy.edits import Unwrap
 from trainingdoctor.remedy.lookup import function_of
 from trainingdoctor.remedy.source import Source, Unplaceable
 from trainingdoctor.remedy.statements import beside
@@ -125,6 +126,27 @@ class AtEndOfLoop:
             return now.with_changes(body=now.body.with_changes(body=[*now.body.body, new]))
 
         source.change(loop, longer)
+
+
+@dataclass(frozen=True)
+class UnwrapWithin:
+    """In the loop on a line, the only call of `function` is taken away from what it is given: `softmax(net(x))` becomes `net(x)`."""
+
+    place: Place
+    function: str
+
+    def apply(self, source: Source) -> None:
+        """Take it away."""
+        loop = loop_at(source, self.place)
+        found = [c for c in _inside(source, loop, cst.Call) if _called(c.func) == self.function]
+        if len(found) != 1:
+            raise Unplaceable(f"the loop at {self.place} calls {self.function} {len(found)} times")
+        Unwrap(source.place(found[0]), (self.function,)).apply(source)
+
+
+def _called(function: cst.BaseExpression) -> str:
+    held = function.attr if isinstance(function, cst.Attribute) else function
+    return held.value if isinstance(held, cst.Name) else ""
 
 
 @dataclass(frozen=True)
