@@ -39,16 +39,17 @@ def add_cosine(
 ) -> Iterator[Edit]:
     """Decay along a cosine over the whole run."""
     site = provenance.call(single(optimizer, "optimizers"), "the optimizer")
-    built = f"{COSINE}({{target}}, T_max={schedule_trace.epochs})"
     if not provenance.is_script:
-        yield AddField(site.place, "scheduler", built)
+        yield AddField(site.place, "scheduler", f"{COSINE}({{target}}, T_max={schedule_trace.epochs})")
         return
     if loop_trace is None or not loop_trace.epoch_loop:
         raise NotFixable("the loop over epochs, which has to step the scheduler, was not seen")
     holder = provenance.assigned_name(site.place).rpartition(".")[0]
     name = f"{holder}.scheduler" if holder else "scheduler"
-    yield AddStatement(site.place, f"{name} = {built}")
-    yield AtEndOfLoop(provenance.line(loop_trace.epoch_loop), f"{name}.step()", name, made_at=site.place)
+    loop = provenance.line(loop_trace.epoch_loop)
+    epochs = provenance.epochs_at(loop, site.place) or schedule_trace.epochs
+    yield AddStatement(site.place, f"{name} = {COSINE}({{target}}, T_max={epochs})")
+    yield AtEndOfLoop(loop, f"{name}.step()", name, made_at=site.place)
 
 
 @fix(

@@ -19,6 +19,7 @@ from trainingdoctor.remedy.building import Building, Built
 from trainingdoctor.remedy.edits import Replace
 from trainingdoctor.remedy.fix import NotFixable
 from trainingdoctor.remedy.lookup import argument, constant_of, function_of, handed_on, is_setting, passes
+from trainingdoctor.remedy.loops import turns
 from trainingdoctor.remedy.source import Source, Unplaceable
 from trainingdoctor.remedy.statements import target_of
 
@@ -71,6 +72,13 @@ class Provenance:
             if "." in name or theirs in (None, ours):
                 return name
         raise NotFixable(f"{what} is not known at {place}")
+
+    def epochs_at(self, loop: Place, place: Place) -> str | None:
+        """The name at a place of how often a loop turns; None where there is none."""
+        try:
+            return turns(self._source(loop), loop, place)
+        except Unplaceable:
+            return None
 
     def scaler_near(self, place: Place) -> tuple[str, str]:
         """The names of a GradScaler and of the optimizer that it is given, in the file of a line. Raises NotFixable."""
