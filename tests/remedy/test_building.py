@@ -260,5 +260,7 @@ def test_what_a_loader_is_called_is_known_where_it_was_made_before(tmp_path: Pat
     provenance = Provenance(building, file)
     place = provenance.call(training.optimizer, "the optimizer").place
     assert provenance.name_at(training.train_loader, "train_loader", place) == "loader"
+    assert provenance.text_at(provenance.call(training.train_loader, "train_loader"), place) == "DataLoader([1, 2])"
+    assert provenance.text_at(provenance.call(training.val_loader, "val_loader"), place) is None
     with pytest.raises(NotFixable):
         provenance.name_at(training.val_loader, "val_loader", place)

@@ -73,6 +73,16 @@ class Provenance:
                 return name
         raise NotFixable(f"{what} is not known at {place}")
 
+    def text_at(self, site: CallSite, place: Place) -> str | None:
+        """A call as it is written, where its names are known at another place, too; else None."""
+        source = self._source(site.place)
+        try:
+            call = source.at(site.place, cst.Call)
+            ours, theirs = function_of(source, source.at(place, cst.Call)), function_of(source, call)
+        except Unplaceable:
+            return None
+        return source.shown(call) if place.file == site.place.file and theirs in (None, ours) else None
+
     def epochs_at(self, loop: Place, place: Place) -> str | None:
         """The name at a place of how often a loop turns; None where there is none."""
         try:
@@ -130,14 +140,14 @@ class Provenance:
         full = source.full_name(found.value)
         if not full and not is_setting(found.value):
             return None
-        word = full.rpartition(".")[2] or source.shown(found.value)
-        places = []
-        for module, file in users_modules():
+        word = cst.Name(full.rpartition(".")[2]) if full else found.value
+        places = set()
+        for module, file in _modules_near(self.file):
             if file != site.place.file and (not full or full.startswith(f"{module}.")):
                 other = self._source(Place(file, 1, 0, 1, 0))
-                value = constant_of(other, cst.Name(word) if full else found.value)
-                places += [] if value is None else [other.place(value)]
-        return places[0] if len(places) == 1 else None
+                value = constant_of(other, word) if _last_word(source.shown(word)) in other.text else None
+                places |= set() if value is None else {other.place(value)}
+        return places.pop() if len(places) == 1 else None
 
     def _source(self, place: Place) -> Source:
         """Parsed once: a model asks for each of its layers."""
@@ -156,9 +166,16 @@ class Provenance:
         return None if found is None else found[1:]
 
 
-def users_modules() -> Iterator[tuple[str, Path]]:
-    """The names and files of the modules of the user's that are loaded."""
+def _modules_near(script: Path) -> Iterator[tuple[str, Path]]:
+    """Names and files of the modules of the user's that are loaded, from the folder around the script's own."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and file.endswith(".py") and is_users(file):
-            yield name, Path(file).resolve()
+            path = Path(file).resolve()
+            if path.is_relative_to(script.parent.parent):
+                yield name, path
+
+
+def _last_word(text: str) -> str:
+    """`lr` of `args.lr`, and of `config["lr"]`."""
+    return str(re.findall(r"\w+", text)[-1])
