@@ -1,5 +1,6 @@
 """Fixes of a loop: the source as it is after each, and the sentence where there can be none."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from torch import nn
 from torch.optim import SGD, RMSprop
 
 from trainingdoctor import warning
+from trainingdoctor.loading.config import in_folder_of, load_config
 from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.remedy import NotFixable, Provenance
 from trainingdoctor.remedy.arguments import Edit
-from trainingdoctor.remedy.building import Building
+from trainingdoctor.remedy.building import Building, watched_building
 from trainingdoctor.remedy.source import Source
 from trainingdoctor_checks.fixes import loop
 from trainingdoctor_checks.fixes.optimizer import decouple, hold_all, set_number
@@ -90,3 +92,28 @@ def test_a_scheduler_that_was_not_seen_being_built_is_left_alone(provenance: Pro
     trace: Any = LoopTrace
     with pytest.raises(NotFixable, match="where the scheduler is built was not seen"):
         list(loop.step_scheduler.function(scheduler=object(), loop_trace=trace, provenance=provenance))
+
+
+MAIN = """\
+from torch import nn, optim
+
+def main():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    optimizer = optim.SGD(net[1].parameters(), lr=0.1)
+    return net, optimizer
+
+model, optimizer = main()
+"""
+
+
+def test_a_model_that_the_same_function_builds_before_is_not_late(tmp_path: Path) -> None:
+    file = tmp_path / "main_config.py"
+    file.write_text(MAIN)
+    with in_folder_of(file), watched_building() as building:
+        training: Any = load_config(file)
+    sys.path.remove(str(tmp_path))
+    provenance = Provenance(building, file)
+    (edit,) = hold_all.function(optimizer=training.optimizer, model=training.model, provenance=provenance)
+    source = Source(file, MAIN)
+    edit.apply(source)
+    assert source.written() == MAIN.replace("net[1].parameters()", "net.parameters()")

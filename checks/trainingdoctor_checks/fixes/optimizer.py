@@ -139,15 +139,19 @@ def build_last(optimizer: Any, scheduler: Any, model: nn.Module, provenance: Pro
 
 
 def _built_after(optimizer: Any, model: nn.Module, provenance: Provenance) -> Sequence[CallSite]:
-    """The calls in the optimizer's file that built modules whose parameters it lacks, and that come after it."""
+    """The calls in the optimizer's file that built modules whose parameters it lacks, and that come after it.
+
+    None of the calls around the optimizer's own: `main()` at the end of the file comes after nothing.
+    """
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    site = provenance.call(optimizer, "the optimizer")
-    found = set()
+    site, around = provenance.call(optimizer, "the optimizer"), provenance.built(optimizer, "the optimizer").calls
+    found: set[CallSite] = set()
     for module in model.modules():
         lacking = [p for p in module.parameters(recurse=False) if id(p) not in held]
         built = provenance.building.of(module)
         if lacking and built is not None:
-            found |= {c for c in built.calls if c.place.file == site.place.file and c.place > site.place}
+            late = (c for c in built.calls if c.place.file == site.place.file and c.place > site.place)
+            found |= {c for c in late if c not in around}
     return sorted(found, key=lambda c: c.place)
 
 
