@@ -66,7 +66,7 @@ def _taken_off(call: OutputCall | None, loop_trace: LoopTrace | None, provenance
     elif call.name in IN_LOOPS and loop_trace is not None and (passes := loop_trace.of("training")):
         yield UnwrapWithin(provenance.line(passes[-1].where), call.name)
     else:
-        raise NotFixable(f"{call.name} is called by a library")
+        raise NotFixable(f"the line that calls {call.name} was not seen")
 
 
 @fix("loss.wrong_for_task")
