@@ -220,9 +220,7 @@ def test_a_value_by_default_is_changed_in_the_default(tmp_path: Path) -> None:
     assert setting_of(tmp_path, config) == ("SetDefault", "helpers.py", "momentum")
 
 
-OPTIONS = (
-    "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--momentum', default=0.9)\nWIDE = 0.99\n"
-)
+OPTIONS = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--momentum', default=0.9)\nWIDE = 0.99\nCONFIG = {'m': 0.98}\n"
 
 
 @pytest.mark.parametrize(
@@ -231,12 +229,15 @@ OPTIONS = (
         ("options.WIDE", "0.99"),
         ("WIDE", "0.99"),
         ("args.momentum", "0.9"),
+        ("options.CONFIG['m']", "0.98"),
+        ("config.get('m')", "0.98"),
     ],
 )
 def test_a_value_of_another_file_is_changed_there(given: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "options.py").write_text(OPTIONS)
     sys.modules.pop("options", None)
     config = "import options\nfrom options import WIDE\nfrom torch import nn\nargs = options.parser.parse_args([])\n"
+    config += "config = options.CONFIG\n"
     file = tmp_path / "elsewhere_config.py"
     file.write_text(config + f"model = nn.Sequential(nn.BatchNorm2d(4, momentum={given}))\n")
     with in_folder_of(file), watched_building() as building:

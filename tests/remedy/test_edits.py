@@ -79,6 +79,12 @@ def test_a_new_keyword_gets_a_line_of_its_own_where_the_others_have() -> None:
     assert changed(text, SetArgument(site(text, call), "momentum", "0.9")) == expected
 
 
+def test_a_new_keyword_stands_on_the_last_line_where_lines_hold_several() -> None:
+    text = "opt = SGD(p,\n          lr=0.5, momentum=0.9)\n"
+    made = changed(text, SetArgument(site(text, text[6:-1]), "weight_decay", "5e-4"))
+    assert made == text.replace("0.9)", "0.9, weight_decay=5e-4)")
+
+
 def test_a_comment_of_a_neighbour_is_not_repeated() -> None:
     text = "opt = SGD(\n    p,  # all of them\n    lr=0.5,\n)\n"
     call = text[len("opt = ") : -1]
@@ -108,7 +114,7 @@ def test_a_comment_of_a_neighbour_is_not_repeated() -> None:
         ),
         ('o = dict(lr=0.5)\nopt = SGD(p, lr=float(o["lr"]))\n', 'o = dict(lr=0.1)\nopt = SGD(p, lr=float(o["lr"]))\n'),
         ('o = {"lr": 0.5}\nopt = SGD(p, **o)\n', 'o = {"lr": 0.1}\nopt = SGD(p, **o)\n'),
-        ('o = {"m": 1} if c else {}\nopt = SGD(p, **o)\n', 'o = {"m": 1} if c else {}\nopt = SGD(p, **o, lr=0.1)\n'),
+        ('o = {"m": 1} if c else {}\nopt = SGD(p, **o)\n', 'o = {"m": 1} if c else {}\nopt = SGD(p, lr=0.1, **o)\n'),
         ("LR = 0.5\nopt = SGD(p, lr=(LR, 0.2))\n", "LR = 0.1\nopt = SGD(p, lr=(LR, 0.2))\n"),
         ("lr, n = 0.5, 3\nopt = SGD(p, lr=lr)\n", "lr, n = 0.1, 3\nopt = SGD(p, lr=lr)\n"),
         ("LR = 0.5\nLR = 0.6\nopt = SGD(p, lr=LR)\n", "LR = 0.5\nLR = 0.6\nopt = SGD(p, lr=0.1)\n"),

@@ -161,10 +161,11 @@ def keyword(name: str, value: cst.BaseExpression) -> cst.Arg:
 
 
 def more_arguments(source: Source, call: cst.Call, new: cst.Arg) -> None:
-    """An argument at the end of a call."""
+    """An argument at the end of a call, before `**options`."""
 
     def more(now: cst.Call) -> cst.Call:
-        return now.with_changes(args=layout.inserted(now.args, len(now.args), [new], now.whitespace_before_args))
+        index = next((i for i, a in enumerate(now.args) if a.star == "**"), len(now.args))
+        return now.with_changes(args=layout.inserted(now.args, index, [new], now.whitespace_before_args))
 
     source.change(call, more)
 

@@ -18,7 +18,7 @@ from trainingdoctor.remedy.arguments import Edit, SetArgument, SetDefault
 from trainingdoctor.remedy.building import Building, Built
 from trainingdoctor.remedy.edits import Replace
 from trainingdoctor.remedy.fix import NotFixable
-from trainingdoctor.remedy.lookup import argument, constant_of, function_of, handed_on, is_setting, passes
+from trainingdoctor.remedy.lookup import argument, constant_of, entry_key, function_of, handed_on, is_setting, passes
 from trainingdoctor.remedy.loops import turns
 from trainingdoctor.remedy.source import Source, Unplaceable
 from trainingdoctor.remedy.statements import target_of
@@ -140,7 +140,8 @@ class Provenance:
         full = source.full_name(found.value)
         if not full and not is_setting(found.value):
             return None
-        word = cst.Name(full.rpartition(".")[2]) if full else found.value
+        is_entry = entry_key(found.value) is not None
+        word = found.value if is_entry or not full else cst.Name(full.rpartition(".")[2])
         places = set()
         for module, file in _modules_near(self.file):
             if file != site.place.file and (not full or full.startswith(f"{module}.")):
