@@ -115,6 +115,10 @@ def test_a_comment_of_a_neighbour_is_not_repeated() -> None:
         ('o = dict(lr=0.5)\nopt = SGD(p, lr=float(o["lr"]))\n', 'o = dict(lr=0.1)\nopt = SGD(p, lr=float(o["lr"]))\n'),
         ('o = {"lr": 0.5}\nopt = SGD(p, **o)\n', 'o = {"lr": 0.1}\nopt = SGD(p, **o)\n'),
         ('o = {"m": 1} if c else {}\nopt = SGD(p, **o)\n', 'o = {"m": 1} if c else {}\nopt = SGD(p, lr=0.1, **o)\n'),
+        (
+            "def __init__(self, lr=0.5):\n    self.lr = lr\n    self.opt = SGD(p, lr=self.lr)\n",
+            "def __init__(self, lr=0.1):\n    self.lr = lr\n    self.opt = SGD(p, lr=self.lr)\n",
+        ),
         ("LR = 0.5\nopt = SGD(p, lr=(LR, 0.2))\n", "LR = 0.1\nopt = SGD(p, lr=(LR, 0.2))\n"),
         ("lr, n = 0.5, 3\nopt = SGD(p, lr=lr)\n", "lr, n = 0.1, 3\nopt = SGD(p, lr=lr)\n"),
         ("LR = 0.5\nLR = 0.6\nopt = SGD(p, lr=LR)\n", "LR = 0.5\nLR = 0.6\nopt = SGD(p, lr=0.1)\n"),

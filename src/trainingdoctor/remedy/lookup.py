@@ -43,7 +43,7 @@ def constant_of(source: Source, value: cst.BaseExpression, hops: int = HOPS) -> 
 
 def _defined(source: Source, value: cst.BaseExpression) -> list[cst.BaseExpression]:
     if isinstance(value, cst.Name):
-        return assignments(source, value.value)
+        return assignments(source, value.value) or _default(source, value)
     if isinstance(value, cst.Attribute):
         name = value.attr.value
         # Class attributes and namespaces; a variable that takes its value from here has the same name, and no literal.
@@ -190,6 +190,13 @@ def assignments(source: Source, name: str) -> list[cst.BaseExpression]:
         a.value for a in source.all(cst.AnnAssign) if m.matches(a.target, m.Name(name)) and a.value is not None
     ]
     return [*found, *annotated, *_unpacked(source, name)]
+
+
+def _default(source: Source, value: cst.Name) -> list[cst.BaseExpression]:
+    """Of the parameter of the function around that a name is."""
+    function = function_of(source, value)
+    held = None if function is None else parameter(function, value.value)
+    return [] if held is None or held.default is None else [held.default]
 
 
 def _attributes(source: Source, value: cst.Attribute) -> list[cst.BaseExpression]:
