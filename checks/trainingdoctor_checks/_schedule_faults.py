@@ -95,3 +95,8 @@ def span(trace: ScheduleTrace) -> str:
     return (
         f"{trace.epochs} epochs" if trace.interval == "epoch" else f"{len(trace.rates)} steps ({trace.epochs} epochs)"
     )
+
+
+def rhythm(trace: ScheduleTrace) -> str:
+    """How often the scheduler is called, for people."""
+    return f"{'once' if trace.each == 1 else f'{trace.each} times'} per {trace.interval}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainingdoctor import Note, Verdicts, check, info, warning
-from trainingdoctor_checks._schedule_faults import HUNDREDTH, Fault, fault_of, needs_decay, span
+from trainingdoctor_checks._schedule_faults import HUNDREDTH, Fault, fault_of, needs_decay, rhythm, span
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.layers import Architecture
@@ -155,8 +155,7 @@ def ends_high(
         ending = f", and is cut off: it is built for {trace.horizon}" if cut else ""
         yield say(
             f"{trace.scheduler} ends at {trace.final:g}, {share:.0%} of the peak {trace.peak:g}, after {span(trace)}{ending}.",
-            f"Make it end with the run: T_max={len(trace.rates)} for a cosine, or another drop at "
-            f"{int(0.8 * len(trace.rates))}.",
+            f"Make it end with the run: T_max={trace.calls} for a cosine, or another drop at {int(0.8 * trace.calls)}{_counted(trace)}.",
             where="scheduler",
             final_over_peak=share,
         )
@@ -179,7 +178,7 @@ def restarts_at_end(schedule_trace: ScheduleTrace) -> Verdicts:
         yield warning(
             f"The rate has fallen to {low:g} and is back at {trace.final:g} ({trace.final / trace.peak:.0%} of the peak) "
             f"when the run ends after {span(trace)}.",
-            f"T_max={len(trace.rates)} (now {trace.horizon}), so that the schedule ends with the run.",
+            f"T_max={trace.calls} (now {trace.built_for}), so that the schedule ends with the run{_counted(trace)}.",
             where="scheduler",
             lowest=low,
             final=trace.final,
@@ -199,11 +198,12 @@ def warmup_stuck(schedule_trace: ScheduleTrace, *, low: float = 0.5) -> Verdicts
     """
     trace = schedule_trace
     if fault_of(trace) is Fault.WARMUP_STUCK and trace.initial < low * trace.final:
+        warm = max(1, trace.calls // 20)
         yield warning(
             f"The rate rises from {trace.initial:g} to {trace.final:g} and the run is over ({span(trace)}): "
             "the warm-up never ends.",
-            f"Warm up for {max(1, len(trace.rates) // 20)} calls, then decay: SequentialLR(optimizer, [LinearLR(...), "
-            f"CosineAnnealingLR(optimizer, T_max={len(trace.rates) - max(1, len(trace.rates) // 20)})], milestones=[...]).",
+            f"Warm up for {warm} calls, then decay: SequentialLR(optimizer, [LinearLR(...), "
+            f"CosineAnnealingLR(optimizer, T_max={trace.calls - warm})], milestones=[{warm}]).",
             where="scheduler",
             initial=trace.initial,
             final=trace.final,
@@ -215,11 +215,16 @@ def _place(trace: ScheduleTrace, share: float) -> str:
 
 
 def _milestones(trace: ScheduleTrace) -> str:
-    calls = len(trace.rates)
+    calls = trace.calls
     return (
         f"milestones=[{calls // 2}, {calls * 3 // 4}] for MultiStepLR, or CosineAnnealingLR(optimizer, T_max={calls}); "
-        f"it is called once per {trace.interval}."
+        f"it is called {rhythm(trace)}."
     )
+
+
+def _counted(trace: ScheduleTrace) -> str:
+    """Where T_max is not the run's length as people count it."""
+    return "" if trace.each == 1 else f"; it is called {rhythm(trace)}"
 
 
 CHECKS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainingdoctor import Note, Verdicts, check, critical, info, warning
-from trainingdoctor_checks._schedule_faults import Fault, fault_of
+from trainingdoctor_checks._schedule_faults import Fault, fault_of, rhythm
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.optimizers import SchedulerBinding
@@ -125,21 +125,21 @@ def step_unit(schedule_trace: ScheduleTrace) -> Verdicts:
         return
     if trace.error is not None:
         yield critical(
-            f"{trace.error.rstrip('.')}, at call {trace.failed_at} of a run that needs {planned_calls(trace)}.",
-            f"Build it for the run: {planned_calls(trace)} calls, that is epochs * len(train_loader) when called per step.",
+            f"{trace.error.rstrip('.')}, {_failed(trace)} of a run that needs {trace.calls} calls.",
+            f"Build it for the run: {trace.calls} calls, that is epochs * len(train_loader) when called per step.",
             where="scheduler",
             failed_at=trace.failed_at,
         )
         return
     unit, other = ("epoch", "steps") if trace.interval == "epoch" else ("step", "epochs")
     yield warning(
-        f"{trace.scheduler} ends at {trace.horizon}, which counts {other}, but it is called once per {unit}: "
-        f"{len(trace.rates)} calls in the run. The rate goes from {trace.initial:g} to {trace.final:g}.",
-        f"Use {len(trace.rates)} where it says {trace.horizon} (calls per {unit}), or call scheduler.step() once per "
+        f"{trace.scheduler} ends at {trace.built_for}, which counts {other}, but it is called {rhythm(trace)}: "
+        f"{trace.calls} calls in the run. The rate goes from {trace.initial:g} to {trace.final:g}.",
+        f"Use {trace.calls} where it says {trace.built_for} (calls), or call scheduler.step() once per "
         f'{"step" if unit == "epoch" else "epoch"} and set scheduler_interval = "{"step" if unit == "epoch" else "epoch"}".',
         where="scheduler",
         horizon=trace.horizon,
-        calls=len(trace.rates),
+        calls=trace.calls,
     )
 
 
@@ -166,9 +166,8 @@ def zero_rate(schedule_trace: ScheduleTrace, *, most: float = 0.3) -> Verdicts:
         )
 
 
-def planned_calls(trace: ScheduleTrace) -> int:
-    """How often the scheduler is called in the whole run, also where it raises before."""
-    return trace.epochs * (trace.steps_per_epoch or 1) if trace.interval == "step" else trace.epochs
+def _failed(trace: ScheduleTrace) -> str:
+    return f"at call {trace.failed_at}" if trace.each == 1 else f"in {trace.interval} {trace.failed_at}"
 
 
 @check("schedule.plateau_mode", explains=("schedule.*",), references=(PLATEAU,))

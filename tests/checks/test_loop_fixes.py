@@ -1,7 +1,9 @@
 """Fixes of a loop: the source as it is after each, and the sentence where there can be none."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,12 +11,13 @@ from torch import nn
 from torch.optim import SGD, RMSprop
 
 from trainingdoctor import warning
+from trainingdoctor.loading.config import in_folder_of, load_config
 from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.remedy import NotFixable, Provenance
 from trainingdoctor.remedy.arguments import Edit
-from trainingdoctor.remedy.building import Building
+from trainingdoctor.remedy.building import Building, watched_building
 from trainingdoctor.remedy.source import Source
-from trainingdoctor_checks.fixes import loop
+from trainingdoctor_checks.fixes import loop, schedule
 from trainingdoctor_checks.fixes.optimizer import decouple, hold_all, set_number
 
 SCRIPT = """\
@@ -90,3 +93,76 @@ def test_a_scheduler_that_was_not_seen_being_built_is_left_alone(provenance: Pro
     trace: Any = LoopTrace
     with pytest.raises(NotFixable, match="where the scheduler is built was not seen"):
         list(loop.step_scheduler.function(scheduler=object(), loop_trace=trace, provenance=provenance))
+
+
+MAIN = """\
+from torch import nn, optim
+
+def main():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    optimizer = optim.SGD(net[1].parameters(), lr=0.1)
+    return net, optimizer
+
+model, optimizer = main()
+"""
+
+
+def loaded(folder: Path, text: str) -> tuple[Any, Provenance]:
+    """A training, and who built its parts."""
+    file = folder / "loaded_config.py"
+    file.write_text(text)
+    with in_folder_of(file), watched_building() as building:
+        training = load_config(file)
+    sys.path.remove(str(folder))
+    return training, Provenance(building, file, is_script=True)
+
+
+def applied(edits: Iterable[Edit], provenance: Provenance) -> str:
+    source = Source(provenance.file, provenance.file.read_text())
+    for edit in edits:
+        edit.apply(source)
+    return source.written()
+
+
+def test_a_model_that_the_same_function_builds_before_is_not_late(tmp_path: Path) -> None:
+    training, provenance = loaded(tmp_path, MAIN)
+    edits = hold_all.function(optimizer=training.optimizer, model=training.model, provenance=provenance)
+    assert applied(edits, provenance) == MAIN.replace("net[1].parameters()", "net.parameters()")
+
+
+STEPPED = """\
+from torch import nn, optim
+from torch.utils.data import DataLoader
+
+epochs = 9
+train_loader = DataLoader(range(30))
+model = nn.Linear(1, 1)
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+for epoch in range(epochs):
+    model.train()
+"""
+
+
+def test_a_schedule_that_a_loop_steps_after_each_batch_counts_batches(tmp_path: Path) -> None:
+    training, provenance = loaded(tmp_path, STEPPED)
+    edits = schedule.count_steps.function(
+        scheduler=training.scheduler,
+        train_loader=training.train_loader,
+        schedule_trace=SimpleNamespace(steps_per_epoch=30),
+        provenance=provenance,
+    )
+    assert applied(edits, provenance) == STEPPED.replace("optimizer, epochs)", "optimizer, epochs * len(train_loader))")
+
+
+def test_a_schedule_that_a_script_lacks_is_stepped_by_its_loop(tmp_path: Path) -> None:
+    text = "".join(line for line in STEPPED.splitlines(keepends=True) if not line.startswith("scheduler"))
+    training, provenance = loaded(tmp_path, text)
+    edits = schedule.add_cosine.function(
+        optimizer=training.optimizer,
+        schedule_trace=SimpleNamespace(epochs=9),
+        loop_trace=SimpleNamespace(epoch_loop="loaded_config.py:8"),
+        provenance=provenance,
+    )
+    expected = STEPPED.replace("optimizer, epochs)", "optimizer, T_max=epochs)") + "    scheduler.step()\n"
+    assert applied(edits, provenance) == expected

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 from tests.checks.test_data_and_model_checks import PLAIN, RESNET, trials
 
+from trainingdoctor import warning
 from trainingdoctor.measure.rate_search import Trial
 from trainingdoctor.measure.trials import RateTrials
 from trainingdoctor_checks._rates import remedy
+from trainingdoctor_checks.fixes.optimizer import rate_for
 
 
 def tried(peak: float, tenth: float, hundredth: float | None = None, optimizer: str = "SGD") -> RateTrials:
@@ -37,3 +39,10 @@ def test_a_rate_comes_with_what_it_stands_on(given: RateTrials, rate: str, menti
 
 def test_other_nets_have_no_published_rate() -> None:
     assert "published" not in remedy(tried(0.5, 1.7), 0.88, PLAIN)
+
+
+@pytest.mark.parametrize(("tenth", "rate"), [(1.7, 0.2), (2.25, 0.01)])
+def test_a_rate_that_taught_nothing_is_not_set_but_the_usual_one(tenth: float, rate: float) -> None:
+    assert rate_for(replace(warning("High.", "lr=0.2"), code="lr.too_high"), tried(2.0, tenth), PLAIN) == pytest.approx(
+        rate
+    )

@@ -8,14 +8,18 @@ from torch import nn
 from torch.optim import SGD, Adam, lr_scheduler
 
 from trainingdoctor import warning
+from trainingdoctor.measure.schedule import ScheduleTrace, trace
+from trainingdoctor.remedy import NotFixable, Replace
+from trainingdoctor_checks import schedule as checks
 from trainingdoctor_checks.fixes.loader import seed_workers, whole_last_batch
 from trainingdoctor_checks.fixes.optimizer import set_rate, use_sgd
+from trainingdoctor_checks.fixes.schedule import fit_to_run
 
 
 class Told:
     """A provenance that tells what is asked of it."""
 
-    def setting(self, value: Any, what: str, name: str, text: str) -> tuple[str, str, str]:
+    def setting(self, value: Any, what: str, name: str, text: str, alone: bool = False) -> tuple[str, str, str]:
         return what, name, text
 
     def call(self, value: Any, what: str) -> Any:
@@ -79,3 +83,57 @@ def test_sgd_gets_its_own_arguments_and_loses_those_of_adam() -> None:
         "eps": None,
         "amsgrad": None,
     }
+
+
+def planned(scheduler: Any, optimizer: Any, epochs: int, each: int = 1) -> tuple[ScheduleTrace, list[Any]]:
+    """The simulated schedule, and what is to be set so that it ends with the run."""
+    seen = trace(optimizer, scheduler, epochs, 10, "epoch", each)
+    return seen, list(fit_to_run.function(scheduler=scheduler, schedule_trace=seen, provenance=Told()))
+
+
+def sgd() -> SGD:
+    return SGD(nn.Linear(2, 2).parameters(), lr=0.1)
+
+
+def test_a_schedule_that_is_called_twice_an_epoch_gets_twice_as_many_calls() -> None:
+    optimizer = sgd()
+    seen, edits = planned(lr_scheduler.CosineAnnealingLR(optimizer, 30), optimizer, 30, each=2)
+    assert edits == [("the scheduler", "T_max", "60")]
+    (finding,) = [f for f in checks.restarts_at_end.function(seen) if f.remedy]
+    assert (
+        finding.remedy == "T_max=60 (now 30), so that the schedule ends with the run; it is called 2 times per epoch."
+    )
+    drops, edits = planned(lr_scheduler.MultiStepLR(optimizer, [300]), optimizer, 30, each=2)
+    assert edits == [("the scheduler", "milestones", "[30, 45]")]
+    said = list(checks.never_decays.function(drops, (SimpleNamespace(adaptive=False, averages_itself=False),), None))
+    assert "milestones=[30, 45]" in said[0].remedy
+    assert "called 2 times per epoch" in said[0].remedy
+
+
+def warmed(optimizer: Any, warmup: int, then: int) -> Any:
+    first = lr_scheduler.LinearLR(optimizer, 0.1, total_iters=warmup)
+    return lr_scheduler.SequentialLR(optimizer, [first, lr_scheduler.CosineAnnealingLR(optimizer, then)], [warmup])
+
+
+def test_a_warmup_stays_and_what_follows_ends_with_the_run() -> None:
+    optimizer = sgd()
+    assert planned(warmed(optimizer, 5, 200), optimizer, 100)[1] == [("the scheduler", "T_max", "95")]
+
+
+def test_a_warmup_longer_than_the_run_becomes_a_twentieth_of_it() -> None:
+    optimizer = sgd()
+    assert planned(warmed(optimizer, 500, 1000), optimizer, 100)[1] == [
+        ("the warm-up", "total_iters", "5"),
+        ("the scheduler", "milestones", "[5]"),
+        ("the scheduler", "T_max", "95"),
+    ]
+
+
+def test_a_schedule_of_the_authors_own_is_left_to_him() -> None:
+    optimizer = sgd()
+    with pytest.raises(NotFixable, match="LambdaLR is to end with the run, after 100 calls"):
+        planned(lr_scheduler.LambdaLR(optimizer, lambda _: 1.0), optimizer, 100)
+    restarts = lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 30)
+    (edit,) = planned(restarts, optimizer, 100)[1]
+    assert isinstance(edit, Replace)
+    assert edit.text == "torch.optim.lr_scheduler.CosineAnnealingLR({first}, T_max=100)"

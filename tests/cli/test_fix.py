@@ -1,6 +1,7 @@
 """`trainingdoctor fix`, `verify`, `history` and `compare` as they are typed."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,30 @@ def test_what_is_written_is_healthy_and_has_a_backup(folder: Path, typed: Comman
     again = typed(folder, "fix", "config.py", "--quick")
     assert again.exit_code == 0
     assert "nothing to change" in again.stdout
+
+
+def test_a_file_keeps_its_line_ends_its_coding_and_its_link(folder: Path, typed: Command) -> None:
+    raw = ("# coding: latin-1\n# gr\xf6\xdfer\n" + CONFIG).replace("\n", "\r\n").encode("latin-1")
+    (folder / "there").mkdir()
+    (folder / "there" / "real.py").write_bytes(raw)
+    (folder / "link.py").symlink_to(folder / "there" / "real.py")
+    done = typed(folder, "fix", "link.py", "--quick", "--write", *SELECT)
+    assert done.exit_code == 0, done.stdout
+    assert (folder / "link.py").is_symlink()
+    expected = raw.replace(b"batch_size=32)", b"batch_size=32, shuffle=True)").replace(b", nn.Softmax(dim=1)", b"")
+    assert (folder / "link.py").read_bytes() == expected
+    assert (folder / "there" / "real.py.before-fix").read_bytes() == raw
+
+
+@pytest.mark.parametrize("closed", ["config.py", "config.py.before-fix"])
+def test_what_cannot_be_written_is_told_before_the_work(
+    closed: str, folder: Path, typed: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    barred = folder / closed if closed == "config.py" else folder
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK or Path(path).resolve() != barred)
+    done = typed(folder, "fix", "config.py", "--write")
+    assert done.exit_code == 2
+    assert " ".join(done.stderr.split()).endswith(f"{closed} cannot be written: no permission")
 
 
 def test_each_change_is_asked_about(folder: Path, typed: Command) -> None:

@@ -7,6 +7,7 @@ from torch.optim.lr_scheduler import (
     CosineAnnealingLR,
     ExponentialLR,
     LinearLR,
+    LRScheduler,
     MultiStepLR,
     StepLR,
 )
@@ -71,3 +72,40 @@ def test_schedulers_without_an_end_have_one_where_the_rate_is_gone() -> None:
     schedulers.look(optimizer)
     ends = {id(w.scheduler): w.seen().end for w in schedulers.watched}
     assert [ends[id(s)] for s in built] == [60, None, 135]
+
+
+class Warmup(LRScheduler):
+    """A script's own, as many repositories have it: after two steps it steps what it holds, and not itself."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, after_scheduler: LRScheduler) -> None:
+        self.after_scheduler = after_scheduler
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float]:
+        return [0.1]
+
+    def step(self, epoch: int | None = None) -> None:
+        if self.last_epoch < 2:
+            super().step()
+        else:
+            self.after_scheduler.step()
+
+
+def test_a_warm_up_that_is_over_counts_what_it_hands_over_to() -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    warmup = Warmup(optimizer, CosineAnnealingLR(optimizer, 60))
+    schedulers = Schedulers()
+    schedulers.look(optimizer)
+    for epoch in range(1, 6):
+        optimizer.step()
+        warmup.step()
+        schedulers.poll(within=False, epoch=epoch)
+    assert [w.seen().ticks for w in schedulers.watched] == [5]
+
+
+def test_what_a_warm_up_of_the_scripts_own_hands_over_to_is_inside_it() -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    warmup = Warmup(optimizer, CosineAnnealingLR(optimizer, 60))
+    schedulers = Schedulers()
+    schedulers.look(optimizer)
+    assert [w.scheduler for w in schedulers.watched] == [warmup]

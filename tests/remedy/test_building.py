@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from trainingdoctor.loading.config import in_folder_of, load_config
+from trainingdoctor.observing.hooks import observed
+from trainingdoctor.observing.older import verbose_taken
 from trainingdoctor.observing.places import Place
+from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.remedy import NotFixable, Provenance
 from trainingdoctor.remedy.building import watched_building
 from trainingdoctor.training import Training
@@ -132,6 +136,16 @@ def test_what_a_library_builds_is_not_the_users_to_change() -> None:
         provenance.call(layer.linear1, "linear1")
 
 
+def test_what_watches_the_loop_of_a_script_is_no_library() -> None:
+    with watched_building() as building, ExitStack() as stack, observed(Recorder()):
+        verbose_taken(stack, [])
+        optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=3)
+    provenance = Provenance(building, Path(__file__))
+    assert source(provenance.call(optimizer, "optimizer").place).startswith("torch.optim.SGD(")
+    assert source(provenance.call(scheduler, "scheduler").place).endswith("CosineAnnealingLR(optimizer, T_max=3)")
+
+
 def test_what_was_built_before_is_not_known() -> None:
     layer = nn.Linear(1, 1)
     with watched_building() as building:
@@ -204,3 +218,50 @@ def test_a_value_that_callers_hand_on_is_changed_at_the_outermost_of_them(tmp_pa
 def test_a_value_by_default_is_changed_in_the_default(tmp_path: Path) -> None:
     config = "from helpers import block\nfrom torch import nn\nmodel = nn.Sequential(block(4))\n"
     assert setting_of(tmp_path, config) == ("SetDefault", "helpers.py", "momentum")
+
+
+OPTIONS = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--momentum', default=0.9)\nWIDE = 0.99\nCONFIG = {'m': 0.98}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("options.WIDE", "0.99"),
+        ("WIDE", "0.99"),
+        ("args.momentum", "0.9"),
+        ("options.CONFIG['m']", "0.98"),
+        ("config.get('m')", "0.98"),
+    ],
+)
+def test_a_value_of_another_file_is_changed_there(given: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "options.py").write_text(OPTIONS)
+    sys.modules.pop("options", None)
+    config = "import options\nfrom options import WIDE\nfrom torch import nn\nargs = options.parser.parse_args([])\n"
+    config += "config = options.CONFIG\n"
+    file = tmp_path / "elsewhere_config.py"
+    file.write_text(config + f"model = nn.Sequential(nn.BatchNorm2d(4, momentum={given}))\n")
+    with in_folder_of(file), watched_building() as building:
+        layer: Any = load_config(file).model[0]  # type: ignore[index]
+    sys.path.remove(str(tmp_path))
+    edit: Any = Provenance(building, file).setting(layer, "the layer", "momentum", "0.1")
+    assert (edit.place.file.name, source(edit.place), edit.text) == ("options.py", text, "0.1")
+
+
+def test_what_a_loader_is_called_is_known_where_it_was_made_before(tmp_path: Path) -> None:
+    file = tmp_path / "named_config.py"
+    file.write_text(
+        "from torch import nn, optim\nfrom torch.utils.data import DataLoader\n"
+        "model = nn.Linear(1, 1)\nloader = train_loader = DataLoader([1, 2])\n"
+        "def made():\n    return DataLoader([3])\nval_loader = made()\n"
+        "optimizer = optim.SGD(model.parameters(), lr=0.1)\n"
+    )
+    with in_folder_of(file), watched_building() as building:
+        training = load_config(file)
+    sys.path.remove(str(tmp_path))
+    provenance = Provenance(building, file)
+    place = provenance.call(training.optimizer, "the optimizer").place
+    assert provenance.name_at(training.train_loader, "train_loader", place) == "loader"
+    assert provenance.text_at(provenance.call(training.train_loader, "train_loader"), place) == "DataLoader([1, 2])"
+    assert provenance.text_at(provenance.call(training.val_loader, "val_loader"), place) is None
+    with pytest.raises(NotFixable):
+        provenance.name_at(training.val_loader, "val_loader", place)

@@ -16,6 +16,7 @@ from trainingdoctor.remedy import (
     RemoveElement,
     RemoveStatement,
     Replace,
+    ScaleArgument,
     SetArgument,
     SetAttribute,
     SetCallee,
@@ -78,6 +79,12 @@ def test_a_new_keyword_gets_a_line_of_its_own_where_the_others_have() -> None:
     assert changed(text, SetArgument(site(text, call), "momentum", "0.9")) == expected
 
 
+def test_a_new_keyword_stands_on_the_last_line_where_lines_hold_several() -> None:
+    text = "opt = SGD(p,\n          lr=0.5, momentum=0.9)\n"
+    made = changed(text, SetArgument(site(text, text[6:-1]), "weight_decay", "5e-4"))
+    assert made == text.replace("0.9)", "0.9, weight_decay=5e-4)")
+
+
 def test_a_comment_of_a_neighbour_is_not_repeated() -> None:
     text = "opt = SGD(\n    p,  # all of them\n    lr=0.5,\n)\n"
     call = text[len("opt = ") : -1]
@@ -97,6 +104,22 @@ def test_a_comment_of_a_neighbour_is_not_repeated() -> None:
             'parser.add_argument("--lr", type=float, default=0.5)\nopt = SGD(p, lr=args.lr)\n',
             'parser.add_argument("--lr", type=float, default=0.1)\nopt = SGD(p, lr=args.lr)\n',
         ),
+        (
+            'add("--lr")\np.add_argument("--lr", default=0.5)\nself.lr = None\nself.rate = config.lr\nopt = SGD(p, lr=self.rate)\n',
+            'add("--lr")\np.add_argument("--lr", default=0.1)\nself.lr = None\nself.rate = config.lr\nopt = SGD(p, lr=self.rate)\n',
+        ),
+        (
+            'c = {"lr": 0.5}\nlr = c.get("lr")\nopt = SGD(p, lr=lr)\n',
+            'c = {"lr": 0.1}\nlr = c.get("lr")\nopt = SGD(p, lr=lr)\n',
+        ),
+        ('o = dict(lr=0.5)\nopt = SGD(p, lr=float(o["lr"]))\n', 'o = dict(lr=0.1)\nopt = SGD(p, lr=float(o["lr"]))\n'),
+        ('o = {"lr": 0.5}\nopt = SGD(p, **o)\n', 'o = {"lr": 0.1}\nopt = SGD(p, **o)\n'),
+        ('o = {"m": 1} if c else {}\nopt = SGD(p, **o)\n', 'o = {"m": 1} if c else {}\nopt = SGD(p, lr=0.1, **o)\n'),
+        (
+            "def __init__(self, lr=0.5):\n    self.lr = lr\n    self.opt = SGD(p, lr=self.lr)\n",
+            "def __init__(self, lr=0.1):\n    self.lr = lr\n    self.opt = SGD(p, lr=self.lr)\n",
+        ),
+        ("LR = 0.5\nopt = SGD(p, lr=(LR, 0.2))\n", "LR = 0.1\nopt = SGD(p, lr=(LR, 0.2))\n"),
         ("lr, n = 0.5, 3\nopt = SGD(p, lr=lr)\n", "lr, n = 0.1, 3\nopt = SGD(p, lr=lr)\n"),
         ("LR = 0.5\nLR = 0.6\nopt = SGD(p, lr=LR)\n", "LR = 0.5\nLR = 0.6\nopt = SGD(p, lr=0.1)\n"),
         ("LR = 0.05 * 10\nopt = SGD(p, lr=LR)\n", "LR = 0.05 * 10\nopt = SGD(p, lr=0.1)\n"),
@@ -104,13 +127,55 @@ def test_a_comment_of_a_neighbour_is_not_repeated() -> None:
 )
 def test_a_value_is_changed_where_it_is_defined_if_that_is_one_place(before: str, after: str) -> None:
     call = before[before.index("SGD(") : -1]
-    assert changed(before, SetArgument(site(before, call), "lr", "0.1")) == after
+    value = "(0.1, 0.2)" if "lr=(" in before else "0.1"
+    assert changed(before, SetArgument(site(before, call), "lr", value)) == after
 
 
-def test_arguments_from_a_dictionary_are_left_alone() -> None:
-    text = "opt = SGD(p, **options)\n"
-    with pytest.raises(Unplaceable, match="dictionary"):
-        changed(text, SetArgument(site(text, "SGD(p, **options)"), "momentum", "0.9"))
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("opt = SGD(p, **options)\n", "dictionary"),
+        ('o = {"m": 1}\no.update(lr=0.5)\nopt = SGD(p, **o)\n', "dictionary"),
+        ('o = {"m": 1}\no["lr"] = 0.5\nopt = SGD(p, **o)\n', "dictionary"),
+        ('o = {"lr": 1} if c else {}\nopt = SGD(p, **o)\n', "dictionary"),
+        ("opt = SGD(p, lr=args.lr)\n", r"config\.py:1 takes lr from args\.lr, which is not set in this file"),
+        ('opt = SGD(p, lr=config["lr"])\n', r'takes lr from config\["lr"\]'),
+    ],
+)
+def test_arguments_that_come_from_elsewhere_are_left_alone(text: str, why: str) -> None:
+    with pytest.raises(Unplaceable, match=why):
+        changed(text, SetArgument(site(text, text[text.index("SGD(") : -1]), "lr", "0.1"))
+
+
+def test_what_else_has_a_constant_keeps_it() -> None:
+    text = "EPOCHS = 9\ns = Cosine(o, EPOCHS)\nfor e in range(EPOCHS): pass\n"
+    edit = SetArgument(site(text, "Cosine(o, EPOCHS)", ("optimizer", "T_max")), "T_max", "18", alone=True)
+    assert changed(text, edit) == text.replace("o, EPOCHS", "o, 18")
+    only = text.replace("range(EPOCHS)", "range(9)")
+    assert changed(only, edit) == only.replace("EPOCHS = 9", "EPOCHS = 18")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("args.epochs", "args.epochs * len(loader)"),
+        ("[30, n + 1]", "[30 * len(loader), (n + 1) * len(loader)]"),
+        ("2 * n", "(2 * n) * len(loader)"),
+    ],
+)
+def test_a_length_in_epochs_becomes_one_in_steps(before: str, after: str) -> None:
+    text = f"s = Cosine(o, {before})\n"
+    edit = ScaleArgument(site(text, text[4:-1], ("optimizer", "T_max")), "T_max", "len(loader)")
+    assert changed(text, edit) == f"s = Cosine(o, {after})\n"
+
+
+def test_steps_go_into_the_list_that_has_a_name() -> None:
+    text = "t = []\nt += [Flip()]\nt += [\n    ToTensor(),\n]\nall = Compose(t)\n"
+    behind = AddElements(place(text, "Compose(t)"), ("N()",), place(text, "ToTensor()"))
+    assert changed(text, behind) == text.replace("    ToTensor(),\n", "    ToTensor(),\n    N(),\n")
+    assert changed(text, AddElements(place(text, "Compose(t)"), ("C()", "F()"))) == text.replace(
+        "(t)", "([C(), F(), *t])"
+    )
 
 
 def test_an_argument_is_dropped() -> None:
@@ -170,8 +235,8 @@ def test_elements_are_added_first_or_behind_another_one_in_the_lists_layout() ->
     assert behind == "t = Compose(\n    [\n        A(),\n        B(),\n        X(),\n    ]\n)\n"
 
 
-def test_a_list_that_is_a_name_is_left_alone() -> None:
-    text = "t = Compose(steps)\n"
+def test_a_list_that_grows_afterwards_is_left_alone() -> None:
+    text = "t = Compose(steps)\nsteps.append(Normalize())\n"
     with pytest.raises(Unplaceable, match="list"):
         changed(text, AddElements(place(text, "Compose(steps)"), ("X()",)))
 

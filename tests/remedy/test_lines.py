@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 
 from trainingdoctor.observing.places import Place
-from trainingdoctor.remedy import AtEndOfLoop, BesideCall, CallOn, Edit, NumbersOnly, SetMode, WithinContext
+from trainingdoctor.remedy import (
+    AtEndOfLoop,
+    BesideCall,
+    CallOn,
+    Edit,
+    NumbersOnly,
+    SetMode,
+    UnwrapWithin,
+    WithinContext,
+)
+from trainingdoctor.remedy.loops import turns
 from trainingdoctor.remedy.source import Source, Unplaceable
 
 FILE = Path("/train.py")
@@ -128,3 +138,41 @@ def test_numbers_that_are_numbers_already_are_left_alone() -> None:
 def test_a_line_that_is_no_head_of_a_loop_is_refused() -> None:
     with pytest.raises(Unplaceable, match="head of no loop"):
         changed(SetMode(at(BACKWARD), "train"))
+
+
+def test_the_only_softmax_of_a_loop_is_taken_away() -> None:
+    text = LOOP.replace("out = net(x)", "out = F.softmax(net(x), dim=1)")
+    made = changed(UnwrapWithin(at(TRAIN), "softmax"), text)
+    assert made.splitlines()[6] == "        out = net(x)"
+    assert made.count("softmax") == 1
+    with pytest.raises(Unplaceable, match=r"the loop at train\.py:6 calls softmax 0 times"):
+        changed(UnwrapWithin(at(TRAIN), "softmax"))
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        ("range(n)", "n"),
+        ("range(0, args.n)", "args.n"),
+        ("range(1, args.n + 1)", "args.n"),
+        ("range(3)", None),
+        ("range(late)", None),
+        ("batches", None),
+    ],
+)
+def test_what_a_loop_is_as_long_as_has_a_name(head: str, name: str | None) -> None:
+    text = f"n, args = 3, parsed()\nopt = SGD(p)\nfor i in {head}:\n    late = i\n"
+    assert turns(Source(FILE, text), at(3), Place(FILE, 2, 6, 2, 12)) == name
+
+
+def test_the_length_of_a_loop_in_another_function_is_not_known() -> None:
+    text = "n = 1\ndef made():\n    return SGD(p)\nfor i in range(n):\n    pass\n"
+    assert turns(Source(FILE, text), at(4), Place(FILE, 3, 11, 3, 17)) is None
+
+
+def test_nothing_is_put_behind_a_continue() -> None:
+    text = "s = Step()\nfor i in range(3):\n    for j in i:\n        continue\n    if i:\n        continue\n"
+    edit = AtEndOfLoop(at(2), "s.step()", "s")
+    with pytest.raises(Unplaceable, match=r"the loop at train\.py:2 goes on before its end, at line 6"):
+        changed(edit, text)
+    assert changed(edit, text.replace("    if i:\n        continue\n", "")).endswith("    s.step()\n")

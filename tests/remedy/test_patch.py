@@ -79,6 +79,59 @@ def test_files_are_written_beside_a_backup(tmp_path: Path) -> None:
     assert backups[0].read_bytes() == TEXT.replace("\n", "\r\n").encode()
 
 
+def test_a_file_keeps_its_coding_and_its_mark(tmp_path: Path) -> None:
+    file, comment = tmp_path / "config.py", "# gr\xf6\xdfer\n"
+    for raw, coding in ((b"# -*- coding: latin-1 -*-\n", "latin-1"), (b"\xef\xbb\xbfimport os\n", "utf-8")):
+        file.write_bytes(raw + f"opt = SGD(p, lr=0.5)  {comment}".encode(coding))
+        before = file.read_bytes()
+        patched([proposal(rate(file))], {}).write()
+        assert file.read_bytes() == before.replace(b"0.5", b"0.1")
+
+
+REASON = "config.py is neither UTF-8 nor in the coding that it declares"
+
+
+def test_a_coding_that_is_unknown_is_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "config.py"
+    for raw in (b"# coding: klingon\nopt = SGD(p, lr=0.5)\n", b"# \xf6\nopt = SGD(p, lr=0.5)\n"):
+        file.write_bytes(raw)
+        assert patched([proposal(rate(file))], {}).refused[0].reason == REASON
+
+
+def test_only_a_line_feed_ends_a_line_of_the_difference(tmp_path: Path) -> None:
+    file = config(tmp_path, TEXT.replace("import torch", "import torch  # a\x0cb"))
+    assert patched([proposal(rate(file))], {}).diff(tmp_path).splitlines(keepends=False)[2] == "@@ -1,2 +1,2 @@"
+
+
+def test_all_files_are_written_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / "a.py", tmp_path / "b.py"
+    for file in (first, second):
+        file.write_text(TEXT)
+    patch = patched([proposal(rate(first), rate(second))], {})
+    asked: list[Path] = []
+
+    def full(path: Path, text: str, encoding: str) -> None:
+        asked.append(path)
+        if len(asked) == 2:
+            raise OSError(28, "No space left on device")
+        path.write_text(text, encoding)
+
+    monkeypatch.setattr("trainingdoctor.remedy.patch.write_whole", full)
+    with pytest.raises(UserError, match=r"b\.py cannot be written: No space left"):
+        patch.write()
+    assert asked == [first, second, first]
+    assert {f.name: f.read_text() for f in tmp_path.iterdir()} == {"a.py": TEXT, "b.py": TEXT}
+
+
+def test_a_file_that_was_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    file = config(tmp_path)
+    patch = patched([proposal(rate(file))], {})
+    file.write_text("# mine\n" + TEXT)
+    with pytest.raises(UserError, match=r"config\.py was changed while it was looked at; nothing was written"):
+        patch.write()
+    assert [f.name for f in tmp_path.iterdir()] == ["config.py"]
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     file = config(tmp_path)
     patch = patched([proposal(rate(file))], {})

@@ -11,6 +11,7 @@ from trainingdoctor import Finding
 from trainingdoctor.measure.criterion import CriterionKind
 from trainingdoctor.measure.output_call import OutputCall
 from trainingdoctor.measure.outputs import Outputs
+from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.remedy import (
     DropArgument,
     Edit,
@@ -21,32 +22,40 @@ from trainingdoctor.remedy import (
     SetArgument,
     SetField,
     Unwrap,
+    UnwrapWithin,
     fix,
 )
 from trainingdoctor_checks.fixes._values import named_value
 
+# What a loop does between the model and the criterion, and no more needs if it takes the largest output for the class.
+IN_LOOPS = ("softmax", "relu")
 SQUASHING = ("softmax", "log_softmax", "sigmoid", "relu", "tanh")
 
 
-@fix("loss.softmax_before_cross_entropy", optional=("output_call",))
+@fix("loss.softmax_before_cross_entropy", optional=("output_call", "loop_trace"))
 def logits(
-    finding: Finding, outputs: Outputs, criterion: Any, output_call: OutputCall | None, provenance: Provenance
+    finding: Finding,
+    outputs: Outputs,
+    criterion: Any,
+    output_call: OutputCall | None,
+    loop_trace: LoopTrace | None,
+    provenance: Provenance,
 ) -> Iterator[Edit]:
     """Let the outputs and the criterion fit one another: logits into cross-entropy."""
     if finding.where == ("criterion",):
         yield _cross_entropy(criterion, provenance)
         if not outputs.are_probabilities:
             return
-    yield from _taken_off(output_call, provenance)
+    yield from _taken_off(output_call, loop_trace, provenance)
 
 
-@fix("model.relu_on_logits")
-def bare_logits(output_call: OutputCall, provenance: Provenance) -> Iterator[Edit]:
+@fix("model.relu_on_logits", optional=("loop_trace",))
+def bare_logits(output_call: OutputCall, loop_trace: LoopTrace | None, provenance: Provenance) -> Iterator[Edit]:
     """Take the activation after the last layer away."""
-    yield from _taken_off(output_call, provenance)
+    yield from _taken_off(output_call, loop_trace, provenance)
 
 
-def _taken_off(call: OutputCall | None, provenance: Provenance) -> Iterator[Edit]:
+def _taken_off(call: OutputCall | None, loop_trace: LoopTrace | None, provenance: Provenance) -> Iterator[Edit]:
     if call is None:
         raise NotFixable("what squashes the outputs was not seen")
     built = None if call.module is None else provenance.building.of(call.module)
@@ -54,8 +63,10 @@ def _taken_off(call: OutputCall | None, provenance: Provenance) -> Iterator[Edit
         yield RemoveElement(built.calls[0].place)
     elif call.place is not None:
         yield Unwrap(call.place, SQUASHING)
+    elif call.name in IN_LOOPS and loop_trace is not None and (passes := loop_trace.of("training")):
+        yield UnwrapWithin(provenance.line(passes[-1].where), call.name)
     else:
-        raise NotFixable(f"{call.name} is called by a library")
+        raise NotFixable(f"the line that calls {call.name} was not seen")
 
 
 @fix("loss.wrong_for_task")

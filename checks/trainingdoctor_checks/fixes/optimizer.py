@@ -22,7 +22,15 @@ from trainingdoctor.remedy import (
     SetCallee,
     fix,
 )
-from trainingdoctor_checks._rates import NEAR, is_classic, published_rate, usable_rate
+from trainingdoctor_checks._rates import (
+    NEAR,
+    has_learned,
+    is_classic,
+    published_rate,
+    usable_rate,
+    usable_trial,
+    usual_rate,
+)
 from trainingdoctor_checks.fixes._values import named_value, number, single
 from trainingdoctor_checks.learning_rate import too_high
 
@@ -52,8 +60,8 @@ def set_rate(
     architecture: Architecture,
     provenance: Provenance,
 ) -> Iterator[Edit]:
-    """Set the rate to one that learned in the trials: the published one for such nets, or the highest."""
-    peak = _better(finding, rate_trials, architecture)
+    """Set the rate to one that learned in the trials: the published one for such nets, or the highest; else to the usual one."""
+    peak = rate_for(finding, rate_trials, architecture)
     own = single(optimizer, "optimizers")
     if type(scheduler).__name__ in ("OneCycleLR", "CyclicLR"):
         yield provenance.setting(scheduler, "the scheduler", "max_lr", number(peak))
@@ -64,7 +72,8 @@ def set_rate(
     yield _setting(optimizer, "lr", number(peak / (ratio or 1.0)), provenance)
 
 
-def _better(finding: Finding, trials: RateTrials | None, architecture: Architecture) -> float:
+def rate_for(finding: Finding, trials: RateTrials | None, architecture: Architecture) -> float:
+    """The peak to set, from the trials; without any, the one that the remedy names."""
     if trials is None:
         return float(named_value(finding, "lr"))
     high = finding.code == "lr.too_high"
@@ -74,7 +83,11 @@ def _better(finding: Finding, trials: RateTrials | None, architecture: Architect
     # Some dozens of steps overstate what a rate can do, or favour one that is too low for a run.
     published = published_rate(trials)
     near = usable / NEAR <= published <= usable * (1 if high else NEAR)
-    return published if is_classic(trials, architecture) and near else usable
+    if is_classic(trials, architecture) and near:
+        return published
+    # A rate that only did not diverge, and taught nothing, is no cure.
+    in_vain = high and not has_learned(trials, usable_trial(trials, LEARNS), LEARNS)
+    return min(usable, usual_rate(trials) or usable) if in_vain else usable
 
 
 @fix("optimizer.no_momentum", "optimizer.epsilon", "optimizer.negative")
@@ -139,15 +152,19 @@ def build_last(optimizer: Any, scheduler: Any, model: nn.Module, provenance: Pro
 
 
 def _built_after(optimizer: Any, model: nn.Module, provenance: Provenance) -> Sequence[CallSite]:
-    """The calls in the optimizer's file that built modules whose parameters it lacks, and that come after it."""
+    """The calls in the optimizer's file that built modules whose parameters it lacks, and that come after it.
+
+    None of the calls around the optimizer's own: `main()` at the end of the file comes after nothing.
+    """
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    site = provenance.call(optimizer, "the optimizer")
-    found = set()
+    site, around = provenance.call(optimizer, "the optimizer"), provenance.built(optimizer, "the optimizer").calls
+    found: set[CallSite] = set()
     for module in model.modules():
         lacking = [p for p in module.parameters(recurse=False) if id(p) not in held]
         built = provenance.building.of(module)
         if lacking and built is not None:
-            found |= {c for c in built.calls if c.place.file == site.place.file and c.place > site.place}
+            late = (c for c in built.calls if c.place.file == site.place.file and c.place > site.place)
+            found |= {c for c in late if c not in around}
     return sorted(found, key=lambda c: c.place)
 
 

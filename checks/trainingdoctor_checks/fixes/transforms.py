@@ -97,10 +97,10 @@ def same_statistics(train_loader: Any, val_loader: Any, provenance: Provenance) 
     if len(wanted) == 1 and len(have) == 1:
         yield from _set(have[0], (_floats(wanted[0].mean), _floats(wanted[0].std)), provenance)
     elif len(wanted) + len(have) == 1:
-        known = (wanted or have)[0]
-        text = f"Normalize({_tuple(_floats(known.mean))}, {_tuple(_floats(known.std))})"
-        lacking = own if wanted else train
-        yield from lacking.with_steps([f"{lacking.library}.{text}"], "ToTensor", None)
+        known, lacking = (wanted or have)[0], own if wanted else train
+        values = f"Normalize({_tuple(_floats(known.mean))}, {_tuple(_floats(known.std))})"
+        text = _as_written(known, lacking, provenance) or f"{lacking.library}.{values}"
+        yield from lacking.with_steps([text], "ToTensor", None)
     else:
         raise NotFixable("the two pipelines differ in more than their Normalize")
 
@@ -110,6 +110,15 @@ def _other(loader: Any, provenance: Provenance) -> Pipeline | None:
         return pipeline(loader, "", provenance)
     except NotFixable:
         return None
+
+
+def _as_written(step: Any, other: Pipeline, provenance: Provenance) -> str | None:
+    """The call that builds a transform, where the same words do in another list that comes later; else None."""
+    try:
+        site = provenance.call(step, "Normalize")
+    except NotFixable:
+        return None
+    return provenance.text_at(site, other.site.place) if site.place < other.site.place else None
 
 
 def _normalizations(own: Pipeline) -> list[Any]:

@@ -49,11 +49,15 @@ def fix(
     from trainingdoctor.cli.deliver import check_writable
     from trainingdoctor.cli.deliver import write as write_text
     from trainingdoctor.cli.streams import reserved_stdout
+    from trainingdoctor.remedy.patch import backup_of
     from trainingdoctor.render.cure import print_cure
     from trainingdoctor.report import Verdict
 
     if output is not None:
         check_writable(output)
+    if write and config.is_file():
+        check_writable(config, "--write")
+        check_writable(backup_of(config.resolve()), "--write")
     with reserved_stdout() as stdout:
         subject = subject_for(config, select, ignore, quick, time_limit, device, seed)
         script = tuple(arguments or ()) if is_script_given(config, kind, arguments) else None

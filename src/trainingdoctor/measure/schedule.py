@@ -29,7 +29,7 @@ class ScheduleTrace:
     stochastic weight averaging (SWALR), whose rate stays up by design.  momentum: SGD's, or Adam's first beta, at the
     peak of the rate, where OneCycleLR has it lowest.  each: times that it is called per interval, where a loop was watched.
     scheduler: class names, or None without a scheduler.  horizon: the end that the scheduler itself was built for
-    (T_max, total_steps, the last milestone), in intervals; None where it has none.
+    (T_max, total_steps, the last milestone), in intervals; None where it has none.  built_for: the same in calls.
     """
 
     rates: tuple[float, ...]
@@ -45,6 +45,7 @@ class ScheduleTrace:
     averages: bool = False
     momentum: float | None = None
     each: int = 1
+    built_for: int | None = None
 
     @cached_property
     def peak(self) -> float:
@@ -75,6 +76,12 @@ class ScheduleTrace:
     def mean_over_peak(self) -> float:
         """Area under the curve, as a share of the peak held throughout."""
         return sum(self.rates) / len(self.rates) / self.peak if self.peak > 0 else 0.0
+
+    @property
+    def calls(self) -> int:
+        """Times that the scheduler is called in the whole run, also where it raises before: what T_max counts."""
+        per_epoch = (self.steps_per_epoch or 1) if self.interval == "step" else 1
+        return self.epochs * per_epoch * self.each
 
     @property
     def steps(self) -> int | None:
@@ -141,6 +148,7 @@ def trace(
     group = leading_group(optimizer)
     run = simulate(optimizer, scheduler, calls)
     schedulers = several(scheduler) if scheduler is not None else ()
+    end = max((h for s in schedulers if (h := horizon(s)) is not None), default=None)
     return ScheduleTrace(
         rates=run.rates[::each],
         interval=interval,
@@ -148,13 +156,14 @@ def trace(
         steps_per_epoch=steps,
         scheduler="+".join(type(s).__name__ for s in schedulers) or None,
         adaptive=run.adaptive,
-        horizon=max((math.ceil(h / each) for s in schedulers if (h := horizon(s)) is not None), default=None),
+        horizon=None if end is None else math.ceil(end / each),
         error=run.error,
         failed_at=math.ceil(len(run.rates) / each) if run.error else None,
         group=group,
         averages=any(map(_averages, schedulers)),
         momentum=run.momentum,
         each=each,
+        built_for=end,
     )
 
 

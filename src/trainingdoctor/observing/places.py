@@ -14,9 +14,9 @@ from types import FrameType
 from trainingdoctor.loading.grammar import modernized
 from trainingdoctor.measure.calling import library_folders
 
+_OURS = str(Path(__file__).resolve().parent.parent)
 _FOREIGN = tuple(
-    {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    | {str(Path(__file__).resolve().parent.parent)}
+    {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), _OURS}
     | library_folders()
 )
 
@@ -25,6 +25,11 @@ _FOREIGN = tuple(
 def is_users(file: str) -> bool:
     """Whether a code object's file name is neither a library's, nor Python's, nor ours."""
     return not file.startswith(("<", *_FOREIGN)) and "site-packages" not in file and "dist-packages" not in file
+
+
+def is_ours(file: str) -> bool:
+    """Whether a code object is of this package."""
+    return file.startswith(_OURS)
 
 
 def users_frame(depth: int = 2) -> FrameType | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from torch.optim import Optimizer
@@ -74,7 +75,7 @@ class Schedulers:
     def look(self, optimizer: Optimizer) -> None:
         """Find those of an optimizer, at its first step. They are found among all objects: scripts keep them anywhere."""
         found = [o for o in gc.get_objects() if issubclass(type(o), LRScheduler)]
-        inner = {id(s) for o in found for s in getattr(o, "_schedulers", ())}
+        inner = {id(s) for o in found for s in _held(o)}
         known = {id(w.scheduler) for w in self.watched}
         for scheduler in found:
             if driven(scheduler) is optimizer and id(scheduler) not in inner | known:
@@ -110,10 +111,18 @@ def _are_alike(first: SchedulerWatch, second: SchedulerWatch) -> bool:
     return type(first.scheduler) is type(second.scheduler) and a is not None and a == b
 
 
-def _settings(scheduler: Any) -> dict[str, Any] | None:
-    """What it was built with; None where that is a function, which cannot be compared."""
-    held = {k: v for k, v in scheduler.state_dict().items() if not k.startswith("_")}
-    return None if "lr_lambdas" in held else held
+def _settings(scheduler: Any) -> str | None:
+    """What it was built with, as text, because tensors have no one answer to ==; None where that is a function, which cannot be compared."""
+    with suppress(Exception):  # of the user's, and no reason to lose what was seen
+        held = {k: v for k, v in scheduler.state_dict().items() if not k.startswith("_")}
+        return None if "lr_lambdas" in held else repr(held)
+    return None
+
+
+def _held(scheduler: Any) -> list[Any]:
+    """The schedulers that another one steps: those of SequentialLR, the one that a warm-up of the script's own hands over to."""
+    values = [v for held in vars(scheduler).values() for v in (held if isinstance(held, list | tuple) else (held,))]
+    return [v for v in values if issubclass(type(v), LRScheduler)]
 
 
 def rate_of(optimizer: Any) -> float:
@@ -130,7 +139,7 @@ def driven(scheduler: Any) -> Any:
 
 def _state(scheduler: Any) -> tuple[Any, ...]:
     """What changes with each step()."""
-    inner = tuple(_state(s) for s in getattr(scheduler, "_schedulers", ()))
+    inner = tuple(map(_state, _held(scheduler)))
     # A ChainedScheduler only has those inside.
     last = getattr(scheduler, "last_epoch", None)
     return (last, getattr(scheduler, "_step_count", None), getattr(scheduler, "T_cur", None), inner)

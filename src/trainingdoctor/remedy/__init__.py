@@ -1,7 +1,7 @@
 """From findings to changes of the source: what builds what, which edit cures it, and whether it did. What fixes are written with."""
 
 from trainingdoctor.observing.places import CallSite, Place
-from trainingdoctor.remedy.arguments import DropArgument, Edit, SetArgument
+from trainingdoctor.remedy.arguments import DropArgument, Edit, ScaleArgument, SetArgument
 from trainingdoctor.remedy.edits import (
     AddElements,
     RemoveElement,
@@ -13,7 +13,15 @@ from trainingdoctor.remedy.edits import (
     Wrap,
 )
 from trainingdoctor.remedy.fix import Fix, NotFixable, Proposal, fix
-from trainingdoctor.remedy.lines import AtEndOfLoop, BesideCall, CallOn, NumbersOnly, SetMode, WithinContext
+from trainingdoctor.remedy.lines import (
+    AtEndOfLoop,
+    BesideCall,
+    CallOn,
+    NumbersOnly,
+    SetMode,
+    UnwrapWithin,
+    WithinContext,
+)
 from trainingdoctor.remedy.provenance import Provenance
 from trainingdoctor.remedy.statements import AddField, AddStatement, MoveStatement, SetField
 from trainingdoctor.remedy.uses import MoveElement, WithoutSteps, WrapUse
@@ -39,12 +47,14 @@ __all__ = [
     "RemoveElement",
     "RemoveStatement",
     "Replace",
+    "ScaleArgument",
     "SetArgument",
     "SetAttribute",
     "SetCallee",
     "SetField",
     "SetMode",
     "Unwrap",
+    "UnwrapWithin",
     "WithinContext",
     "WithoutSteps",
     "Wrap",

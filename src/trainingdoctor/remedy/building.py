@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.datasets import VisionDataset
 
-from trainingdoctor.observing.places import CallSite, Place, is_users, place_of
+from trainingdoctor.observing.places import CallSite, Place, is_ours, is_users, place_of
 from trainingdoctor.observing.replacing import wrap
 
 # Attributes of modules that configs set from outside.
@@ -100,8 +100,8 @@ def _made(building: Building, original: Callable[..., Any], made: Any, *args: An
 
 
 def _built(made: Any, frame: FrameType | None) -> Built:
-    """From the frame that called the outermost `__init__` of the object, outwards."""
-    while frame is not None and _is_method_of(frame, made):
+    """From the frame that called the outermost `__init__` of the object, outwards. What watches a loop may stand in between."""
+    while frame is not None and (is_ours(frame.f_code.co_filename) or _is_method_of(frame, made)):
         frame = frame.f_back
     direct = frame is not None and is_users(frame.f_code.co_filename)
     calls: list[CallSite] = []

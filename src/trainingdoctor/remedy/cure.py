@@ -40,10 +40,11 @@ class Cure:
 
 @dataclass
 class Course:
-    """The rounds from one beginning. excluded: codes to leave alone, with the reason."""
+    """The rounds from one beginning. excluded: codes to leave alone, with the reason.  before: texts of the files that change."""
 
     last: Examination
     excluded: dict[str, str]
+    before: dict[Path, str] = field(default_factory=dict)
     texts: dict[Path, str] = field(default_factory=dict)
     rounds: list[list[Proposal]] = field(default_factory=list)
 
@@ -89,8 +90,7 @@ class Physician:
             if not useless:
                 break
             excluded |= dict.fromkeys(useless, "the change was tried, and the finding still stands after it")
-        before = {file: file.read_bytes().decode() for file in course.texts}
-        patch = Patch(before, course.texts, course.done)
+        patch = Patch(course.before, course.texts, course.done)
         alone = tuple(course.rounds[0]) if course.rounds else ()
         return Cure(first.report, course.last.report, patch, course.left(), alone)
 
@@ -104,6 +104,7 @@ class Physician:
             if not patch.after:
                 return
             course.rounds.append(list(patch.applied))
+            course.before |= {file: text for file, text in patch.before.items() if file not in course.before}
             course.texts |= patch.after
             course.last = self.examine(course.texts)
 

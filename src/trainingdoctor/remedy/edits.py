@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import libcst as cst
+import libcst.matchers as m
 
 from trainingdoctor.observing.places import Place
 from trainingdoctor.remedy import layout
@@ -99,7 +100,10 @@ class RemoveElement:
 
 @dataclass(frozen=True)
 class AddElements:
-    """Elements in the list that a call such as Compose is given: behind the one that stands at `after`, else at its beginning."""
+    """Elements in the list that a call such as Compose is given: behind the one that stands at `after`, else at its beginning.
+
+    Where the call is given a list by name, behind `after` in the list that that one is written in, else before the whole.
+    """
 
     place: Place
     texts: tuple[str, ...]
@@ -109,8 +113,19 @@ class AddElements:
         """Put them in."""
         call = source.at(self.place, cst.Call)
         held = call.args[0].value if call.args else None
-        if not isinstance(held, cst.List):
+        if isinstance(held, cst.List):
+            self._insert(source, held)
+        elif self.after is not None and self.after.file == source.file:
+            written = source.parent(source.parent(source.at(self.after, cst.Call)))
+            if not isinstance(written, cst.List):
+                raise Unplaceable(f"{self.place}: its steps are not written as a list")
+            self._insert(source, written)
+        elif isinstance(held, cst.Name) and self.after is None and not _grows_after(source, held.value, self.place):
+            source.change(held, to(source.expression(f"[{', '.join(self.texts)}, *{held.value}]")))
+        else:
             raise Unplaceable(f"{self.place}: its steps are not written as a list")
+
+    def _insert(self, source: Source, held: cst.List) -> None:
         index = 0
         if self.after is not None:
             step = source.at(self.after, cst.Call)
@@ -167,6 +182,13 @@ class RemoveStatement:
         block = source.parent(line)
         alone = isinstance(block, cst.IndentedBlock) and len(block.body) == 1 and len(line.body) == 1
         source.change(statement, (lambda _: cst.Pass()) if alone else (lambda _: cst.RemoveFromParent()))
+
+
+def _grows_after(source: Source, name: str, place: Place) -> bool:
+    """Whether a list is changed behind a place: whoever has it there must have that very list."""
+    methods = [c for c in source.all(cst.Call) if m.matches(c.func, m.Attribute(m.Name(name)))]
+    added = [a for a in source.all(cst.AugAssign) if m.matches(a.target, m.Name(name))]
+    return any(source.place(node) > place for node in (*methods, *added))
 
 
 def _is_chain(source: Source, call: cst.Call, given: cst.Arg) -> bool:

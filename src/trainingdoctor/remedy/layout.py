@@ -14,7 +14,7 @@ def inserted(items: Items, index: int, new: Items, first_gap: cst.BaseParenthesi
     """`items` (elements or arguments) with `new` ones before number `index`; first_gap: what stands before the first one."""
     if not items:
         return [item.with_changes(comma=_comma(None)) for item in new[:-1]] + list(new[-1:])
-    between, last = _between(items, first_gap), items[-1].comma
+    between, last = _between(items, index, first_gap), items[-1].comma
     result = [*items[:index], *new, *items[index:]]
     kept = {id(item) for item in items[:-1]}
     spaced = [i if id(i) in kept else i.with_changes(comma=between) for i in result[:-1]]
@@ -37,9 +37,11 @@ def _uncommented(comma: Any) -> Any:
     return comma.with_changes(whitespace_after=gap.with_changes(first_line=cst.TrailingWhitespace()))
 
 
-def _between(items: Items, first_gap: cst.BaseParenthesizableWhitespace | None) -> cst.Comma:
-    if len(items) > 1 and isinstance(items[0].comma, cst.Comma):
-        between: cst.Comma = _uncommented(items[0].comma)
+def _between(items: Items, index: int, first_gap: cst.BaseParenthesizableWhitespace | None) -> cst.Comma:
+    """The comma of the neighbour before; of the last but one where that closes the list."""
+    before = items[max(0, min(index, len(items) - 1) - 1)].comma
+    if len(items) > 1 and isinstance(before, cst.Comma):
+        between: cst.Comma = _uncommented(before)
         return between
     return _comma(first_gap)
 

@@ -11,6 +11,9 @@ import libcst.matchers as m
 
 from trainingdoctor.observing.places import Place
 from trainingdoctor.remedy.arguments import to
+from trainingdoctor.remedy.edits import Unwrap
+from trainingdoctor.remedy.lookup import function_of
+from trainingdoctor.remedy.loops import inside, loop_around, loop_at, method_call
 from trainingdoctor.remedy.source import Source, Unplaceable
 from trainingdoctor.remedy.statements import beside
 
@@ -118,12 +121,36 @@ class AtEndOfLoop:
         loop = loop_at(source, self.place)
         if not _is_known(source, loop, self.needs, self.made_at):
             raise Unplaceable(f"{self.needs} is not known in the loop at {self.place}")
+        early = [c for c in inside(source, loop, cst.Continue) if loop_around(source, c) is loop]
+        if early:
+            raise Unplaceable(f"the loop at {self.place} goes on before its end, at line {source.line(early[0])}")
         new = cst.parse_statement(self.text)
 
         def longer(now: Any) -> Any:
             return now.with_changes(body=now.body.with_changes(body=[*now.body.body, new]))
 
         source.change(loop, longer)
+
+
+@dataclass(frozen=True)
+class UnwrapWithin:
+    """In the loop on a line, the only call of `function` is taken away from what it is given: `softmax(net(x))` becomes `net(x)`."""
+
+    place: Place
+    function: str
+
+    def apply(self, source: Source) -> None:
+        """Take it away."""
+        loop = loop_at(source, self.place)
+        found = [c for c in inside(source, loop, cst.Call) if _called(c.func) == self.function]
+        if len(found) != 1:
+            raise Unplaceable(f"the loop at {self.place} calls {self.function} {len(found)} times")
+        Unwrap(source.place(found[0]), (self.function,)).apply(source)
+
+
+def _called(function: cst.BaseExpression) -> str:
+    held = function.attr if isinstance(function, cst.Attribute) else function
+    return held.value if isinstance(held, cst.Name) else ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +162,7 @@ class NumbersOnly:
     def apply(self, source: Source) -> None:
         """Change every sum of a bare name, and every list that one is appended to."""
         loop = loop_at(source, self.place)
-        tensors = {source.shown(t.target) for a in _inside(source, loop, cst.Assign) for t in a.targets if _is_call(a)}
+        tensors = {source.shown(t.target) for a in inside(source, loop, cst.Assign) for t in a.targets if _is_call(a)}
         changed = False
         for value, how in _collected(source, loop):
             if isinstance(value, cst.Name) and value.value in tensors:
@@ -147,45 +174,20 @@ class NumbersOnly:
 
 
 def _collected(source: Source, loop: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, str]]:
-    for add in _inside(source, loop, cst.AugAssign):
+    for add in inside(source, loop, cst.AugAssign):
         yield add.value, "item"
-    for assign in _inside(source, loop, cst.Assign):
+    for assign in inside(source, loop, cst.Assign):
         if isinstance(assign.value, cst.BinaryOperation) and isinstance(assign.value.operator, cst.Add):
             left = source.shown(assign.value.left)
             if any(source.shown(t.target) == left for t in assign.targets):
                 yield assign.value.right, "item"
-    for call in _inside(source, loop, cst.Call):
+    for call in inside(source, loop, cst.Call):
         if m.matches(call, m.Call(func=m.Attribute(attr=m.Name("append")), args=[m.Arg()])):
             yield call.args[0].value, "detach"
 
 
 def _is_call(assign: cst.Assign) -> bool:
     return isinstance(assign.value, cst.Call)
-
-
-def _inside(source: Source, outer: cst.CSTNode, kind: type[Any]) -> list[Any]:
-    place = source.place(outer)
-    return [n for n in source.all(kind) if place.line <= source.line(n) <= place.end_line]
-
-
-def method_call(source: Source, place: Place, method: str) -> cst.Call:
-    """The call of a method on a line, or of a function that is imported by that name. Raises Unplaceable."""
-    for call in source.all(cst.Call):
-        span = source.place(call)
-        if span.line <= place.line <= span.end_line and m.matches(
-            call.func, m.Attribute(attr=m.Name(method)) | m.Name(method)
-        ):
-            return call
-    raise Unplaceable(f"{place} calls no {method}()")
-
-
-def loop_at(source: Source, place: Place) -> cst.For | cst.While:
-    """The loop whose head is on a line. Raises Unplaceable."""
-    loops: list[cst.For | cst.While] = [*source.all(cst.For), *source.all(cst.While)]
-    for loop in loops:
-        if source.line(loop) <= place.line < source.line(loop.body.body[0]):
-            return loop
-    raise Unplaceable(f"{place} is the head of no loop")
 
 
 def _of(source: Source, call: cst.Call, text: str) -> str:
@@ -212,7 +214,7 @@ def _mode_call(statement: cst.CSTNode) -> cst.Call | None:
 def _model(source: Source, loop: cst.CSTNode) -> str:
     """What the model is called in a loop: what other loops switch, or a call of something that is named so."""
     switches: list[Any] = [c.func for c in source.all(cst.Call) if m.matches(c, SWITCH)]
-    called = [source.shown(c.func) for c in _inside(source, loop, cst.Call)]
+    called = [source.shown(c.func) for c in inside(source, loop, cst.Call)]
     names = [source.shown(s.value) for s in switches] + [
         n for n in called if n.rpartition(".")[2].lower().endswith(MODELS)
     ]
@@ -231,13 +233,5 @@ def _is_known(source: Source, node: cst.CSTNode, name: str, made_at: Place | Non
     ]
     if made_at is not None and made_at.file == source.file:
         made.append(source.at(made_at, cst.Call))
-    own = _function(source, node)
-    return any(_function(source, m) in (None, own) for m in made)
-
-
-def _function(source: Source, node: cst.CSTNode) -> cst.FunctionDef | None:
-    """The function around a node; None at the top of the file."""
-    outer = source.parent(node)
-    while not isinstance(outer, cst.Module | cst.FunctionDef):
-        outer = source.parent(outer)
-    return outer if isinstance(outer, cst.FunctionDef) else None
+    own = function_of(source, node)
+    return any(function_of(source, m) in (None, own) for m in made)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import io
+import tokenize
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import libcst as cst
 
-from trainingdoctor.errors import UserError
+from trainingdoctor.errors import UserError, one_line
 from trainingdoctor.files import write_whole
 from trainingdoctor.remedy.fix import Proposal
 from trainingdoctor.remedy.source import Source, Unplaceable
@@ -40,22 +43,65 @@ class Patch:
         parts: list[str] = []
         for file, text in self.after.items():
             name = _relative(file, root)
-            old, new = self.before[file].splitlines(keepends=True), text.splitlines(keepends=True)
+            old, new = _lines(self.before[file]), _lines(text)
             parts += difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in parts)
 
     def write(self) -> list[Path]:
-        """Write the files, each beside a backup of what it was; returns the backups. Raises UserError."""
-        backups = []
-        for file, text in self.after.items():
-            backup = file.with_name(file.name + BACKUP)
-            try:
-                backup.write_bytes(file.read_bytes())
-                write_whole(file, text)
-            except OSError as error:
-                raise UserError(f"{file.name} cannot be written: {error.strerror}") from error
-            backups.append(backup)
+        """Write the files, each beside a backup of what it was; returns the backups. Raises UserError, and leaves all as it was."""
+        with ExitStack() as undo:
+            backups = [self._kept(file, undo) for file in self.after]
+            for file, text in self.after.items():
+                coding = coding_of(file)
+                _put(file, text, coding)
+                undo.callback(_put, file, self.before[file], coding)
+            undo.pop_all()
         return backups
+
+    def _kept(self, file: Path, undo: ExitStack) -> Path:
+        backup = backup_of(file)
+        try:
+            if read(file) != self.before[file]:
+                raise UserError(f"{file.name} was changed while it was looked at; nothing was written: run it again")
+            earlier = backup.read_bytes() if backup.exists() else None
+            backup.write_bytes(file.read_bytes())
+        except OSError as error:
+            raise UserError(
+                f"{file.name} cannot be written beside a backup, {backup.name}: {error.strerror}"
+            ) from error
+        undo.callback(backup.unlink) if earlier is None else undo.callback(backup.write_bytes, earlier)
+        return backup
+
+
+def backup_of(file: Path) -> Path:
+    """Where a file is kept as it was."""
+    return file.with_name(file.name + BACKUP)
+
+
+def read(file: Path) -> str:
+    """The text of a source file, in the coding that it declares, with its own line ends. Raises OSError, Unplaceable."""
+    try:
+        return file.read_bytes().decode(coding_of(file))
+    except (SyntaxError, UnicodeError) as error:
+        raise Unplaceable(f"{file.name} is neither UTF-8 nor in the coding that it declares") from error
+
+
+def coding_of(file: Path) -> str:
+    """What the file declares; `utf-8-sig` where it begins with a byte order mark."""
+    with file.open("rb") as raw:
+        return tokenize.detect_encoding(raw.readline)[0]
+
+
+def _put(file: Path, text: str, coding: str) -> None:
+    try:
+        write_whole(file, text, coding)
+    except OSError as error:
+        raise UserError(f"{file.name} cannot be written: {error.strerror}") from error
+
+
+def _lines(text: str) -> list[str]:
+    """As git counts them: only a line feed ends one."""
+    return list(io.StringIO(text, newline="\n"))
 
 
 def patched(proposals: Iterable[Proposal], current: Mapping[Path, str]) -> Patch:
@@ -66,8 +112,8 @@ def patched(proposals: Iterable[Proposal], current: Mapping[Path, str]) -> Patch
     for proposal in proposals:
         try:
             texts = _with([*kept, proposal], current)
-        except (Unplaceable, cst.ParserSyntaxError, UnicodeDecodeError, OSError) as why:
-            done.append(replace(proposal, edits=(), reason=str(why)))
+        except (Unplaceable, cst.ParserSyntaxError, OSError) as why:
+            done.append(replace(proposal, edits=(), reason=str(why) if isinstance(why, Unplaceable) else one_line(why)))
             continue
         done.append(proposal)
         kept += [proposal] if proposal.edits else []
@@ -85,7 +131,7 @@ def _with(proposals: Iterable[Proposal], current: Mapping[Path, str]) -> dict[Pa
 
 
 def _text(file: Path, current: Mapping[Path, str]) -> str:
-    return current[file] if file in current else file.read_bytes().decode()
+    return current[file] if file in current else read(file)
 
 
 def _relative(file: Path, root: Path) -> str:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import linecache
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import libcst as cst
 from torch import Tensor, nn
 
-from trainingdoctor.observing.places import CallSite, Place
+from trainingdoctor.observing.places import CallSite, Place, is_users
 from trainingdoctor.remedy.arguments import Edit, SetArgument, SetDefault
 from trainingdoctor.remedy.building import Building, Built
+from trainingdoctor.remedy.edits import Replace
 from trainingdoctor.remedy.fix import NotFixable
-from trainingdoctor.remedy.lookup import handed_on, passes
+from trainingdoctor.remedy.lookup import argument, constant_of, entry_key, function_of, handed_on, is_setting, passes
+from trainingdoctor.remedy.loops import turns
 from trainingdoctor.remedy.source import Source, Unplaceable
 from trainingdoctor.remedy.statements import target_of
 
@@ -57,6 +62,34 @@ class Provenance:
         except Unplaceable as error:
             raise NotFixable(str(error)) from error
 
+    def name_at(self, value: Any, what: str, place: Place) -> str:
+        """What an object that was built before is called at a place in the same file. Raises NotFixable."""
+        built = self.call(value, what).place
+        name = self.assigned_name(built)
+        if built.file == place.file and (built < place or "." in name):
+            source = self._source(place)
+            ours, theirs = (function_of(source, source.at(p, cst.Call)) for p in (place, built))
+            if "." in name or theirs in (None, ours):
+                return name
+        raise NotFixable(f"{what} is not known at {place}")
+
+    def text_at(self, site: CallSite, place: Place) -> str | None:
+        """A call as it is written, where its names are known at another place, too; else None."""
+        source = self._source(site.place)
+        try:
+            call = source.at(site.place, cst.Call)
+            ours, theirs = function_of(source, source.at(place, cst.Call)), function_of(source, call)
+        except Unplaceable:
+            return None
+        return source.shown(call) if place.file == site.place.file and theirs in (None, ours) else None
+
+    def epochs_at(self, loop: Place, place: Place) -> str | None:
+        """The name at a place of how often a loop turns; None where there is none."""
+        try:
+            return turns(self._source(loop), loop, place)
+        except Unplaceable:
+            return None
+
     def scaler_near(self, place: Place) -> tuple[str, str]:
         """The names of a GradScaler and of the optimizer that it is given, in the file of a line. Raises NotFixable."""
         for line in linecache.getlines(str(place.file)):
@@ -78,10 +111,11 @@ class Provenance:
             raise NotFixable(f"{what} is built by a library, at {built.calls[0].place}")
         return built.calls[0]
 
-    def setting(self, value: Any, what: str, name: str, text: str) -> Edit:
-        """The edit that gives an object's argument a value: in the call that builds it, or in the caller that hands the value on.
+    def setting(self, value: Any, what: str, name: str, text: str, alone: bool = False) -> Edit:
+        """The edit that gives an object's argument a value: in the call that builds it, in the caller that hands the value on, or
+        where a file of the user's sets the option or the constant.
 
-        Raises NotFixable where a library built the object.
+        alone: see SetArgument. Raises NotFixable where a library built the object.
         """
         site = self.call(value, what)
         for outer in (*self.built(value, what).calls[1:], None):
@@ -91,7 +125,30 @@ class Provenance:
             if outer is None or not passes(self._source(outer.place), outer, handed):
                 return SetDefault(site, handed, text)
             site, name = outer, handed
-        return SetArgument(site, name, text)
+        elsewhere = None if alone else self._set_elsewhere(site, name)
+        return SetArgument(site, name, text, alone) if elsewhere is None else Replace(elsewhere, text)
+
+    def _set_elsewhere(self, site: CallSite, name: str) -> Place | None:
+        """Where the only file of the user's that does so sets what the argument names; None where it is set in the call's own."""
+        source = self._source(site.place)
+        try:
+            found = argument(source.at(site.place, cst.Call), name, site.parameters)
+        except Unplaceable:
+            return None
+        if found is None or constant_of(source, found.value) is not None:
+            return None
+        full = source.full_name(found.value)
+        if not full and not is_setting(found.value):
+            return None
+        is_entry = entry_key(found.value) is not None
+        word = found.value if is_entry or not full else cst.Name(full.rpartition(".")[2])
+        places = set()
+        for module, file in _modules_near(self.file):
+            if file != site.place.file and (not full or full.startswith(f"{module}.")):
+                other = self._source(Place(file, 1, 0, 1, 0))
+                value = constant_of(other, word) if _last_word(source.shown(word)) in other.text else None
+                places |= set() if value is None else {other.place(value)}
+        return places.pop() if len(places) == 1 else None
 
     def _source(self, place: Place) -> Source:
         """Parsed once: a model asks for each of its layers."""
@@ -108,3 +165,18 @@ class Provenance:
         """The function of torch.nn.init that set a parameter last, and where it was called."""
         found = self.building.initializers.get(id(tensor))
         return None if found is None else found[1:]
+
+
+def _modules_near(script: Path) -> Iterator[tuple[str, Path]]:
+    """Names and files of the modules of the user's that are loaded, from the folder around the script's own."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and file.endswith(".py") and is_users(file):
+            path = Path(file).resolve()
+            if path.is_relative_to(script.parent.parent):
+                yield name, path
+
+
+def _last_word(text: str) -> str:
+    """`lr` of `args.lr`, and of `config["lr"]`."""
+    return str(re.findall(r"\w+", text)[-1])

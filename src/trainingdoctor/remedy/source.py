@@ -126,6 +126,12 @@ class Source:
         self.imports.add(name.rpartition(".")[0] if name.startswith("torchvision.") else name.partition(".")[0])
         return name
 
+    def full_name(self, node: cst.CSTNode) -> str:
+        """`conf.settings.LR` for `settings.LR` after `from conf import settings`; "" where its beginning is not imported."""
+        root, _, rest = self.shown(node).partition(".")
+        full = self._imported.get(root)
+        return "" if full is None else f"{full}.{rest}".rstrip(".")
+
     @cached_property
     def _imported(self) -> dict[str, str]:
         """Local names of what the file imports, with their full names."""
