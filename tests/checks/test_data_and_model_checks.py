@@ -51,6 +51,7 @@ GOOD = ChannelStatistics(
     (-0.26, -0.27, -0.25), (1.15, 1.15, 1.08), (-1.99, -1.98, -1.71), (2.06, 2.13, 2.12), 512, 32, 0, False
 )
 UNIT = replace(GOOD, mean=(0.47,) * 3, std=(0.25,) * 3, low=(0.0,) * 3, high=(1.0,) * 3)
+CENTRED = replace(GOOD, mean=(0.02, 0.0, -0.03), std=(0.2,) * 3, low=(-0.58,) * 3, high=(0.6,) * 3)
 RAW = replace(GOOD, mean=(120.0,) * 3, std=(64.0,) * 3, low=(0.0,) * 3, high=(255.0,) * 3)
 HEALTH = InputHealth(("float32",), (128, 3, 32, 32), 0, 0.0, False)
 ORDER = Order(True, False, False, 10.0, 10.0, 128)
@@ -142,7 +143,9 @@ SICK = [
         "info",
     ),
     (normalization.missing, (RAW, PLAIN), "critical"),
-    (normalization.wrong_statistics, (replace(GOOD, mean=(-1.8,) * 3, std=(4.0,) * 3),), "warning"),
+    (normalization.wrong_statistics, (replace(GOOD, mean=(-1.8,) * 3, std=(4.0,) * 3), RESNET), "warning"),
+    (normalization.wrong_statistics, (CENTRED, PLAIN), "warning"),
+    (normalization.wrong_statistics, (CENTRED, RESNET), "info"),
     (normalization.train_eval_mismatch, (GOOD, UNIT), "critical"),
     (data.dtype, (replace(HEALTH, dtypes=("uint8",)),), "critical"),
     (data.constant, (replace(HEALTH, constant_share=0.2),), "warning"),
@@ -253,11 +256,11 @@ HEALTHY = [
     (augmentation.frozen, (PAIRS,)),
     (augmentation.same_in_workers, (WorkerDraws(6, True, False, False),)),
     (normalization.missing, (GOOD, RESNET)),
-    (normalization.wrong_statistics, (GOOD,)),
+    (normalization.wrong_statistics, (GOOD, RESNET)),
     # Pixels of 0..1 with the noise of an attack are not normalized at all.
-    (normalization.wrong_statistics, (replace(UNIT, low=(-0.03,) * 3, high=(1.02,) * 3),)),
+    (normalization.wrong_statistics, (replace(UNIT, low=(-0.03,) * 3, high=(1.02,) * 3), RESNET)),
     # 0.5 for mean and deviation: a popular choice that is no fault.
-    (normalization.wrong_statistics, (replace(GOOD, mean=(-0.15,) * 3, std=(0.55,) * 3),)),
+    (normalization.wrong_statistics, (replace(GOOD, mean=(-0.15,) * 3, std=(0.55,) * 3), RESNET)),
     (normalization.train_eval_mismatch, (GOOD, replace(GOOD, mean=(0.0,) * 3))),
     # Of a few images, none may have black or white in it.
     (normalization.train_eval_mismatch, (GOOD, replace(GOOD, low=(-1.5,) * 3, samples=20))),
@@ -265,6 +268,7 @@ HEALTHY = [
     (data.not_shuffled, (ORDER,)),
     (data.imbalance, (BALANCE,)),
     (data.subset, (replace(FACTS, size=45_000),)),
+    (data.subset, (replace(FACTS, size=12_406, long_tailed=True),)),
     (labels.out_of_range, (TARGETS, OUTPUTS)),
     (labels.missing_class, (TARGETS, OUTPUTS)),
     (loader.batch_size_one, (LENGTHS,)),
