@@ -106,7 +106,7 @@ def running_statistics(
     """Compare running statistics with fresh ones, for a model that has been trained before."""
     if not any(layer.updates for layer in batchnorm_layers.layers):
         raise Unavailable("the model is fresh: its running statistics have not seen data yet")
-    judged = _joined(val_batches or train_batches, samples)
+    judged = _joined(val_batches if val_batches and _is_alike(val_batches, train_batches) else train_batches, samples)
     set_mode(model, False)
     loss, accuracy = _evaluated(model, judged, criterion)
     before = running(model)
@@ -114,6 +114,14 @@ def running_statistics(
     drift, worst = _drift(before, running(model))
     fresh_loss, fresh_accuracy = _evaluated(model, judged, criterion)
     return RunningStatistics(loss, fresh_loss, accuracy, fresh_accuracy, drift, worst)
+
+
+def _is_alike(one: tuple[Batch, ...], other: tuple[Batch, ...]) -> bool:
+    """Whether their targets have one form: a criterion of one's own for mixed targets takes no class numbers."""
+    forms = [
+        (t.ndim, t.is_floating_point()) if isinstance(t := b[0].targets, torch.Tensor) else None for b in (one, other)
+    ]
+    return forms[0] == forms[1]
 
 
 def _joined(batches: tuple[Batch, ...], samples: int) -> tuple[Batch, ...]:
