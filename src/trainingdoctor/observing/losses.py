@@ -84,6 +84,8 @@ class Losses:
                 self._compare_order(call.target, batch, given)
         self.uniform = self.uniform and _is_uniform(call.target)
         if training and call.replaces(self.criterion):
+            if call.is_first_of_classes(self.criterion):
+                self.samples.forget("training", id(model))
             self.criterion = call
             self.unreduced = result.detach() if result.numel() > 1 else None
             self.value = float(result.detach().mean()) if result.numel() and not call.picked else None

@@ -74,6 +74,9 @@ class Recorder(Record):
 
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""
+        if not asking.aside:
+            # What was stepped since the last batch is in the loop's body, be it of one batch only.
+            self._poll(within=asking.steps > 0)
         self.current, self.idle = asking, 0
         late = self._is_late()
         if late and not asking.aside and not self._leads_to_evaluation(asking):
