@@ -23,6 +23,8 @@ def rates_set_elsewhere(script: Path, watched: Sequence[OptimizerWatch]) -> str:
     """What sets the learning rates of a loop that has no scheduler of torch, for people; "" where nothing does."""
     if place := rate_written_at(script):
         return f"the loop sets the learning rate by hand ({place})"
+    if place := rebuilt_at(script, watched):
+        return f"the optimizer is built anew with other rates in a loop ({place})"
     if any("initial_lr" in group for watch in watched for group in watch.optimizer.param_groups):
         return "a scheduler that is not of torch, as timm's, sets the learning rate"
     if any(len({step.rate for step in watch.steps}) > 1 for watch in watched):
@@ -45,6 +47,32 @@ def rate_written_at(script: Path, surely: bool = False) -> str:
                 if any(_is_rate(t, groups) for t in targets):
                     return f"{Path(file).name}:{node.lineno}"
     return ""
+
+
+def rebuilt_at(script: Path, watched: Sequence[OptimizerWatch]) -> str:
+    """`file:line` where an optimizer that was watched is built in a loop that changes its rate's variable; "" where none is."""
+    built = {watch.where for watch in watched}
+    for file, tree in _trees(script):
+        for loop in (n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)):
+            changed = {name for node in ast.walk(loop) for name in _assigned(node)}
+            for call in _calls(loop.body):
+                place = f"{Path(file).name}:{call.lineno}"
+                rates = [k.value for k in call.keywords if k.arg == "lr"] or call.args[1:2]
+                named = {n.id for rate in rates for n in ast.walk(rate) if isinstance(n, ast.Name)}
+                if place in built and named & changed:
+                    return place
+    return ""
+
+
+def _assigned(node: ast.AST) -> set[str]:
+    """Names that a statement gives another value, a loop's own variable among them."""
+    if isinstance(node, ast.Assign):
+        targets: list[ast.expr] = node.targets
+    elif isinstance(node, ast.AugAssign | ast.For):
+        targets = [node.target]
+    else:
+        return set()
+    return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
 
 
 def stepped_later(script: Path) -> str:
