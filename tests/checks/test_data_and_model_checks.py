@@ -14,7 +14,7 @@ from trainingdoctor.measure.layers import Architecture
 from trainingdoctor.measure.lengths import LoaderLengths
 from trainingdoctor.measure.loading_speed import LoadingSpeed
 from trainingdoctor.measure.one_step import Activation, OneStep
-from trainingdoctor.measure.optimizers import Group
+from trainingdoctor.measure.optimizers import ClipLimit, Group
 from trainingdoctor.measure.order import Order
 from trainingdoctor.measure.outputs import Outputs
 from trainingdoctor.measure.overfit import Overfit
@@ -63,6 +63,7 @@ PROBABILITIES = replace(OUTPUTS, minimum=0.01, maximum=0.8, std=0.1, row_sum_err
 LOGS = replace(OUTPUTS, minimum=-5.0, maximum=-0.1, log_sum_error=1e-6)
 CE = CriterionKind("CrossEntropyLoss", "cross_entropy", "mean", True)
 SGD = Group("optimizer.param_groups[0]", "SGD", 0.1, 0.1, 1e-4, 0.9, False, None, None, 1000, 100)
+FREE = ClipLimit(None)
 LENGTHS = LoaderLengths(50_000, 128, False, 10_000, 256, False, True)
 SPEED = LoadingSpeed(0.0003, 0.01, 0, 1, 2, "cpu")
 
@@ -170,9 +171,11 @@ SICK = [
     (loss.wrong_for_task, (replace(CE, kind="regression"), TARGETS, OUTPUTS), "critical"),
     (loss.wrong_for_task, (replace(CE, kind="regression"), TARGETS, replace(OUTPUTS, width=1)), "info"),
     (loss.sign, (replace(CE, descends=False),), "critical"),
-    (loss.reduction, (replace(CE, reduction="none"), TARGETS, (SGD,)), "critical"),
-    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,)), "warning"),
-    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (replace(SGD, base_lr=1e-3),)), "info"),
+    (loss.reduction, (replace(CE, reduction="none"), TARGETS, (SGD,), FREE), "critical"),
+    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,), FREE), "warning"),
+    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,), ClipLimit(2.0)), "info"),
+    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,), ClipLimit(1000.0)), "warning"),
+    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (replace(SGD, base_lr=1e-3),), FREE), "info"),
     (
         loss_targets.target_format,
         (
@@ -283,7 +286,7 @@ HEALTHY = [
     (loss.wrong_for_task, (CE, TARGETS, OUTPUTS)),
     (loss.sign, (CE,)),
     (loss.sign, (replace(CE, descends=False, of_distances=True),)),
-    (loss.reduction, (CE, TARGETS, (SGD,))),
+    (loss.reduction, (CE, TARGETS, (SGD,), FREE)),
     (loss_targets.target_format, (OUTPUTS, TARGETS, CE)),
     (model.output_width, (OUTPUTS, TARGETS, CE)),
     # Points in the plane, of ten classes.
