@@ -120,7 +120,7 @@ def _told(error: BaseException | None) -> str:
 
 def _cut(line: str, most: int = 200) -> str:
     """Between two words, where it is too long; a single long word as it comes."""
-    return shorten(line, most, placeholder=" ...") if " " in line[:most] else line[:most]
+    return shorten(line, most, placeholder="") if " " in line[:most] else line[:most]
 
 
 # Words in which libraries say that data could not be had from the network.

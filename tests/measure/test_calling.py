@@ -60,5 +60,5 @@ def test_folders_that_packages_were_installed_into(tmp_path: Path, monkeypatch: 
 
 def test_a_long_error_is_cut_between_words() -> None:
     said = str(UserCodeError("the script", RuntimeError("one of the variables needed for gradient computation " * 9)))
-    assert said.endswith("computation one of the variables needed for ...")
+    assert said.endswith("one of the variables needed for gradient")
     assert str(UserCodeError("the script", ValueError("x" * 999))) == f"the script raised ValueError: {'x' * 200}"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor, nn
 
 # The attributes that a model was seen to write in its forward, by the path of their module.
@@ -18,11 +19,11 @@ def batch_alone(model: nn.Module) -> Iterator[None]:
     """A forward pass that does not reach into the graph of the last one.
 
     Training loops reset or detach what a model carries on, which they do outside of it. What a forward writes is seen
-    in its first pass: what was computed once, from a parameter, stays as it is.
+    in its first pass with gradients: what was computed once, from a parameter, stays as it is.
     """
     for path, name in _WRITTEN.get(model, ()):
         _detach(model.get_submodule(path), name)
-    before = None if model in _WRITTEN else dict(_with_graphs(model))
+    before = dict(_with_graphs(model)) if torch.is_grad_enabled() and model not in _WRITTEN else None
     yield
     if before is not None:
         _WRITTEN[model] = tuple(key for key, value in _with_graphs(model) if value is not before.get(key))
