@@ -83,6 +83,15 @@ def test_a_scheduler_that_is_stepped_from_some_epoch_on(text: str, found: str, t
 
 
 @pytest.mark.parametrize(
+    ("use", "found"),
+    [("", ""), ("adjust(o)\n", "train.py:3"), ("hooks = [adjust]\n", "train.py:3"), ("import adjust\n", "")],
+)
+def test_a_function_that_nobody_names_sets_no_rate(use: str, found: str, tmp_path: Path) -> None:
+    text = f"def adjust(o):\n  for g in o.param_groups:\n    g['lr'] = 1\n{use}"
+    assert rate_written_at(script(tmp_path, text)) == found
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("for epochs in (50, 5):\n    o = SGD(w, lr=rate, momentum=0.9)\n    rate *= 0.1\n", "train.py:2"),

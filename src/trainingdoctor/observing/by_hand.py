@@ -35,11 +35,14 @@ def rates_set_elsewhere(script: Path, watched: Sequence[OptimizerWatch]) -> str:
 def rate_written_at(script: Path, surely: bool = False) -> str:
     """`file:line` where a loaded file of the user's assigns to `...["lr"]` or updates a group's; "" where none does.
 
-    surely: to that of an optimizer's `param_groups`; else it may be what a script notes down.
+    surely: to that of an optimizer's `param_groups`; else it may be what a script notes down. A function of a module whose name is
+    used nowhere sets nothing.
     """
-    for file, tree in _trees(script):
+    trees = list(_trees(script))
+    used = frozenset(name for _, tree in trees for name in _used(tree))
+    for file, tree in trees:
         groups = _groups(tree) if surely else None
-        for node in ast.walk(tree):
+        for node in _live(tree, used):
             if isinstance(node, ast.Call) and _updates_rate(node):
                 return f"{Path(file).name}:{node.lineno}"
             if isinstance(node, ast.Assign | ast.AugAssign):
@@ -82,6 +85,23 @@ def stepped_later(script: Path) -> str:
             if isinstance(node, ast.If) and _counts(node.test) and any(map(_steps_scheduler, _calls(node.body))):
                 return f"if {ast.unparse(node.test)} ({Path(file).name}:{node.lineno})"
     return ""
+
+
+def _used(tree: ast.Module) -> Iterator[str]:
+    """Every name that is read, called or not."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def _live(tree: ast.Module, used: frozenset[str]) -> Iterator[ast.AST]:
+    """The nodes of a file but for its functions, not those of classes, that nobody names."""
+    for statement in tree.body:
+        unused = isinstance(statement, ast.FunctionDef) and statement.name not in used and not statement.decorator_list
+        if not unused:
+            yield from ast.walk(statement)
 
 
 def _trees(script: Path) -> Iterator[tuple[str, ast.Module]]:
