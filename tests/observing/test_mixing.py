@@ -8,7 +8,7 @@ from trainingdoctor.observing.mixing import Mixing, mixed_share
 
 torch.manual_seed(0)
 IMAGES, TARGETS = torch.randn(16, 3, 8, 8), torch.arange(16) % 4
-ORDER = torch.arange(16).roll(3)
+ORDER, OWN = torch.arange(16).roll(3), torch.eye(4)[TARGETS]
 
 
 def mixup(share: float) -> Tensor:
@@ -43,7 +43,10 @@ def test_how_much_of_another_sample(given: Tensor, share: float | None) -> None:
     ("targets", "left"),
     [
         ((TARGETS,), 3),
-        # Both losses, or soft targets.
+        ((OWN,), 3),
+        ((0.9 * OWN + 0.025,), 3),
+        # Both losses, or soft targets that are mixed.
+        ((0.8 * OWN + 0.2 * OWN[ORDER],), 0),
         ((TARGETS, TARGETS[ORDER]), 0),
         ((torch.rand(16, 4),), 0),
     ],
