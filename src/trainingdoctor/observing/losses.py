@@ -30,7 +30,8 @@ class Losses:
     output alive: some loops run validation data between the training's call and its loss.  value: of the criterion's newest call.  uniform: all
     targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.  kept: a batch's
     targets came into the loss in the loader's order, and not by chance; then nothing is compared any more.  moved: batches whose
-    targets came in another one, with the inputs in the loader's.  seen_kept, seen_moved: the targets that did so last.
+    targets came in another one, with the inputs in the loader's.  seen_kept, seen_moved: the targets that did so last.  in_source: the
+    criterion is no function of torch, and was found in the user's code.
     """
 
     def __init__(self) -> None:
@@ -41,7 +42,7 @@ class Losses:
         self.inner: InnerCall | None = None
         self.value: float | None = None
         self.unreduced: Tensor | None = None
-        self.uniform, self.relabelled = True, False
+        self.uniform, self.relabelled, self.in_source = True, False, False
         self.kept, self.moved = False, 0
         self.mixing = Mixing()
         self.seen_kept: Tensor | None = None

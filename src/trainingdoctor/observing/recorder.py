@@ -31,6 +31,8 @@ from trainingdoctor.observing.watch import OptimizerWatch
 SWALLOWED = 10
 # Losses of one's own are looked for in the first few calls of backward().
 FEW = 3
+# One that was found is followed in so many: what it gets in each batch is told from several.
+MORE = 8
 # Times the limit in seconds that a slow training gets to come to an evaluation.
 STRETCHED = 1.5
 # Steps without a new batch from a loader, from which on the loop is one without loaders.
@@ -208,9 +210,12 @@ class Recorder(Record):
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
         last = self.losses.last_call
-        if self.losses.criterion is None and self.backwards <= FEW and first is not None and last is not None:
+        seen = self.losses.criterion
+        looked_for = self.backwards <= (FEW if seen is None else MORE if self.losses.in_source else 0)
+        if looked_for and first is not None and last is not None:
             found = loss_call(users_frame(4), first, (last[2], self.losses.earlier_output))
             if found is not None:
+                self.losses.in_source = True
                 self.on_criterion(found.function, found.args, found.kwargs, first)
         if self.optimizers and first is not None and first.numel() == 1 and self.loss_value is not None:
             self.penalties.add(self.loss_value, self.losses.value, self.optimizers[0].parameters)
