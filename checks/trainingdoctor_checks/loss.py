@@ -166,7 +166,8 @@ def reduction(
 def divergence_of_probabilities(divergence_input: DivergenceInput) -> Verdicts:
     """kl_div is given probabilities, and takes their logarithms.
 
-    What it does: calls the criterion on real samples, and looks at what it calls kl_div with.
+    What it does: calls the criterion on real samples, and looks at what it calls kl_div with; of a script, what its loop does,
+    beside another criterion, too.
     Why it costs accuracy: the loss is then linear in the probability of the right class: it is negative, and its gradient vanishes
     for the samples that are predicted worst.
     Remedy: log_softmax as the first argument, softmax as the second.

@@ -109,6 +109,21 @@ def test_batches_of_an_attacks_own_loss_are_none_of_the_training() -> None:
     assert [b.targets.tolist() for b in batches] == [[0, 1, 2, 3]] * 3
 
 
+@pytest.mark.parametrize("logarithm", [True, False])
+def test_a_divergence_beside_a_criterion_of_classes_is_seen(logarithm: bool) -> None:
+    model, inputs, classes = nn.Linear(6, 5), torch.randn(4, 6), torch.arange(4)
+
+    def loss() -> Tensor:
+        logits = model(inputs)
+        mixture = logits.softmax(1).clamp(1e-7, 1)
+        apart = functional.kl_div(mixture.log() if logarithm else mixture, logits.softmax(1), reduction="batchmean")
+        return functional.cross_entropy(logits, classes) + apart
+
+    seen = watched(model, loss).losses.divergence
+    assert seen is not None
+    assert seen.probabilities is not logarithm
+
+
 class Headed(nn.Module):
     """Its forward leaves the calls of its parts to other methods, whose first argument may have any name."""
 

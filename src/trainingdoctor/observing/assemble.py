@@ -67,7 +67,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     if model is not None and call is not None and call.is_followed:
         examined = Followed(model, call.between, call.part)
         trace = replace(trace, spectral=tuple(replace(s, name=f"model.{s.name}") for s in trace.spectral))
-    known: dict[str, Any] = {"loop_trace": trace}
+    known: dict[str, Any] = {"loop_trace": trace, **recorder.losses.evidence}
     if model is not None:
         # A model that gets something else than its loader gives cannot be given what is drawn from that.
         for kind, evidence in (

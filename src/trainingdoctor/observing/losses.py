@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trainingdoctor.measure.batches import Batch, split_batch, tensors
+from trainingdoctor.measure.divergence import DivergenceInput, divergence_of
 from trainingdoctor.observing.calls import CriterionCall, Samples, reduction
 from trainingdoctor.observing.mixing import Mixing
 
@@ -31,7 +32,8 @@ class Losses:
     targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.  kept: a batch's
     targets came into the loss in the loader's order, and not by chance; then nothing is compared any more.  moved: batches whose
     targets came in another one, with the inputs in the loader's.  seen_kept, seen_moved: the targets that did so last.  in_source: the
-    criterion is no function of torch, and was found in the user's code.
+    criterion is no function of torch, and was found in the user's code.  divergence: of the first call of kl_div, beside another
+    criterion, too.
     """
 
     def __init__(self) -> None:
@@ -45,6 +47,7 @@ class Losses:
         self.uniform, self.relabelled, self.in_source = True, False, False
         self.kept, self.moved = False, 0
         self.mixing = Mixing()
+        self.divergence: DivergenceInput | None = None
         self.seen_kept: Tensor | None = None
         self.seen_moved: Tensor | None = None
 
@@ -72,6 +75,7 @@ class Losses:
         """A loss function ran outside of any model. raw: the loader's newest batch."""
         if self.last_call is None or not isinstance(result, Tensor):
             return
+        self._keep_divergence(function, args, kwargs)
         model, given, output = self._meant(args) or self.last_call
         call = CriterionCall.of(function, args, kwargs, output)
         if call is None:
@@ -91,6 +95,18 @@ class Losses:
             self.unreduced = result.detach() if result.numel() > 1 else None
             self.value = float(result.detach().mean()) if result.numel() and not call.picked else None
             self.samples.keep("training", id(model), given, call.target, whole=call.picked)
+
+    def _keep_divergence(self, function: Any, args: Any, kwargs: Any) -> None:
+        first = args[0] if args else kwargs.get("input")
+        if self.divergence is not None or not torch.is_grad_enabled() or not isinstance(first, Tensor):
+            return
+        if (getattr(function, "__name__", "") == "kl_div" or isinstance(function, nn.KLDivLoss)) and first.numel():
+            self.divergence = divergence_of(first.detach().float())
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What was seen of the losses, by its name."""
+        return {} if self.divergence is None else {"divergence_input": self.divergence}
 
     @property
     def earlier_output(self) -> Any:
