@@ -9,7 +9,7 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.criterion import CriterionKind
     from trainingdoctor.measure.divergence import DivergenceInput
-    from trainingdoctor.measure.optimizers import Group
+    from trainingdoctor.measure.optimizers import ClipLimit, Group
     from trainingdoctor.measure.outputs import Outputs
     from trainingdoctor.measure.targets import Targets
 
@@ -123,14 +123,20 @@ def sign(criterion_kind: CriterionKind) -> Verdicts:
     explains=("lr.*", "loss.diverges", "loss.nonfinite", "loop.nonfinite", "training.raises"),
 )
 def reduction(
-    criterion_kind: CriterionKind, targets: Targets, parameter_groups: tuple[Group, ...], *, most: float = 3.0
+    criterion_kind: CriterionKind,
+    targets: Targets,
+    parameter_groups: tuple[Group, ...],
+    clip_limit: ClipLimit,
+    *,
+    most: float = 3.0,
 ) -> Verdicts:
     """The loss is summed over the batch, or not reduced at all.
 
     What it does: calls the criterion on a synthetic batch, once and doubled.
     Why it costs accuracy: a sum multiplies the gradient, and with it SGD's rate, by the batch size.
     Remedy: reduction="mean".
-    Thresholds: SGD's rate times the batch size above 3; recipes that sum on purpose divide the rate by the batch.
+    Thresholds: SGD's rate times the batch size above 3; recipes that sum on purpose divide the rate by the batch. Where
+    gradients are clipped, rate times limit bounds the step, whatever the sum: an info up to 3.
     Measured: no measurement yet.
     """
     kind, group = criterion_kind, parameter_groups[0]
@@ -143,9 +149,12 @@ def reduction(
     elif kind.reduction == "sum":
         size = targets.shape[0]
         product = group.base_lr * size
-        say = warning if product > most and not group.adaptive else info
+        limit = clip_limit.norm
+        bounded = limit is not None and group.base_lr * limit <= most
+        say = warning if product > most and not group.adaptive and not bounded else info
         yield say(
-            f"{kind.name} sums over the batch: with {size} samples a rate of {group.base_lr:g} acts as {product:g}.",
+            f"{kind.name} sums over the batch: with {size} samples a rate of {group.base_lr:g} acts as {product:g}"
+            + (f", but for the clipping of the gradient to {limit:g}." if bounded else "."),
             f'reduction="mean", or lr={group.base_lr / size:.1g}',
             where="criterion.reduction",
             effective_rate=product,
@@ -161,7 +170,8 @@ def reduction(
 def divergence_of_probabilities(divergence_input: DivergenceInput) -> Verdicts:
     """kl_div is given probabilities, and takes their logarithms.
 
-    What it does: calls the criterion on real samples, and looks at what it calls kl_div with.
+    What it does: calls the criterion on real samples, and looks at what it calls kl_div with; of a script, what its loop does,
+    beside another criterion, too.
     Why it costs accuracy: the loss is then linear in the probability of the right class: it is negative, and its gradient vanishes
     for the samples that are predicted worst.
     Remedy: log_softmax as the first argument, softmax as the second.

@@ -53,17 +53,19 @@ def before_batchnorm(one_step: OneStep, dropout_layers: tuple[DropoutLayer, ...]
     Why it costs accuracy: dropout raises the variance that BatchNorm remembers, and is gone at evaluation.
     Remedy: dropout after the last BatchNorm layer, before the classifier.
     Thresholds: p of 0.5 and more between convolutions (on maps of more than one pixel) warns. WideResNet has 0.3 inside
-    its blocks, VGG nets for CIFAR up to 0.4 between convolutions and 0.5 before a BatchNorm in the classifier: info.
+    its blocks, VGG nets for CIFAR up to 0.4 between convolutions and 0.5 before a BatchNorm in the classifier, and the
+    All-CNN of AugMix and outlier exposure (public repositories) 0.5 directly behind each pooling: info.
     Measured: no measurement yet.
     """
     p = {x.name: x.p for x in dropout_layers}
     order = one_step.activations
     last_norm = max((i for i, a in enumerate(order) if "BatchNorm" in a.kind), default=-1)
-    before = [a for i, a in enumerate(order) if i < last_norm and a.name in p]
-    early = [a.name for a in before]
+    before = [i for i, a in enumerate(order) if i < last_norm and a.name in p]
+    early = [order[i].name for i in before]
     if early:
         highest = max(p[name] for name in early)
-        on_maps = max((p[a.name] for a in before if a.spatial and max(a.spatial) > 1), default=0.0)
+        inside = [order[i] for i in before if i == 0 or "Pool" not in order[i - 1].kind]
+        on_maps = max((p[a.name] for a in inside if a.spatial and max(a.spatial) > 1), default=0.0)
         say = warning if on_maps >= most else info
         yield say(
             f"{len(early)} dropout layers (p up to {highest:g}) stand before BatchNorm layers, which remember the variance with "

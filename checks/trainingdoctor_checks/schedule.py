@@ -70,14 +70,14 @@ def never_decays(
     Remedy: milestones at about 50 % and 75 % of the epochs, or T_max equal to the epochs.
     Thresholds: the rate at the end within 5 % of the peak. Warns for schedulers that were built to decay (milestones or
     a step size beyond the end) and where schedule.missing warns; a warm-up to a constant rate, as in fine-tuning with
-    AdamW, informs.
+    AdamW, informs, and so does a milestone at the very end, which is how some scripts say how long a short run is.
     Measured: no measurement yet.
     """
     trace = schedule_trace
     if fault_of(trace) is Fault.NEVER_DECAYS:
         late = trace.horizon is not None and trace.horizon > len(trace.rates)
         beyond = f"; its end lies at {trace.horizon}" if late else ""
-        meant = late or "StepLR" in (trace.scheduler or "")
+        meant = late or ("StepLR" in (trace.scheduler or "") and trace.horizon != len(trace.rates))
         say = warning if meant or needs_decay(trace, parameter_groups, architecture, long_run, convolutions) else info
         yield say(
             f"{trace.scheduler} leaves the rate at {trace.final:g} to the end: it makes {span(trace)}{beyond}.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from enum import StrEnum
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -113,8 +114,13 @@ def _told(error: BaseException | None) -> str:
     """The error's class and first line; for one that a worker process passed on, those of the original."""
     lines = words_of(error).strip().splitlines()
     if lines and lines[0].startswith("Caught ") and len(lines) > 1:
-        return f"{lines[-1].strip()[:200]}, in a worker process"
-    return f"{type(error).__name__}{': ' + lines[0].rstrip('.: ')[:200] if lines else ''}"
+        return f"{_cut(lines[-1])}, in a worker process"
+    return f"{type(error).__name__}{': ' + _cut(lines[0].rstrip('.: ')) if lines else ''}"
+
+
+def _cut(line: str, most: int = 200) -> str:
+    """Between two words, where it is too long; a single long word as it comes."""
+    return shorten(line, most, placeholder="") if " " in line[:most] else line[:most]
 
 
 # Words in which libraries say that data could not be had from the network.

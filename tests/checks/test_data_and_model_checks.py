@@ -14,7 +14,7 @@ from trainingdoctor.measure.layers import Architecture
 from trainingdoctor.measure.lengths import LoaderLengths
 from trainingdoctor.measure.loading_speed import LoadingSpeed
 from trainingdoctor.measure.one_step import Activation, OneStep
-from trainingdoctor.measure.optimizers import Group
+from trainingdoctor.measure.optimizers import ClipLimit, Group
 from trainingdoctor.measure.order import Order
 from trainingdoctor.measure.outputs import Outputs
 from trainingdoctor.measure.overfit import Overfit
@@ -51,6 +51,7 @@ GOOD = ChannelStatistics(
     (-0.26, -0.27, -0.25), (1.15, 1.15, 1.08), (-1.99, -1.98, -1.71), (2.06, 2.13, 2.12), 512, 32, 0, False
 )
 UNIT = replace(GOOD, mean=(0.47,) * 3, std=(0.25,) * 3, low=(0.0,) * 3, high=(1.0,) * 3)
+CENTRED = replace(GOOD, mean=(0.02, 0.0, -0.03), std=(0.2,) * 3, low=(-0.58,) * 3, high=(0.6,) * 3)
 RAW = replace(GOOD, mean=(120.0,) * 3, std=(64.0,) * 3, low=(0.0,) * 3, high=(255.0,) * 3)
 HEALTH = InputHealth(("float32",), (128, 3, 32, 32), 0, 0.0, False)
 ORDER = Order(True, False, False, 10.0, 10.0, 128)
@@ -63,6 +64,7 @@ PROBABILITIES = replace(OUTPUTS, minimum=0.01, maximum=0.8, std=0.1, row_sum_err
 LOGS = replace(OUTPUTS, minimum=-5.0, maximum=-0.1, log_sum_error=1e-6)
 CE = CriterionKind("CrossEntropyLoss", "cross_entropy", "mean", True)
 SGD = Group("optimizer.param_groups[0]", "SGD", 0.1, 0.1, 1e-4, 0.9, False, None, None, 1000, 100)
+FREE = ClipLimit(None)
 LENGTHS = LoaderLengths(50_000, 128, False, 10_000, 256, False, True)
 SPEED = LoadingSpeed(0.0003, 0.01, 0, 1, 2, "cpu")
 
@@ -143,7 +145,9 @@ SICK = [
         "info",
     ),
     (normalization.missing, (RAW, PLAIN), "critical"),
-    (normalization.wrong_statistics, (replace(GOOD, mean=(-1.8,) * 3, std=(4.0,) * 3),), "warning"),
+    (normalization.wrong_statistics, (replace(GOOD, mean=(-1.8,) * 3, std=(4.0,) * 3), RESNET), "warning"),
+    (normalization.wrong_statistics, (CENTRED, PLAIN), "warning"),
+    (normalization.wrong_statistics, (CENTRED, RESNET), "info"),
     (normalization.train_eval_mismatch, (GOOD, UNIT), "critical"),
     (data.dtype, (replace(HEALTH, dtypes=("uint8",)),), "critical"),
     (data.constant, (replace(HEALTH, constant_share=0.2),), "warning"),
@@ -169,9 +173,11 @@ SICK = [
     (loss.wrong_for_task, (replace(CE, kind="regression"), TARGETS, OUTPUTS), "critical"),
     (loss.wrong_for_task, (replace(CE, kind="regression"), TARGETS, replace(OUTPUTS, width=1)), "info"),
     (loss.sign, (replace(CE, descends=False),), "critical"),
-    (loss.reduction, (replace(CE, reduction="none"), TARGETS, (SGD,)), "critical"),
-    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,)), "warning"),
-    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (replace(SGD, base_lr=1e-3),)), "info"),
+    (loss.reduction, (replace(CE, reduction="none"), TARGETS, (SGD,), FREE), "critical"),
+    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,), FREE), "warning"),
+    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,), ClipLimit(2.0)), "info"),
+    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (SGD,), ClipLimit(1000.0)), "warning"),
+    (loss.reduction, (replace(CE, reduction="sum"), TARGETS, (replace(SGD, base_lr=1e-3),), FREE), "info"),
     (
         loss_targets.target_format,
         (
@@ -257,11 +263,11 @@ HEALTHY = [
     (augmentation.frozen, (PAIRS,)),
     (augmentation.same_in_workers, (WorkerDraws(6, True, False, False),)),
     (normalization.missing, (GOOD, RESNET)),
-    (normalization.wrong_statistics, (GOOD,)),
+    (normalization.wrong_statistics, (GOOD, RESNET)),
     # Pixels of 0..1 with the noise of an attack are not normalized at all.
-    (normalization.wrong_statistics, (replace(UNIT, low=(-0.03,) * 3, high=(1.02,) * 3),)),
+    (normalization.wrong_statistics, (replace(UNIT, low=(-0.03,) * 3, high=(1.02,) * 3), RESNET)),
     # 0.5 for mean and deviation: a popular choice that is no fault.
-    (normalization.wrong_statistics, (replace(GOOD, mean=(-0.15,) * 3, std=(0.55,) * 3),)),
+    (normalization.wrong_statistics, (replace(GOOD, mean=(-0.15,) * 3, std=(0.55,) * 3), RESNET)),
     (normalization.train_eval_mismatch, (GOOD, replace(GOOD, mean=(0.0,) * 3))),
     # Of a few images, none may have black or white in it.
     (normalization.train_eval_mismatch, (GOOD, replace(GOOD, low=(-1.5,) * 3, samples=20))),
@@ -269,6 +275,7 @@ HEALTHY = [
     (data.not_shuffled, (ORDER,)),
     (data.imbalance, (BALANCE,)),
     (data.subset, (replace(FACTS, size=45_000),)),
+    (data.subset, (replace(FACTS, size=12_406, long_tailed=True),)),
     (labels.out_of_range, (TARGETS, OUTPUTS)),
     (labels.missing_class, (TARGETS, OUTPUTS)),
     (loader.batch_size_one, (LENGTHS,)),
@@ -283,7 +290,7 @@ HEALTHY = [
     (loss.wrong_for_task, (CE, TARGETS, OUTPUTS)),
     (loss.sign, (CE,)),
     (loss.sign, (replace(CE, descends=False, of_distances=True),)),
-    (loss.reduction, (CE, TARGETS, (SGD,))),
+    (loss.reduction, (CE, TARGETS, (SGD,), FREE)),
     (loss_targets.target_format, (OUTPUTS, TARGETS, CE)),
     (model.output_width, (OUTPUTS, TARGETS, CE)),
     # Points in the plane, of ten classes.

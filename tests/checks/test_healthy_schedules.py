@@ -162,6 +162,7 @@ HEALTHY: dict[str, Recipe] = {
     "Adam with the flag": (RESNET, lambda m: Adam([{"params": [*m.parameters()], "decoupled_weight_decay": True}], weight_decay=0.05), without, 10, "epoch", 391),
     "radiance field": (MLP, lambda m: Adam(m.parameters(), lr=1e-2, eps=1e-15), lambda o: lr.ExponentialLR(o, 0.99), 300, "epoch", 100),
     "StyleGAN": (RESNET, lambda m: Adam(m.parameters(), lr=2e-3, betas=(0.0, 0.99)), without, 100, "epoch", 391),
+    "a milestone at the end of a short run": (MLP, adamw(), lambda o: lr.MultiStepLR(o, [4]), 4, "epoch", 391),
 }  # fmt: skip
 
 BY_TRACE = (
@@ -202,6 +203,7 @@ SICK: dict[str, tuple[str, Recipe]] = {
     "no schedule": ("no scheduler", (RESNET, sgd(), without, 164, "epoch", 391)),
     "warm-up, then constant": ("leaves the rate", (RESNET, sgd(), lambda o: lr.LinearLR(o, 0.1, 1.0, 5), 164, "epoch", 391)),
     "milestones after the end": ("leaves the rate", (VIT, adamw(), lambda o: lr.MultiStepLR(o, [200]), 100, "epoch", 391)),
+    "a milestone at the end of a long run": ("leaves the rate", (RESNET, sgd(), lambda o: lr.MultiStepLR(o, [164]), 164, "epoch", 391)),
     "step after the end": ("leaves the rate", (MLP, adamw(), lambda o: lr.StepLR(o, 30), 20, "epoch", 391)),
     "cosine cut short, Adam": ("is cut off", (VIT, adamw(), lambda o: lr.CosineAnnealingLR(o, 200), 100, "epoch", 391)),
     "restarts that end high": ("when the run ends", (RESNET, sgd(), lambda o: lr.CosineAnnealingWarmRestarts(o, 10, 2), 95, "epoch", 391)),

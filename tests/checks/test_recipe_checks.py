@@ -193,7 +193,9 @@ MAPS = (activation("drop", "Dropout", 32, 16, 8, 8), activation("bn", "BatchNorm
 def test_dropout_between_convolutions_warns_and_in_the_classifier_informs() -> None:
     on_maps = findings(regularization.before_batchnorm, step_through(*MAPS), HALF)
     in_classifier = findings(regularization.before_batchnorm, step_through(*CLASSIFIER), HALF)
-    assert [f.severity for f in (*on_maps, *in_classifier)] == ["warning", "info"]
+    pool = activation("pool", "MaxPool2d", 32, 16, 8, 8)
+    behind_pooling = findings(regularization.before_batchnorm, step_through(pool, *MAPS), HALF)
+    assert [f.severity for f in (*on_maps, *in_classifier, *behind_pooling)] == ["warning", "info", "info"]
 
 
 def test_a_usual_decay_that_forgets_too_fast_points_to_the_rate() -> None:

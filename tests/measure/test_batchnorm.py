@@ -1,9 +1,12 @@
 """BatchNorm layers as they stand on the model."""
 
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from trainingdoctor.measure.batchnorm import batchnorm_layers
+from trainingdoctor.errors import Unavailable
+from trainingdoctor.measure.batches import Batch
+from trainingdoctor.measure.batchnorm import batchnorm_layers, running_statistics
 
 
 def test_statistics_from_a_checkpoint_that_does_not_count_are_not_fresh() -> None:
@@ -16,3 +19,30 @@ def test_statistics_from_a_checkpoint_that_does_not_count_are_not_fresh() -> Non
     }
     model[0].load_state_dict(state, strict=False)
     assert [layer.updates for layer in batchnorm_layers(model).layers] == [1, 0]
+
+
+def used(passes: int) -> nn.Sequential:
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+    for _ in range(passes):
+        model(torch.randn(16, 4))
+    return model
+
+
+def test_a_pass_in_which_a_model_learns_its_own_size_does_not_train_it() -> None:
+    batches, model = (Batch(torch.randn(16, 4), torch.arange(16) % 3),), used(1)
+    with pytest.raises(Unavailable, match="fresh"):
+        running_statistics(model, batchnorm_layers(model), batches, None, nn.CrossEntropyLoss())
+
+
+def test_a_criterion_for_mixed_targets_is_given_no_class_numbers() -> None:
+    def mixed(output: Tensor, target: Tensor) -> Tensor:
+        return -(output.log_softmax(1) * target).sum() / len(output)
+
+    model, other = used(3), used(3)
+    soft = (Batch(torch.randn(16, 4), torch.rand(16, 3)),)
+    hard = (Batch(torch.randn(16, 4), torch.arange(16) % 3),)
+    found = running_statistics(model, batchnorm_layers(model), soft, hard, mixed)
+    assert found.fresh_accuracy is None
+    assert (
+        running_statistics(other, batchnorm_layers(other), hard, hard, nn.CrossEntropyLoss()).fresh_accuracy is not None
+    )

@@ -56,3 +56,9 @@ def test_folders_that_packages_were_installed_into(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(sys, "path", ["", *(str(tmp_path / name) for name in ("target", "home", "plain", "gone"))])
     monkeypatch.chdir(tmp_path / "home")
     assert library_folders() == {str(tmp_path / "target")}
+
+
+def test_a_long_error_is_cut_between_words() -> None:
+    said = str(UserCodeError("the script", RuntimeError("one of the variables needed for gradient computation " * 9)))
+    assert said.endswith("one of the variables needed for gradient")
+    assert str(UserCodeError("the script", ValueError("x" * 999))) == f"the script raised ValueError: {'x' * 200}"

@@ -41,3 +41,16 @@ def test_what_a_sampler_lists_is_what_is_drawn_from() -> None:
     assert size(SAMPLES, SubsetRandomSampler(range(20))) == 20
     assert size(Subset(SAMPLES, range(30))) == 30
     assert size(SAMPLES, WeightedRandomSampler([1.0] * 100, 10)) == 100
+
+
+class Cut(Mine):
+    """So many samples of each of ten classes."""
+
+    def __init__(self, *sizes: int) -> None:
+        self.targets = [c for c, size in enumerate(sizes) for _ in range(size)]
+
+
+def test_a_known_set_that_is_cut_class_by_class_is_told_from_a_part_of_it() -> None:
+    tails = [dataset_facts(DataLoader(Cut(*sizes))).long_tailed for sizes in ((500, 300, 90), (500, 490, 510))]
+    assert tails == [True, False]
+    assert not dataset_facts(DataLoader(Mine())).long_tailed

@@ -42,3 +42,9 @@ def test_a_layer_that_counts_a_trainings_batches_was_trained() -> None:
     model = net()
     model[1].num_batches_tracked.fill_(10_000)
     assert pretraining(model).done
+
+
+def test_a_pass_that_a_model_makes_when_it_is_built_is_no_training() -> None:
+    model = net()
+    model(torch.randn(16, 3, 8, 8))
+    assert not pretraining(model).done

@@ -1,7 +1,7 @@
 """From what a loop did to what is diagnosed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Sampler, SubsetRandomSampler, TensorDataset
 
 from trainingdoctor import Training, Unavailable
 from trainingdoctor.errors import Reason
@@ -263,6 +263,41 @@ def test_a_test_behind_the_loop_is_seen_in_the_source() -> None:
     training, known = of(recorder)
     assert training.val_loader is test
     assert known["loop_trace"].evaluates_later.startswith("test_assemble.py:")
+
+
+class Part(Sampler[int]):
+    """Of one's own, as a script of before SubsetRandomSampler has it."""
+
+    def __init__(self, size: int, start: int = 0) -> None:
+        self.size, self.start = size, start
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.start + self.size))
+
+    def __len__(self) -> int:
+        return self.size
+
+
+@pytest.mark.parametrize("part", [Part(20, start=80), SubsetRandomSampler(range(80, 100)), None], ids=repr)
+def test_an_evaluation_on_another_part_of_the_data_goes_before_a_later_test(part: Any) -> None:
+    everything, test = data(100), DataLoader(data(20), 10)
+    trained = Part(80) if isinstance(part, Part) else SubsetRandomSampler(range(80))
+    train, val = DataLoader(everything, 10, sampler=trained), DataLoader(everything, 10, sampler=part)
+
+    def loop(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        for _ in range(9):
+            for x, y in train:
+                step(model.train(), optimizer, x, y)
+            with torch.no_grad():
+                for x, _ in val:
+                    model.eval()(x)
+        for x, _ in test:
+            model(x)
+
+    model, recorder = nn.Linear(6, 3), Recorder()
+    with observed(recorder), pytest.raises(Enough):
+        loop(model, torch.optim.SGD(model.parameters(), 0.1))
+    assert of(recorder)[0].val_loader is (test if part is None else val)
 
 
 def test_a_momentum_that_is_zero_for_a_second_pass_comes_back() -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from trainingdoctor.observing import by_hand
-from trainingdoctor.observing.by_hand import rate_written_at, rates_set_elsewhere, stepped_later
+from trainingdoctor.observing.by_hand import rate_written_at, rates_set_elsewhere, rebuilt_at, stepped_later
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_a_rate_that_nothing_of_torch_sets(
     group: dict[str, float], rates: tuple[float, ...], said: str, tmp_path: Path
 ) -> None:
     steps = [SimpleNamespace(rate=rate) for rate in rates]
-    watch = SimpleNamespace(optimizer=SimpleNamespace(param_groups=[group]), steps=steps)
+    watch = SimpleNamespace(optimizer=SimpleNamespace(param_groups=[group]), steps=steps, where="")
     found = rates_set_elsewhere(script(tmp_path, ""), [watch])  # type: ignore[list-item]
     assert said in found
     assert bool(found) == bool(said)
@@ -80,3 +80,27 @@ def test_a_rate_that_nothing_of_torch_sets(
 )
 def test_a_scheduler_that_is_stepped_from_some_epoch_on(text: str, found: str, tmp_path: Path) -> None:
     assert stepped_later(script(tmp_path, text)) == found
+
+
+@pytest.mark.parametrize(
+    ("use", "found"),
+    [("", ""), ("adjust(o)\n", "train.py:3"), ("hooks = [adjust]\n", "train.py:3"), ("import adjust\n", "")],
+)
+def test_a_function_that_nobody_names_sets_no_rate(use: str, found: str, tmp_path: Path) -> None:
+    text = f"def adjust(o):\n  for g in o.param_groups:\n    g['lr'] = 1\n{use}"
+    assert rate_written_at(script(tmp_path, text)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("for epochs in (50, 5):\n    o = SGD(w, lr=rate, momentum=0.9)\n    rate *= 0.1\n", "train.py:2"),
+        ("for epochs, rate in plan:\n    o = SGD(w, rate)\n", "train.py:2"),
+        # A search over seeds, and an optimizer made anew in each epoch by mistake.
+        ("for seed in range(3):\n    o = SGD(w, lr=rate)\n", ""),
+        ("rate = 0.1\nfor epoch in range(3):\n    o = SGD(w, lr=args.lr)\n", ""),
+    ],
+)
+def test_an_optimizer_that_is_built_anew_with_other_rates(text: str, found: str, tmp_path: Path) -> None:
+    watches = [SimpleNamespace(where=f"train.py:{line}") for line in (2, 3)]
+    assert rebuilt_at(script(tmp_path, text), watches) == found  # type: ignore[arg-type]

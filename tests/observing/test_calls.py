@@ -96,6 +96,59 @@ def test_a_model_whose_forward_is_called_by_name_is_seen_as_a_whole() -> None:
     assert Language.forward is forward
 
 
+def test_batches_of_an_attacks_own_loss_are_none_of_the_training() -> None:
+    model, inputs, classes = nn.Linear(6, 5), torch.randn(4, 6), torch.arange(4)
+
+    def loss() -> Tensor:
+        near = (inputs + 0.1).requires_grad_()
+        apart = functional.kl_div(model(near).log_softmax(1), model(inputs).softmax(1), reduction="sum")
+        torch.autograd.grad(apart, near)
+        return functional.cross_entropy(model(inputs), classes)
+
+    batches = watched(model, loss).losses.samples.of("training", id(model))
+    assert [b.targets.tolist() for b in batches] == [[0, 1, 2, 3]] * 3
+
+
+@pytest.mark.parametrize("logarithm", [True, False])
+def test_a_divergence_beside_a_criterion_of_classes_is_seen(logarithm: bool) -> None:
+    model, inputs, classes = nn.Linear(6, 5), torch.randn(4, 6), torch.arange(4)
+
+    def loss() -> Tensor:
+        logits = model(inputs)
+        mixture = logits.softmax(1).clamp(1e-7, 1)
+        apart = functional.kl_div(mixture.log() if logarithm else mixture, logits.softmax(1), reduction="batchmean")
+        return functional.cross_entropy(logits, classes) + apart
+
+    seen = watched(model, loss).losses.divergence
+    assert seen is not None
+    assert seen.probabilities is not logarithm
+
+
+class Headed(nn.Module):
+    """Its forward leaves the calls of its parts to other methods, whose first argument may have any name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.heads = nn.Embedding(5, 8), nn.ModuleDict({"all": nn.Linear(8, 5)})
+
+    def features(self, tokens: Tensor) -> Tensor:
+        return self.table(tokens)
+
+    def logits(net, code: Tensor) -> dict[str, Tensor]:
+        return {name: head(code) for name, head in net.heads.items()}
+
+    def forward(self, tokens: Tensor) -> dict[str, Tensor]:
+        return self.logits(self.features(tokens))
+
+
+def test_parts_that_are_called_in_other_methods_of_a_model_are_no_models() -> None:
+    model = Headed()
+    recorder = watched(
+        model, lambda: functional.cross_entropy(model.forward(TOKENS)["all"].flatten(0, 1), TOKENS.flatten())
+    )
+    assert main_model(recorder) is model
+
+
 def test_a_loss_among_a_models_results_is_its_criterion() -> None:
     model = Language()
     recorder = watched(model, lambda: model(TOKENS, TOKENS)[1])

@@ -22,3 +22,16 @@ def test_events_and_streams_go_by_the_processor() -> None:
         assert 0 <= begin.elapsed_time(end) < 1e4
         assert end.query()
     assert torch.cuda.Event is event
+
+
+@pytest.mark.filterwarnings("ignore:torch.set_default_tensor_type:UserWarning")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="scripts then get the GPU that they ask for")
+def test_tensor_types_of_cuda_are_those_of_the_processor() -> None:
+    kind = torch.cuda.FloatTensor
+    with on_cpu():
+        margins = torch.cuda.FloatTensor([0.5, 0.25])
+        images = torch.ones(2, dtype=torch.uint8).type(torch.cuda.FloatTensor)
+        model = torch.nn.Linear(2, 1).type("torch.cuda.DoubleTensor")
+        torch.set_default_tensor_type("torch.cuda.FloatTensor")
+        assert (margins.device.type, images.dtype, model.weight.dtype) == ("cpu", torch.float32, torch.float64)
+    assert torch.cuda.FloatTensor is kind

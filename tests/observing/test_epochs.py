@@ -29,6 +29,16 @@ SEEN = "found.append(epoch_loop(sys._getframe(0)))"
         (f"n = 7\nfor epoch in range(1, n + 1):\n    for batch in [1]:\n        {SEEN}\n    break\n", 7, 5),
         (f"epoch = 0\nwhile epoch < 12:\n    {SEEN}\n    epoch = 99\n", 12, 5),
         (
+            f"c = {{'s': [2, 5]}}\nfor run in range(3):\n    for e in range(c['s'][-1]):\n        {SEEN}\n    break\n",
+            3,
+            5,
+        ),
+        (
+            f"c = {{'s': [2, 5]}}\nfor run in range(3):\n    for epoch in range(c['s'][-1]):\n        {SEEN}\n    break\n",
+            5,
+            6,
+        ),
+        (
             f"def one():\n    for i in range(3):\n        {SEEN}\n        break\nfor epoch in range(20):\n    one()\n    break\n",
             20,
             8,
@@ -37,6 +47,11 @@ SEEN = "found.append(epoch_loop(sys._getframe(0)))"
 )
 def test_counted_loops(body: str, count: int, line: int, tmp_path: object) -> None:
     assert planned(body, tmp_path) == EpochLoop(count, f"loop_script.py:{line}")
+
+
+def test_a_loop_over_epochs_that_cannot_be_counted_is_not_replaced_by_one_around_it(tmp_path: object) -> None:
+    body = f"n = iter([4])\nfor run in range(3):\n    for epoch in range(next(n)):\n        {SEEN}\n    break\n"
+    assert planned(body, tmp_path) is None
 
 
 def test_a_librarys_trainer_says_its_plan(tmp_path: object) -> None:

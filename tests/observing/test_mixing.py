@@ -2,13 +2,16 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
+from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.mixing import Mixing, mixed_share
+from trainingdoctor.observing.recorder import Recorder
 
 torch.manual_seed(0)
 IMAGES, TARGETS = torch.randn(16, 3, 8, 8), torch.arange(16) % 4
-ORDER = torch.arange(16).roll(3)
+ORDER, OWN = torch.arange(16).roll(3), torch.eye(4)[TARGETS]
 
 
 def mixup(share: float) -> Tensor:
@@ -43,7 +46,10 @@ def test_how_much_of_another_sample(given: Tensor, share: float | None) -> None:
     ("targets", "left"),
     [
         ((TARGETS,), 3),
-        # Both losses, or soft targets.
+        ((OWN,), 3),
+        ((0.9 * OWN + 0.025,), 3),
+        # Both losses, or soft targets that are mixed.
+        ((0.8 * OWN + 0.2 * OWN[ORDER],), 0),
         ((TARGETS, TARGETS[ORDER]), 0),
         ((torch.rand(16, 4),), 0),
     ],
@@ -55,3 +61,26 @@ def test_targets_that_stay_their_own(targets: tuple[Tensor, ...], left: int) -> 
         for target in targets:
             mixing.add(target, known, IMAGES, mixup(share))
     assert len(mixing.unmixed) == left
+
+
+class Rows:
+    """A criterion of one's own, for targets as rows."""
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        return -(output.log_softmax(1) * target).sum() / len(output)
+
+
+@pytest.mark.parametrize("mixes", [True, False])
+def test_a_criterion_of_ones_own_is_followed_in_several_batches(mixes: bool) -> None:
+    model, criterion = nn.Sequential(nn.Flatten(), nn.Linear(192, 4)), Rows()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with observed(Recorder(stops=False)) as recorder:
+        for step, (x, y) in enumerate(DataLoader(TensorDataset(IMAGES.repeat(5, 1, 1, 1), TARGETS.repeat(5)), 16)):
+            share, rows = 0.1 + 0.1 * step, torch.eye(4)[y]
+            mixed = (1 - share) * x + share * x[ORDER]
+            wanted = (1 - share) * rows + share * rows[ORDER] if mixes else rows
+            output = model(mixed)
+            loss = criterion(output, wanted)
+            loss.backward()
+            optimizer.step()
+    assert len(recorder.losses.mixing.unmixed) == (0 if mixes else 5)

@@ -63,3 +63,22 @@ def test_a_long_loop_is_told_by_its_beginning() -> None:
     for _ in range(MOST + 5):
         timeline.add("step", None)
     assert timeline.seen(()) == (Moment("step", "", 0),) * MOST
+
+
+@pytest.mark.parametrize("in_loop", [True, False])
+def test_where_a_scheduler_is_stepped_is_told_from_passes_of_one_step(in_loop: bool) -> None:
+    loader = DataLoader(TensorDataset(torch.randn(4, 4), torch.arange(4) % 2), 4)
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 9)
+    with observed(Recorder(stops=False)) as recorder:
+        for _ in range(3):
+            for inputs, targets in loader:
+                nn.functional.cross_entropy(model(inputs), targets).backward()
+                optimizer.step()
+                if in_loop:
+                    scheduler.step()
+            if not in_loop:
+                scheduler.step()
+    seen = traced(recorder).schedulers[0]
+    assert (seen.ticks > 1, seen.within) == (True, seen.ticks if in_loop else 0)

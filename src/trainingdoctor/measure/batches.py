@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from trainingdoctor.errors import UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.carried import batch_alone
 
 TARGET_KEYS = ("labels", "label", "targets", "target", "y", "fine_label", "coarse_label")
 
@@ -172,7 +173,7 @@ def forward(model: nn.Module, batch: Batch) -> Any:
     """The model's raw output on a batch, given as the model takes it: a tensor, keyword arguments, or several inputs."""
     batch = batch.to(device_of(model))
     inputs = in_precision_of(model, batch.inputs)
-    with user_code("the model's forward"):
+    with user_code("the model's forward"), batch_alone(model):
         if isinstance(inputs, Mapping):
             output = _forward_mapping(model, inputs)
         else:

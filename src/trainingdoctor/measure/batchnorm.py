@@ -14,6 +14,9 @@ from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.prediction import loss_of, prediction
 
+# Passes in train mode that some models make when they are built, to learn a size of their own.
+FEW = 2
+
 
 @dataclass(frozen=True)
 class BatchNormLayer:
@@ -104,9 +107,9 @@ def running_statistics(
     samples: int = 256,
 ) -> RunningStatistics:
     """Compare running statistics with fresh ones, for a model that has been trained before."""
-    if not any(layer.updates for layer in batchnorm_layers.layers):
+    if not any(layer.updates for layer in batchnorm_layers.layers) or 0 < _counted(model) <= FEW:
         raise Unavailable("the model is fresh: its running statistics have not seen data yet")
-    judged = _joined(val_batches or train_batches, samples)
+    judged = _joined(val_batches if val_batches and _is_alike(val_batches, train_batches) else train_batches, samples)
     set_mode(model, False)
     loss, accuracy = _evaluated(model, judged, criterion)
     before = running(model)
@@ -114,6 +117,20 @@ def running_statistics(
     drift, worst = _drift(before, running(model))
     fresh_loss, fresh_accuracy = _evaluated(model, judged, criterion)
     return RunningStatistics(loss, fresh_loss, accuracy, fresh_accuracy, drift, worst)
+
+
+def _counted(model: nn.Module) -> int:
+    """How many batches its layers have counted; 0 after a checkpoint that does not count."""
+    layers = (m for m in model.modules() if isinstance(m, _BatchNorm) and m.num_batches_tracked is not None)
+    return max((int(m.num_batches_tracked) for m in layers), default=0)  # type: ignore[arg-type]
+
+
+def _is_alike(one: tuple[Batch, ...], other: tuple[Batch, ...]) -> bool:
+    """Whether their targets have one form: a criterion of one's own for mixed targets takes no class numbers."""
+    forms = [
+        (t.ndim, t.is_floating_point()) if isinstance(t := b[0].targets, torch.Tensor) else None for b in (one, other)
+    ]
+    return forms[0] == forms[1]
 
 
 def _joined(batches: tuple[Batch, ...], samples: int) -> tuple[Batch, ...]:

@@ -1,9 +1,12 @@
 """The data set behind a loader: its name, size and transforms, and samples drawn from it as the loader would."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from torch import Tensor
 from torch.utils.data import ConcatDataset, IterableDataset, Subset, default_collate
 
 from trainingdoctor.errors import Unavailable
@@ -31,10 +34,16 @@ RANDOM_NAMES = (
 # Of torchvision's data sets, those that can hold anything.
 GENERAL = ("VisionDataset", "DatasetFolder", "ImageFolder", "FakeData")
 
+# So many times the samples of the rarest class are a long tail; SVHN's has 3.
+TAIL = 5
+
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """name: class of the innermost data set, of its base in torchvision for one's own kind of a known set.  size: samples that the loader draws from.  transforms: their class names."""
+    """name: class of the innermost data set, of its base in torchvision for one's own kind of a known set.  size: samples that the loader draws from.  transforms: their class names.
+
+    long_tailed: one's own kind of a known set, in which some classes are far rarer than others: chosen by class.
+    """
 
     name: str
     size: int | None
@@ -43,6 +52,7 @@ class DatasetFacts:
     transforms: tuple[str, ...]
     random_transforms: tuple[str, ...]
     iterable: bool
+    long_tailed: bool = False
 
 
 def innermost(dataset: Any) -> Any:
@@ -111,6 +121,7 @@ def dataset_facts(train_loader: Any) -> DatasetFacts:
         transforms=names,
         random_transforms=tuple(n for n in names if n.startswith(RANDOM_NAMES) or n.endswith(("Jitter", "Erasing"))),
         iterable=isinstance(dataset, IterableDataset),
+        long_tailed=_known_name(type(inner)) != type(inner).__name__ and _is_long_tailed(inner),
     )
 
 
@@ -118,6 +129,14 @@ def _known_name(kind: type) -> str:
     """`CIFAR10` for a class derived from it, too."""
     bases = [k for k in kind.__mro__ if k.__module__.startswith("torchvision.datasets.")]
     return next((k.__name__ for k in bases if k.__name__ not in GENERAL), kind.__name__)
+
+
+def _is_long_tailed(dataset: Any) -> bool:
+    listed = getattr(dataset, "targets", None)
+    if not isinstance(listed, Sequence | np.ndarray | Tensor):
+        return False
+    counts = Counter(int(t) for t in listed).values()
+    return max(counts, default=0) >= TAIL * min(counts, default=1)
 
 
 def _drawn_from(loader: Any, size: int | None) -> int | None:

@@ -51,7 +51,11 @@ def divergence_input(
         loss_of(criterion, forward(model, batch), batch)
     if not spy.given:
         raise Unavailable("the criterion is no Kullback-Leibler divergence")
-    first = spy.given[0]
+    return divergence_of(spy.given[0])
+
+
+def divergence_of(first: Tensor) -> DivergenceInput:
+    """What can be said of kl_div's first argument."""
     return DivergenceInput(_are_rows(first), float(first.min()), float(first.max()))
 
 

@@ -25,6 +25,19 @@ def several(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
+@dataclass(frozen=True)
+class ClipLimit:
+    """norm: that gradients are clipped to; None where they are not, or by no norm that is known."""
+
+    norm: float | None
+
+
+@evidence(optional=("grad_clip",))
+def clip_limit(grad_clip: float | None) -> ClipLimit:
+    """What bounds the gradient of a step."""
+    return ClipLimit(grad_clip)
+
+
 @evidence()
 def optimizers(optimizer: Any) -> tuple[Any, ...]:
     """All optimizers of the training; Unavailable for objects without param_groups."""

@@ -46,8 +46,11 @@ def _norms(model: nn.Module) -> Iterator[nn.Module]:
 
 @torch.no_grad()
 def _has_moved(module: nn.Module) -> bool:
-    tensors = (getattr(module, name, None) for name in ("weight", "bias", "running_mean"))
     batches = getattr(module, "num_batches_tracked", None)
-    if isinstance(batches, Tensor) and int(batches) >= TRAINED:
+    counted = int(batches) if isinstance(batches, Tensor) else 0
+    if counted >= TRAINED:
         return True
+    # A few passes move the running statistics; a checkpoint that does not count moves them as well.
+    names = ("weight", "bias") if counted else ("weight", "bias", "running_mean")
+    tensors = (getattr(module, name, None) for name in names)
     return any(isinstance(t, Tensor) and t.numel() > 1 and bool((t != t.flatten()[0]).any()) for t in tensors)

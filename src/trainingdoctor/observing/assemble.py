@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, Subset
 
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.carried import release_all
 from trainingdoctor.measure.dataset import innermost
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import accuracy_seen
@@ -49,6 +50,7 @@ def rewound(recorder: Recorder) -> None:
         layer.momentum = momentum
     for model in recorder.models.values():
         model.zero_grad(set_to_none=True)
+        release_all(model)
         with suppress(UserCodeError):  # said by the checks that switch modes
             set_mode(model, True)
 
@@ -66,7 +68,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     if model is not None and call is not None and call.is_followed:
         examined = Followed(model, call.between, call.part)
         trace = replace(trace, spectral=tuple(replace(s, name=f"model.{s.name}") for s in trace.spectral))
-    known: dict[str, Any] = {"loop_trace": trace}
+    known: dict[str, Any] = {"loop_trace": trace, **recorder.losses.evidence}
     if model is not None:
         # A model that gets something else than its loader gives cannot be given what is drawn from that.
         for kind, evidence in (
@@ -171,8 +173,8 @@ def _loader(recorder: Recorder, kind: str) -> Any:
     """
     passes = [p for p in recorder.passes if p.kind == kind and p.batches]
     if kind == "evaluation":
-        trained = _trained(recorder)
-        others = [p for p in passes if _key(getattr(p.loader, "dataset", None)) != trained]
+        trained = _loader(recorder, "training")
+        others = [p for p in passes if not _is_same_data(p.loader, trained)]
         if not others and (later := _later(recorder)):
             return later.loader
         passes = others or passes
@@ -182,15 +184,10 @@ def _loader(recorder: Recorder, kind: str) -> Any:
     return [most.raws[-1]] if most.batches == 1 and most.steps >= OFTEN else most.loader
 
 
-def _trained(recorder: Recorder) -> Any:
-    """What the data set that is trained on is known by."""
-    return _key(getattr(_loader(recorder, "training"), "dataset", None))
-
-
 def _later(recorder: Recorder) -> UsedLater | None:
     """The first loader of other data than is trained on that the script goes through behind its loop."""
-    trained = _trained(recorder)
-    return next((u for u in recorder.later if _key(u.loader.dataset) != trained), None)
+    trained = _loader(recorder, "training")
+    return next((u for u in recorder.later if not _is_same_data(u.loader, trained)), None)
 
 
 def traced(recorder: Recorder) -> LoopTrace:
@@ -249,6 +246,21 @@ def _key(dataset: Any) -> Any:
     if isinstance(dataset, Subset):
         return (_key(dataset.dataset), hash(tuple(int(i) for i in dataset.indices)))
     return id(dataset)
+
+
+def _is_same_data(one: Any, other: Any) -> bool:
+    """Whether two loaders draw from one data set, and from no parts of it that their samplers tell apart."""
+    if _key(getattr(one, "dataset", None)) != _key(getattr(other, "dataset", None)):
+        return False
+    parts = [_part(getattr(loader, "sampler", None)) for loader in (one, other)]
+    return None in parts or parts[0] == parts[1]
+
+
+def _part(sampler: Any) -> Any:
+    """Equal for samplers of the same part: known by its indices, or, of one's own kind, by the numbers that it holds."""
+    if (listed := _indices(sampler)) is not None or type(sampler).__module__.startswith("torch."):
+        return listed
+    return tuple(sorted((n, v) for n, v in getattr(sampler, "__dict__", {}).items() if type(v) is int)) or None
 
 
 def _indices(sampler: Any) -> int | None:

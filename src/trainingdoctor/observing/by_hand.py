@@ -23,6 +23,8 @@ def rates_set_elsewhere(script: Path, watched: Sequence[OptimizerWatch]) -> str:
     """What sets the learning rates of a loop that has no scheduler of torch, for people; "" where nothing does."""
     if place := rate_written_at(script):
         return f"the loop sets the learning rate by hand ({place})"
+    if place := rebuilt_at(script, watched):
+        return f"the optimizer is built anew with other rates in a loop ({place})"
     if any("initial_lr" in group for watch in watched for group in watch.optimizer.param_groups):
         return "a scheduler that is not of torch, as timm's, sets the learning rate"
     if any(len({step.rate for step in watch.steps}) > 1 for watch in watched):
@@ -33,11 +35,14 @@ def rates_set_elsewhere(script: Path, watched: Sequence[OptimizerWatch]) -> str:
 def rate_written_at(script: Path, surely: bool = False) -> str:
     """`file:line` where a loaded file of the user's assigns to `...["lr"]` or updates a group's; "" where none does.
 
-    surely: to that of an optimizer's `param_groups`; else it may be what a script notes down.
+    surely: to that of an optimizer's `param_groups`; else it may be what a script notes down. A function of a module whose name is
+    used nowhere sets nothing.
     """
-    for file, tree in _trees(script):
+    trees = list(_trees(script))
+    used = frozenset(name for _, tree in trees for name in _used(tree))
+    for file, tree in trees:
         groups = _groups(tree) if surely else None
-        for node in ast.walk(tree):
+        for node in _live(tree, used):
             if isinstance(node, ast.Call) and _updates_rate(node):
                 return f"{Path(file).name}:{node.lineno}"
             if isinstance(node, ast.Assign | ast.AugAssign):
@@ -47,6 +52,32 @@ def rate_written_at(script: Path, surely: bool = False) -> str:
     return ""
 
 
+def rebuilt_at(script: Path, watched: Sequence[OptimizerWatch]) -> str:
+    """`file:line` where an optimizer that was watched is built in a loop that changes its rate's variable; "" where none is."""
+    built = {watch.where for watch in watched}
+    for file, tree in _trees(script):
+        for loop in (n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)):
+            changed = {name for node in ast.walk(loop) for name in _assigned(node)}
+            for call in _calls(loop.body):
+                place = f"{Path(file).name}:{call.lineno}"
+                rates = [k.value for k in call.keywords if k.arg == "lr"] or call.args[1:2]
+                named = {n.id for rate in rates for n in ast.walk(rate) if isinstance(n, ast.Name)}
+                if place in built and named & changed:
+                    return place
+    return ""
+
+
+def _assigned(node: ast.AST) -> set[str]:
+    """Names that a statement gives another value, a loop's own variable among them."""
+    if isinstance(node, ast.Assign):
+        targets: list[ast.expr] = node.targets
+    elif isinstance(node, ast.AugAssign | ast.For):
+        targets = [node.target]
+    else:
+        return set()
+    return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+
+
 def stepped_later(script: Path) -> str:
     """`if epoch >= 10 (file:line)`, where a scheduler's step() stands under such a condition; "" where none does."""
     for file, tree in _trees(script):
@@ -54,6 +85,23 @@ def stepped_later(script: Path) -> str:
             if isinstance(node, ast.If) and _counts(node.test) and any(map(_steps_scheduler, _calls(node.body))):
                 return f"if {ast.unparse(node.test)} ({Path(file).name}:{node.lineno})"
     return ""
+
+
+def _used(tree: ast.Module) -> Iterator[str]:
+    """Every name that is read, called or not."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def _live(tree: ast.Module, used: frozenset[str]) -> Iterator[ast.AST]:
+    """The nodes of a file but for its functions, not those of classes, that nobody names."""
+    for statement in tree.body:
+        unused = isinstance(statement, ast.FunctionDef) and statement.name not in used and not statement.decorator_list
+        if not unused:
+            yield from ast.walk(statement)
 
 
 def _trees(script: Path) -> Iterator[tuple[str, ast.Module]]:

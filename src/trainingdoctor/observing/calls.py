@@ -100,6 +100,10 @@ class CriterionCall:
             return other is None or self.part < other.part
         return _is_classes(self.target) or not _is_classes(other.target)
 
+    def is_first_of_classes(self, other: CriterionCall | None) -> bool:
+        """Whether the one before was of a teacher's answer or the like, as an attack on the model has its own loss."""
+        return other is not None and _is_classes(self.target) and not _is_classes(other.target)
+
     def criterion(self) -> Callable[..., Any]:
         """The criterion as a function of (output, target); the object itself where it was called like that."""
         plain = not self.arguments and not self.extra and not self.reduced
@@ -262,6 +266,10 @@ class Samples:
         inputs = kwargs if kwargs and not args else args[0] if single else tuple(args)
         one = whole or _is_one(inputs, target) or (kind == "rearranged" and _is_uneven(inputs))
         kept.append(Batch(_copied(inputs), _copied(target), one))
+
+    def forget(self, kind: str, model: int) -> None:
+        """Drop what was kept for another criterion."""
+        self.kept.pop((kind, model), None)
 
     def of(self, kind: str, model: int) -> tuple[Batch, ...]:
         """What was kept."""

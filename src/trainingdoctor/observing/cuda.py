@@ -82,6 +82,11 @@ HARMLESS: dict[str, Callable[..., Any]] = {
     "stream": _on_stream,
 }
 
+# Tensor types by their old names, torch.cuda.FloatTensor and the like.
+TYPES = tuple(
+    f"{kind}Tensor" for kind in ("Float", "Double", "Half", "BFloat16", "Byte", "Char", "Short", "Int", "Long", "Bool")
+)
+
 
 @dataclass
 class Asked:
@@ -101,6 +106,9 @@ def on_cpu(wanted: bool = True) -> Iterator[Asked]:
         stack.enter_context(_ToCpu(asked))
         for name, value in HARMLESS.items():
             replaced(stack, torch.cuda, name, value)
+        for name in TYPES:
+            replaced(stack, torch.cuda, name, getattr(torch, name))
+        wrap(stack, torch, "set_default_tensor_type", lambda original, kind: original(_on_cpu(kind)))
         replaced(stack, torch.cuda, "device_count", _device_count)
         replaced(stack, torch.Tensor, "record_stream", lambda *_: None)
         replaced(stack, nn.Module, "cuda", lambda self, *_, **__: self)
@@ -149,6 +157,8 @@ class _ToCpu(TorchFunctionMode):
             self.asked.cuda, kwargs = True, {**kwargs, "device": "cpu"}
         if func is torch.Tensor.to and len(args) > 1 and _is_cuda(args[1]):
             self.asked.cuda, args = True, (args[0], "cpu", *args[2:])
+        if func is torch.Tensor.type and len(args) > 1:
+            args = (args[0], _on_cpu(args[1]), *args[2:])
         if func is torch.Tensor.pin_memory:
             return args[0]
         return func(*args, **kwargs)
@@ -158,6 +168,11 @@ def _is_cuda(device: Any) -> bool:
     if isinstance(device, torch.device):
         return device.type == "cuda"
     return (isinstance(device, str) and device.startswith("cuda")) or (type(device) is int)
+
+
+def _on_cpu(kind: Any) -> Any:
+    """`torch.FloatTensor` for `torch.cuda.FloatTensor`, as scripts name it."""
+    return kind.replace("torch.cuda.", "torch.") if isinstance(kind, str) else kind
 
 
 def _loading(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -29,9 +29,9 @@ def epoch_loop(frame: FrameType | None) -> EpochLoop | None:
     """The outermost `for ... in range(...)` (or tqdm of it, or `while epoch < n`) that is under way.
 
     frame: the innermost one. Only names, attributes, items and arithmetic are looked up: nothing is called. Where a library
-    runs the epochs, what its trainer plans. None where neither is found.
+    runs the epochs, what its trainer plans. None where neither is found, or a loop over epochs whose count cannot be read.
     """
-    found: list[tuple[str, EpochLoop]] = []
+    found: list[tuple[str, EpochLoop | None]] = []
     trainer: EpochLoop | None = None
     while frame is not None:
         if is_users(frame.f_code.co_filename):
@@ -40,7 +40,8 @@ def epoch_loop(frame: FrameType | None) -> EpochLoop | None:
             trainer = trainer or _trainers_plan(frame)
         frame = frame.f_back
     named = [loop for name, loop in found if "epoch" in name.lower()]
-    return named[0] if named else found[-1][1] if found else trainer
+    counted = [loop for _, loop in found if loop is not None]
+    return named[0] if named else counted[-1] if counted else trainer
 
 
 def _trainers_plan(frame: FrameType) -> EpochLoop | None:
@@ -59,16 +60,16 @@ def _trainers_plan(frame: FrameType) -> EpochLoop | None:
     return EpochLoop(math.ceil(planned), "") if known and planned else None
 
 
-def _loops(frame: FrameType) -> Iterator[tuple[str, EpochLoop]]:
-    """The counted loops around the frame's line with the names of their variables, innermost first."""
+def _loops(frame: FrameType) -> Iterator[tuple[str, EpochLoop | None]]:
+    """The loops around the frame's line with the names of their variables, innermost first; None where no count can be read."""
     names = {**frame.f_globals, **frame.f_locals}
     file = Path(frame.f_code.co_filename).name
     own = [n for n in loops_around(frame) if n.lineno >= frame.f_code.co_firstlineno]
     for node in sorted(own, key=lambda n: -n.lineno):
         count = _counted(node.iter, names) if isinstance(node, ast.For) else _compared(node.test, names)
-        if count is not None and 0 < count <= MOST:
-            name = ast.unparse(node.target if isinstance(node, ast.For) else node.test)
-            yield name, EpochLoop(count, f"{file}:{node.lineno}")
+        known = count is not None and 0 < count <= MOST
+        name = ast.unparse(node.target if isinstance(node, ast.For) else node.test)
+        yield name, EpochLoop(count, f"{file}:{node.lineno}") if known and count else None
 
 
 def _counted(node: ast.expr, names: Mapping[str, Any]) -> int | None:
@@ -103,14 +104,22 @@ def value_of(node: ast.expr, names: Mapping[str, Any]) -> Any:
         case ast.Attribute(value=inner, attr=name):
             value = getattr(value_of(inner, names), "__dict__", {}).get(name)
         case ast.Subscript(value=inner, slice=key):
-            holder = value_of(inner, names)
-            value = holder.get(value_of(key, names)) if isinstance(holder, dict) else None
+            value = _item(value_of(inner, names), value_of(key, names))
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(positive))):
+            value = -positive
         case ast.BinOp(left=left, op=op, right=right):
             value = _arithmetic(op, value_of(left, names), value_of(right, names))
         case ast.Call(func=ast.Name(id="int"), args=[only]):
             inside = value_of(only, names)
             value = int(inside) if isinstance(inside, int | float) else None
     return value
+
+
+def _item(holder: Any, key: Any) -> Any:
+    if isinstance(holder, dict):
+        return holder.get(key)
+    within = isinstance(holder, list | tuple) and type(key) is int and -len(holder) <= key < len(holder)
+    return holder[key] if within else None
 
 
 def _arithmetic(op: ast.operator, a: Any, b: Any) -> Any:

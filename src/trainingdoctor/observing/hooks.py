@@ -115,12 +115,20 @@ class _Calls:
 
 
 def _called_by_name(frame: FrameType | None, part: nn.Module) -> nn.Module | None:
-    """The module in whose forward() one of its parts is called, without having been called itself. frame: of the part's call."""
-    while frame is not None and frame.f_code.co_filename == modules.__file__:
+    """The module in whose forward() one of its parts is called, without having been called itself.
+
+    frame: of the part's call, which may be in another method of the module, such as features().
+    """
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename != modules.__file__:
+            whole = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+            if not isinstance(whole, nn.Module) or whole is part or all(m is not part for m in whole.modules()):
+                return None
+            if code.co_name == "forward":
+                return whole
         frame = frame.f_back
-    whole = frame.f_locals.get("self") if frame is not None and frame.f_code.co_name == "forward" else None
-    known = isinstance(whole, nn.Module) and whole is not part and any(m is part for m in whole.modules())
-    return whole if known else None
+    return None
 
 
 def _is_model(module: nn.Module) -> bool:

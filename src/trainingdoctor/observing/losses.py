@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trainingdoctor.measure.batches import Batch, split_batch, tensors
+from trainingdoctor.measure.divergence import DivergenceInput, divergence_of
 from trainingdoctor.observing.calls import CriterionCall, Samples, reduction
 from trainingdoctor.observing.chains import Calls, continued
 from trainingdoctor.observing.mixing import Mixing
@@ -33,6 +34,8 @@ class Losses:
     targets came into the loss in the loader's order, and not by chance; then nothing is compared any more.  moved: batches whose
     targets came in another one, with the inputs in the loader's.  seen_kept, seen_moved: the targets that did so last.
     calls: the newest model call, behind those whose outputs it was given.  models: those whose last one the criterion is called on.
+    in_source: the criterion is no function of torch, and was found in the user's code.  divergence: of the first call of kl_div, beside
+    another criterion, too.
     """
 
     def __init__(self) -> None:
@@ -43,9 +46,10 @@ class Losses:
         self.inner: InnerCall | None = None
         self.value: float | None = None
         self.unreduced: Tensor | None = None
-        self.uniform, self.relabelled = True, False
+        self.uniform, self.relabelled, self.in_source = True, False, False
         self.kept, self.moved = False, 0
         self.mixing = Mixing()
+        self.divergence: DivergenceInput | None = None
         self.seen_kept: Tensor | None = None
         self.seen_moved: Tensor | None = None
         self.calls: Calls = ()
@@ -76,6 +80,7 @@ class Losses:
         """A loss function ran outside of any model. raw: the loader's newest batch."""
         if self.last_call is None or not isinstance(result, Tensor):
             return
+        self._keep_divergence(function, args, kwargs)
         meant = self._meant(args)
         model, given, output = meant or self.last_call
         calls = self.calls if meant is None else ((model, given),)
@@ -91,11 +96,27 @@ class Losses:
                 self._compare_order(call.target, batch, calls[0][1])
         self.uniform = self.uniform and _is_uniform(call.target)
         if training and call.replaces(self.criterion):
+            given_to = {id(m): g for m, g in (calls[0], (model, given))}
+            if call.is_first_of_classes(self.criterion):
+                for known in given_to:
+                    self.samples.forget("training", known)
             self.criterion, self.models = call, tuple(m for m, _ in calls)
             self.unreduced = result.detach() if result.numel() > 1 else None
             self.value = float(result.detach().mean()) if result.numel() and not call.picked else None
-            for known, arguments in {id(m): g for m, g in (calls[0], (model, given))}.items():
+            for known, arguments in given_to.items():
                 self.samples.keep("training", known, arguments, call.target, whole=call.picked)
+
+    def _keep_divergence(self, function: Any, args: Any, kwargs: Any) -> None:
+        first = args[0] if args else kwargs.get("input")
+        if self.divergence is not None or not torch.is_grad_enabled() or not isinstance(first, Tensor):
+            return
+        if (getattr(function, "__name__", "") == "kl_div" or isinstance(function, nn.KLDivLoss)) and first.numel():
+            self.divergence = divergence_of(first.detach().float())
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What was seen of the losses, by its name."""
+        return {} if self.divergence is None else {"divergence_input": self.divergence}
 
     @property
     def earlier_output(self) -> Any:

@@ -47,13 +47,26 @@ class Mixing:
                 return
             newest = Mixed(known, share)
             self.batches.append(newest)
-        own = isinstance(target, Tensor) and target.shape == known.shape and bool((target.to(known) == known).all())
-        newest.only_own = newest.only_own and own
+        newest.only_own = newest.only_own and _is_own(target, known)
 
     @property
     def unmixed(self) -> tuple[float, ...]:
         """Shares of the other sample, in batches whose targets stayed their own; () where any batch's were mixed, too."""
         return tuple(b.share for b in self.batches) if all(b.only_own for b in self.batches) else ()
+
+
+def _is_own(target: Any, known: Tensor) -> bool:
+    """Whether these are a batch's class numbers, or rows with a larger share for their class and one share for all others."""
+    if not isinstance(target, Tensor):
+        return False
+    if target.shape == known.shape:
+        return bool((target.to(known) == known).all())
+    if target.ndim != 2 or len(target) != len(known) or target.shape[1] < 3 or int(known.max()) >= target.shape[1]:
+        return False
+    known = known.to(target.device).long()[:, None]
+    others = target.masked_fill(torch.zeros_like(target, dtype=torch.bool).scatter_(1, known, True), torch.nan)
+    low, high = others.nan_to_num(torch.inf).amin(1), others.nan_to_num(-torch.inf).amax(1)
+    return bool(((high - low < EXACT) & (target.gather(1, known)[:, 0] > high)).all())
 
 
 def mixed_share(mixed: Any, own: Any) -> float | None:

@@ -33,6 +33,8 @@ from trainingdoctor.observing.watch import OptimizerWatch
 SWALLOWED = 10
 # Losses of one's own are looked for in the first few calls of backward().
 FEW = 3
+# One that was found is followed in so many: what it gets in each batch is told from several.
+MORE = 8
 # Times the limit in seconds that a slow training gets to come to an evaluation.
 STRETCHED = 1.5
 # Steps without a new batch from a loader, from which on the loop is one without loaders.
@@ -76,6 +78,9 @@ class Recorder(Record):
 
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""
+        if not asking.aside:
+            # What was stepped since the last batch is in the loop's body, be it of one batch only.
+            self._poll(within=asking.steps > 0)
         self.current, self.idle = asking, 0
         late = self._is_late()
         if late and not asking.aside and not self._leads_to_evaluation(asking):
@@ -208,9 +213,12 @@ class Recorder(Record):
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
             self._look_at_loss(first)
-        if self.losses.criterion is None and self.backwards <= FEW and first is not None and last is not None:
+        seen = self.losses.criterion
+        looked_for = self.backwards <= (FEW if seen is None else MORE if self.losses.in_source else 0)
+        if looked_for and first is not None and last is not None:
             found = loss_call(users_frame(4), first, (last[2], self.losses.earlier_output))
             if found is not None:
+                self.losses.in_source = True
                 self.on_criterion(found.function, found.args, found.kwargs, first)
         if self.optimizers and first is not None and first.numel() == 1 and self.loss_value is not None:
             self.penalties.add(self.loss_value, self.losses.value, self.optimizers[0].parameters)
