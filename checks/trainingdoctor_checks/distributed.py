@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from trainingdoctor.measure.batches import BatchSize
     from trainingdoctor.measure.batchnorm import BatchNormLayers
     from trainingdoctor.measure.optimizers import Group
-    from trainingdoctor.observing.trace import DistributedSeen, LoopTrace
+    from trainingdoctor.observing.seen import DistributedSeen
+    from trainingdoctor.observing.trace import LoopTrace
 
 DDP = "https://pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html"
 SAMPLER = "https://pytorch.org/docs/stable/data.html#torch.utils.data.distributed.DistributedSampler"

@@ -10,7 +10,8 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.pretraining import Pretraining
-    from trainingdoctor.observing.trace import LoopTrace, StepSeen
+    from trainingdoctor.observing.seen import StepSeen
+    from trainingdoctor.observing.trace import LoopTrace
 
 ZERO_GRAD = "https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html"
 MODES = "https://pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from trainingdoctor import Note, Verdicts, check, critical, info
 
 if TYPE_CHECKING:
-    from trainingdoctor.observing.trace import LoopTrace, StepSeen
+    from trainingdoctor.observing.seen import StepSeen
+    from trainingdoctor.observing.trace import LoopTrace
 
 AMP = "https://pytorch.org/docs/stable/notes/amp_examples.html"
 ZERO_GRAD = "https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from trainingdoctor import Note, Verdicts, check, critical, warning
 
 if TYPE_CHECKING:
-    from trainingdoctor.observing.trace import LoopTrace, NonfiniteSeen
+    from trainingdoctor.observing.seen import NonfiniteSeen
+    from trainingdoctor.observing.trace import LoopTrace
 
 BROADCASTING = "https://pytorch.org/docs/stable/notes/broadcasting.html"
 VAE = "Kingma & Welling 2014, Auto-Encoding Variational Bayes, arXiv:1312.6114, appendix B"

@@ -8,7 +8,8 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.pretraining import Pretraining
-    from trainingdoctor.observing.trace import LoopTrace, TeacherSeen
+    from trainingdoctor.observing.seen import TeacherSeen
+    from trainingdoctor.observing.trace import LoopTrace
 
 BEYER = "Beyer et al. 2022, Knowledge distillation: A good teacher is patient and consistent, arXiv:2106.05237"
 AVERAGES = "https://pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema"

@@ -11,7 +11,8 @@ from trainingdoctor.finding import Finding, Severity
 from trainingdoctor.measure.batches import BatchSize
 from trainingdoctor.measure.batchnorm import BatchNormLayer, BatchNormLayers
 from trainingdoctor.measure.optimizers import Group
-from trainingdoctor.observing.trace import DistributedSeen, LoopTrace
+from trainingdoctor.observing.seen import DistributedSeen
+from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor_checks import distributed as checks
 
 GOOD = DistributedSeen(world=8, wrapped=True, through=50, bypassed=0, sampler_epochs=((0, 1, 2),))

@@ -9,17 +9,17 @@ import torch
 from trainingdoctor.measure import schedule as schedules
 from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.measure.schedule import ScheduleTrace
-from trainingdoctor.observing.trace import (
+from trainingdoctor.observing.seen import (
     AccuracySeen,
     ClipSeen,
     LoaderSeen,
-    LoopTrace,
     OptimizerSeen,
     PassSeen,
     SchedulerSeen,
     SlicesSeen,
     StepSeen,
 )
+from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.testing import assert_healthy, assert_unwell
 from trainingdoctor_checks import loop, loop_gradients, loop_models, loop_order, loop_passes, metric, scheduler
 

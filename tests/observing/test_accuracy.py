@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from trainingdoctor.observing.accuracy import accuracy_seen
 from trainingdoctor.observing.calls import CriterionCall
 from trainingdoctor.observing.passes import Pass
+from trainingdoctor.observing.seen import AccuracySeen
 from trainingdoctor.observing.single import is_single, right_reading
-from trainingdoctor.observing.trace import AccuracySeen
 
 TARGETS = torch.tensor([0, 1, 2, 3] * 50)
 RIGHT = torch.nn.functional.one_hot(TARGETS, 4).float()

@@ -10,7 +10,8 @@ from trainingdoctor import Training, UserError, diagnose
 from trainingdoctor.errors import UserCodeError
 from trainingdoctor.observing.remains import Remains, remains_of
 from trainingdoctor.observing.script import Ran
-from trainingdoctor.observing.trace import LoopTrace, StepSeen
+from trainingdoctor.observing.seen import StepSeen
+from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.observing.unfinished import built, completed, not_reached
 from trainingdoctor.settings import Settings
 

@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from trainingdoctor.observing.assemble import traced
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.recorder import Recorder
+from trainingdoctor.observing.seen import Moment
 from trainingdoctor.observing.timeline import MOST, Timeline
-from trainingdoctor.observing.trace import Moment
 
 
 def by_hand(model: nn.Module, _optimizer: Any) -> None:

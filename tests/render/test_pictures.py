@@ -17,7 +17,8 @@ from trainingdoctor.measure.batchnorm_statistics import BatchNormStatistics, bat
 from trainingdoctor.measure.example_draws import example_draws
 from trainingdoctor.measure.rate_search import Trial
 from trainingdoctor.measure.trials import RateTrials
-from trainingdoctor.observing.trace import LoopTrace, Moment, PassSeen
+from trainingdoctor.observing.seen import Moment, PassSeen
+from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.plots import timeline, trials
 from trainingdoctor.plots.canvas import axes_for
 from trainingdoctor.render.html import render_html

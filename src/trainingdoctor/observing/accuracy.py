@@ -12,8 +12,8 @@ from torch import Tensor
 
 from trainingdoctor.measure.batches import tensors
 from trainingdoctor.measure.schedule import steps_per_epoch
+from trainingdoctor.observing.seen import AccuracySeen
 from trainingdoctor.observing.single import READINGS, counts, is_single
-from trainingdoctor.observing.trace import AccuracySeen
 
 # Batches to count and texts to keep of a pass, and lines with an accuracy from which on they are one per class or the like.
 MOST_BATCHES, MOST_TEXTS, MOST_LINES = 2000, 400, 3

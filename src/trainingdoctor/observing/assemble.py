@@ -24,10 +24,11 @@ from trainingdoctor.observing.calls import Followed
 from trainingdoctor.observing.chains import Chained, trained_as_one
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
+from trainingdoctor.observing.seen import LoaderSeen
 from trainingdoctor.observing.single import right_reading
 from trainingdoctor.observing.teachers import is_sensitive
 from trainingdoctor.observing.ticks import driven, twins
-from trainingdoctor.observing.trace import LoaderSeen, LoopTrace
+from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.training import Training
 
 # Steps on one and the same batch, from which on a loader served to draw that.

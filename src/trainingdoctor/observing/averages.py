@@ -10,8 +10,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.ranks import unwrapped
+from trainingdoctor.observing.seen import AverageSeen
 from trainingdoctor.observing.teachers import holds_numbers
-from trainingdoctor.observing.trace import AverageSeen
 from trainingdoctor.observing.watch import OptimizerWatch
 
 # Cosine between what the average moved by and the way to the weights, from which on it is an average; and the share of that

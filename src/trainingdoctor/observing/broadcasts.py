@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from trainingdoctor.observing.trace import BroadcastSeen
+from trainingdoctor.observing.seen import BroadcastSeen
 
 # Nodes between the loss and the difference that are looked at: a mean, a square, a root, a factor.
 DEEP = 12

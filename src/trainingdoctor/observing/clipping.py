@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median_high
 
-from trainingdoctor.observing.trace import ClipSeen
+from trainingdoctor.observing.seen import ClipSeen
 
 
 class Clipping:

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from trainingdoctor.measure.batches import Batch, split_batch, tensors
 from trainingdoctor.measure.divergence import DivergenceInput, divergence_of
-from trainingdoctor.observing.calls import CriterionCall, Samples, reduction
+from trainingdoctor.observing.calls import CriterionCall, reduction
 from trainingdoctor.observing.chains import Calls, continued
 from trainingdoctor.observing.mixing import Mixing
+from trainingdoctor.observing.samples import Samples
 
 InnerCall = tuple[Callable[..., Any], Any, Any, Any]
 

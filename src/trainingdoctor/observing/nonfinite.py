@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trainingdoctor.measure.batches import tensors
-from trainingdoctor.observing.trace import NonfiniteSeen
+from trainingdoctor.observing.seen import NonfiniteSeen
 
 # A scaled loss of half precision overflows until the GradScaler has found its scale.
 EXACT = (torch.float32, torch.float64)

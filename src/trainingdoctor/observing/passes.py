@@ -14,7 +14,7 @@ from trainingdoctor.measure.batches import tensors
 from trainingdoctor.observing.accuracy import Count
 from trainingdoctor.observing.epochs import EpochLoop
 from trainingdoctor.observing.limits import Clock, Limits
-from trainingdoctor.observing.trace import PassSeen
+from trainingdoctor.observing.seen import PassSeen
 
 # Batches of a slow training to let go in later epochs, and in the first.
 LEAST = (4, 10)

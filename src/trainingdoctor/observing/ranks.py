@@ -10,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data.distributed import DistributedSampler
 
 from trainingdoctor.observing.passes import Pass
-from trainingdoctor.observing.trace import DistributedSeen
+from trainingdoctor.observing.seen import DistributedSeen
 
 
 def rank_and_world() -> tuple[int, int]:

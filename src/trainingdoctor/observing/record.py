@@ -23,12 +23,12 @@ from trainingdoctor.observing.nonfinite import Nonfinite
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.penalties import Penalties
 from trainingdoctor.observing.ranks import Ranks, unwrapped
+from trainingdoctor.observing.seen import BroadcastSeen, TeacherSeen, TermsSeen
 from trainingdoctor.observing.slices import Slices
 from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.teachers import Teachers
 from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.timeline import Timeline
-from trainingdoctor.observing.trace import BroadcastSeen, TeacherSeen, TermsSeen
 from trainingdoctor.observing.watch import OptimizerWatch
 from trainingdoctor.observing.within import Reach
 

@@ -17,7 +17,6 @@ from trainingdoctor.observing.accuracy import MOST_BATCHES, says_accuracy
 from trainingdoctor.observing.afterwards import used_later
 from trainingdoctor.observing.again import trains_again
 from trainingdoctor.observing.broadcasts import broadcast_in
-from trainingdoctor.observing.calls import gives_as_it_is
 from trainingdoctor.observing.epochs import epoch_loop
 from trainingdoctor.observing.functions import loss_call
 from trainingdoctor.observing.limits import Enough
@@ -26,6 +25,7 @@ from trainingdoctor.observing.metrics import metric_of
 from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.record import Record
+from trainingdoctor.observing.samples import gives_as_it_is
 from trainingdoctor.observing.terms import uneven_terms
 from trainingdoctor.observing.watch import OptimizerWatch
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from trainingdoctor.measure.batches import tensors
-from trainingdoctor.observing.trace import SlicesSeen
+from trainingdoctor.observing.seen import SlicesSeen
 
 # Steps that are looked at.
 MOST = 60

@@ -9,7 +9,7 @@ from trainingdoctor.measure.spectral import estimates
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.places import users_place
 from trainingdoctor.observing.ranks import unwrapped
-from trainingdoctor.observing.trace import SpectralSeen
+from trainingdoctor.observing.seen import SpectralSeen
 
 
 class Spectra:

@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.places import users_place
 from trainingdoctor.observing.ranks import unwrapped
-from trainingdoctor.observing.trace import TeacherSeen
+from trainingdoctor.observing.seen import TeacherSeen
 
 # Numbers that stand for all weights: any training or averaging changes some of them.
 PROBED = 4096

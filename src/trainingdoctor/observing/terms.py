@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from trainingdoctor.observing.trace import TermsSeen
+from trainingdoctor.observing.seen import TermsSeen
 
 SUMS, SCALED = ("AddBackward0", "SubBackward0"), ("MulBackward0", "DivBackward0")
 MEAN, SUM = "MeanBackward0", "SumBackward0"

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import ExponentialLR, LRScheduler, StepLR
 
 from trainingdoctor.measure.restore import Snapshot
 from trainingdoctor.measure.schedule import horizon
-from trainingdoctor.observing.trace import SchedulerSeen, TwinsSeen
+from trainingdoctor.observing.seen import SchedulerSeen, TwinsSeen
 
 # The share of its rate at which a scheduler without an end has come to one.
 GONE = 1e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainingdoctor.observing.passes import Pass
-from trainingdoctor.observing.trace import Moment
+from trainingdoctor.observing.seen import Moment
 
 # A loop that is watched to its own end may go on for hours; its beginning tells how it is made.
 MOST = 3000

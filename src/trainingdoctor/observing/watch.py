@@ -11,8 +11,8 @@ from torch.optim import Optimizer
 
 from trainingdoctor.measure.optimizers import parameter_groups
 from trainingdoctor.measure.restore import Snapshot
+from trainingdoctor.observing.seen import OptimizerSeen, StepSeen
 from trainingdoctor.observing.ticks import rate_of
-from trainingdoctor.observing.trace import OptimizerSeen, StepSeen
 
 if TYPE_CHECKING:
     from trainingdoctor.observing.recorder import Recorder

@@ -8,7 +8,8 @@ from itertools import groupby
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainingdoctor.observing.trace import MOMENTS, LoopTrace, Moment
+from trainingdoctor.observing.seen import Moment
+from trainingdoctor.observing.trace import MOMENTS, LoopTrace
 from trainingdoctor.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, axes_for
 
 TITLES = {
