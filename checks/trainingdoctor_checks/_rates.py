@@ -19,6 +19,8 @@ FLOORS = {"Adam": 2e-6, "RMSprop": 2e-6, "Adagrad": 1e-4}
 USUAL = {"SGD": 0.1, "Adam": 1e-3, "RMSprop": 1e-3, "Adagrad": 1e-2, "Adadelta": 0.1}
 # A published rate this many times below what the trials found is one for another training.
 NEAR = 30.0
+# Trials are a factor of ten apart: a published rate up to half way to the next one, which did badly, is as good as tried.
+HALF_WAY = 10**0.5
 # A rate this many times below the usual one is said to be.
 FAR = 3.0
 
@@ -33,7 +35,7 @@ def remedy(t: RateTrials, learns: float, architecture: Architecture) -> str:
     if published is None or not published < 0.99 * t.peak:
         return f"lr={usable:.2g}, {tried}{_beside_usual(t, usable)}{warm}"
     known = f"published for such nets at batch {t.user_batch_size} and momentum {t.momentum:g}"
-    if usable < 0.99 * published:
+    if usable * HALF_WAY < published:
         return f"lr={usable:.2g}, {tried}; {published:.2g} is {known}, and so few steps favour low rates: try between the two{warm}"
     if published < usable / NEAR:
         return f"lr={usable:.2g}, {tried}; {published:.2g} is {known}{warm}"

@@ -23,7 +23,11 @@ def tried(peak: float, tenth: float, hundredth: float | None = None, optimizer: 
     ("given", "rate", "mentions"),
     [
         (tried(2.0, 1.7), "lr=0.1,", "0.2 is the highest rate tried"),
-        (tried(0.5, 1.7), "lr=0.05,", "0.1 is published for such nets at batch 128 and momentum 0.9"),
+        (
+            tried(0.5, 1.7),
+            "lr=0.1,",
+            "published for such nets at batch 128 and momentum 0.9; 0.05 is the highest rate tried",
+        ),
         (tried(0.5, 2.25, 1.8), "lr=0.005,", "so few steps favour low rates: try between the two"),
         (tried(0.1, 2.25, 1.8), "lr=0.001,", "the usual rate of SGD with momentum 0.9 is 0.01"),
         (tried(0.01, 2.25, 1.8, "Adam"), "lr=0.0001,", "the usual rate of Adam is 0.001"),
@@ -46,3 +50,11 @@ def test_a_rate_that_taught_nothing_is_not_set_but_the_usual_one(tenth: float, r
     assert rate_for(replace(warning("High.", "lr=0.2"), code="lr.too_high"), tried(2.0, tenth), PLAIN) == pytest.approx(
         rate
     )
+
+
+@pytest.mark.parametrize(
+    ("own", "tenth", "rate"), [(0.5, 2.25, 0.1), (0.5, 1.7, 0.1), (4.0, 1.7, 0.1), (0.1, 1.7, 0.01)]
+)
+def test_nets_with_a_published_rate_get_it_where_it_is_as_good_as_tried(own: float, tenth: float, rate: float) -> None:
+    finding = replace(warning("High.", "lr=0.2"), code="lr.too_high")
+    assert rate_for(finding, tried(own, tenth), RESNET) == pytest.approx(rate)

@@ -278,7 +278,9 @@ class Part(Sampler[int]):
         return self.size
 
 
-@pytest.mark.parametrize("part", [Part(20, start=80), SubsetRandomSampler(range(80, 100)), None], ids=repr)
+@pytest.mark.parametrize(
+    "part", [Part(20, start=80), SubsetRandomSampler(range(80, 100)), None], ids=("own", "subset", "none")
+)
 def test_an_evaluation_on_another_part_of_the_data_goes_before_a_later_test(part: Any) -> None:
     everything, test = data(100), DataLoader(data(20), 10)
     trained = Part(80) if isinstance(part, Part) else SubsetRandomSampler(range(80))

@@ -23,6 +23,7 @@ from trainingdoctor.remedy import (
     fix,
 )
 from trainingdoctor_checks._rates import (
+    HALF_WAY,
     NEAR,
     has_learned,
     is_classic,
@@ -82,8 +83,8 @@ def rate_for(finding: Finding, trials: RateTrials | None, architecture: Architec
         usable = float(named_value(finding, "lr"))
     # Some dozens of steps overstate what a rate can do, or favour one that is too low for a run.
     published = published_rate(trials)
-    near = usable / NEAR <= published <= usable * (1 if high else NEAR)
-    if is_classic(trials, architecture) and near:
+    near = usable / NEAR <= published <= usable * (HALF_WAY if high else NEAR)
+    if is_classic(trials, architecture) and near and (published < trials.peak or not high):
         return published
     # A rate that only did not diverge, and taught nothing, is no cure.
     in_vain = high and not has_learned(trials, usable_trial(trials, LEARNS), LEARNS)
