@@ -124,14 +124,20 @@ def input_health(train_batches: tuple[Batch, ...], val_batches: tuple[Batch, ...
 
 
 def _constant_share(batches: tuple[Batch, ...]) -> float:
-    flat = [_constant(b) for b in batches]
-    return sum(int(f.sum()) for f in flat) / max(sum(len(f) for f in flat), 1)
+    flat = torch.cat([_constant(b) for b in batches])
+    share = float(flat.float().mean()) if len(flat) else 0.0
+    # All of them alike is no chance.
+    return share if share == 1 or not _are_few(batches[0]) else 0.0
+
+
+def _are_few(batch: Batch) -> bool:
+    return all(t[0].numel() < LEAST_VALUES for t in tensors(batch.inputs) if t.layout is torch.strided and t.ndim >= 2)
 
 
 def _constant(batch: Batch) -> Tensor:
-    """For each sample, whether all its inputs are constant: a mask of ones beside varying tokens is not, nor are few equal numbers."""
+    """For each sample, whether all its inputs are constant: a mask of ones beside varying tokens is not."""
     dense = [t for t in tensors(batch.inputs) if t.layout is torch.strided and t.ndim >= 2]
-    found = [t for t in dense if t[0].numel() >= LEAST_VALUES and len(t) == batch.size]
+    found = [t for t in dense if t[0].numel() > 1 and len(t) == batch.size]
     # A black image is constant in each channel; after Normalize the channels differ.
     rows = [t.flatten(2) if t.ndim == 4 else t.flatten(1)[:, None] for t in found]
     alike = [(r == r[..., :1]).flatten(1).all(1).cpu() for r in rows]

@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from trainingdoctor.measure.batches import tensors
+from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import MOST_BATCHES, says_accuracy
 from trainingdoctor.observing.afterwards import used_later
 from trainingdoctor.observing.again import trains_again
@@ -78,8 +79,9 @@ class Recorder(Record):
 
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""
-        if not asking.aside:
-            # What was stepped since the last batch is in the loop's body, be it of one batch only.
+        if not asking.aside and asking.batches != steps_per_epoch(asking.loader):
+            # What was stepped since the last batch is in the loop's body, be it of one batch only. Behind the last one it may be between
+            # the epochs: Ignite only asks for another batch in the next one.
             self._poll(within=asking.steps > 0)
         self.current, self.idle = asking, 0
         late = self._is_late()
