@@ -54,3 +54,9 @@ def test_a_known_set_that_is_cut_class_by_class_is_told_from_a_part_of_it() -> N
     tails = [dataset_facts(DataLoader(Cut(*sizes))).long_tailed for sizes in ((500, 300, 90), (500, 490, 510))]
     assert tails == [True, False]
     assert not dataset_facts(DataLoader(Mine())).long_tailed
+
+
+def test_targets_of_several_numbers_are_not_counted() -> None:
+    cut = Cut(5, 3)
+    cut.targets = torch.eye(2)  # type: ignore[assignment]
+    assert not dataset_facts(DataLoader(cut)).long_tailed

@@ -135,7 +135,10 @@ def _is_long_tailed(dataset: Any) -> bool:
     listed = getattr(dataset, "targets", None)
     if not isinstance(listed, Sequence | np.ndarray | Tensor):
         return False
-    counts = Counter(int(t) for t in listed).values()
+    try:
+        counts = Counter(int(t) for t in listed).values()
+    except (TypeError, ValueError, RuntimeError):
+        return False  # several numbers for each sample
     return max(counts, default=0) >= TAIL * min(counts, default=1)
 
 
