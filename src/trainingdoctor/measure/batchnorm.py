@@ -104,7 +104,7 @@ def running_statistics(
     samples: int = 256,
 ) -> RunningStatistics:
     """Compare running statistics with fresh ones, for a model that has been trained before."""
-    if not any(layer.updates for layer in batchnorm_layers.layers):
+    if not any(layer.updates for layer in batchnorm_layers.layers) and not _was_trained(model):
         raise Unavailable("the model is fresh: its running statistics have not seen data yet")
     judged = _joined(val_batches or train_batches, samples)
     set_mode(model, False)
@@ -114,6 +114,12 @@ def running_statistics(
     drift, worst = _drift(before, running(model))
     fresh_loss, fresh_accuracy = _evaluated(model, judged, criterion)
     return RunningStatistics(loss, fresh_loss, accuracy, fresh_accuracy, drift, worst)
+
+
+def _was_trained(model: nn.Module) -> bool:
+    """Whether the channels of some layer have a scale and a shift each: weights that came without their statistics."""
+    found = (m for m in model.modules() if isinstance(m, _BatchNorm) and m.affine and m.running_mean is not None)
+    return any(bool((m.weight != m.weight[0]).any() and (m.bias != m.bias[0]).any()) for m in found)
 
 
 def _joined(batches: tuple[Batch, ...], samples: int) -> tuple[Batch, ...]:
