@@ -26,7 +26,7 @@ def row(build: Callable[[], Training], code: str, **more: Any) -> Row:
 SICK: tuple[Row, ...] = (
     row(tables.test_rows_not_scaled, "normalization.columns_mismatch"),
     row(tables.test_rows_scaled_to_0_and_1, "normalization.columns_mismatch", strength="subtle"),
-    row(tables.town_encoded_twice, "data.codes_mismatch"),
+    row(tables.town_encoded_twice, "data.codes_mismatch", consequences=("normalization.features",)),
     row(tables.embedded_town_encoded_twice, "data.codes_mismatch", strength="subtle"),
     row(tables.price_left_in_the_table, "labels.in_inputs"),
     row(tables.price_in_another_currency, "labels.in_inputs", strength="subtle"),
