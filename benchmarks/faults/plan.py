@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from itertools import chain, combinations
 
 import faults_data
+import faults_further
 import faults_model
 import faults_recipe
 import faults_structure
@@ -17,10 +18,11 @@ from fault import Fault
 from parts import Parts
 from variations import VARIATIONS
 from zoo import ZOO, Animal
+from zoo_sick import SICK
 
 FAULTS: tuple[Fault, ...] = tuple(
     replace(fault, part=module.__name__.removeprefix("faults_"))
-    for module in (faults_data, faults_model, faults_recipe, faults_structure)
+    for module in (faults_data, faults_model, faults_recipe, faults_structure, faults_further)
     for fault in module.FAULTS
 )
 # Every fault runs on two bases that it fits, one of them now and then slower, and every so-manieth on a deep one, too.
@@ -30,7 +32,7 @@ PAIRS = 36
 
 @dataclass(frozen=True)
 class Job:
-    """One training to examine. faults: none for a healthy one, and for those of the zoo, which have no parts to spoil."""
+    """One training to examine. faults: none for a healthy one. Those of the zoo are built as they are, sick or healthy."""
 
     name: str
     base: Parts | Animal
@@ -39,9 +41,10 @@ class Job:
     @property
     def parts(self) -> Parts | Animal:
         """The spoiled parts."""
+        if isinstance(self.base, Animal):
+            return self.base
         parts = self.base
         for fault in self.faults:
-            assert isinstance(parts, Parts), "the zoo is healthy"
             parts = fault.spoil(parts)
         return parts
 
@@ -57,11 +60,15 @@ def healthy() -> Iterator[Job]:
 
 
 def sick() -> Iterator[Job]:
-    """Each fault on several bases, rotated. First all faults on one base each, so that a part of a run covers them all."""
+    """Each fault on several bases, rotated, and the sick ones of the zoo.
+
+    First all faults on one base each, so that a part of a run covers them all.
+    """
     chosen = [_chosen(fault, turn) for turn, fault in enumerate(FAULTS)]
     for rank in range(3):
         for fault, names in zip(FAULTS, chosen, strict=True):
             yield from (Job(f"{name}: {fault.name}", BASES[name], (fault,)) for name in names[rank : rank + 1])
+    yield from (Job(f"zoo: {fault.name}", animal, (fault,)) for animal, fault in SICK)
 
 
 def _chosen(fault: Fault, turn: int) -> list[str]:
@@ -84,7 +91,8 @@ def pairs() -> Iterator[Job]:
 
     A pair is left out when one fault declares the other as its consequence or both are critical to run at all.
     """
-    usable = [f for f in FAULTS if f.strength == "subtle" or f.code in MILD]
+    paired = [f for f in FAULTS if f.part in ("data", "model", "recipe")]
+    usable = [f for f in paired if f.strength == "subtle" or f.code in MILD]
     found = 0
     for i, (a, b) in enumerate(combinations(usable, 2)):
         if found == PAIRS or i % 17 or a.part == b.part or _hides(a, b):
@@ -152,14 +160,14 @@ def regression(seconds: Mapping[str, float]) -> list[Job]:
     seconds: of the jobs, by name, as the committed table has them.
     """
     cheapest: dict[str, Job] = {}
-    for job in sick():
+    for job in (j for j in sick() if isinstance(j.base, Parts)):
         fault = job.faults[0].name
         if fault not in cheapest or _seconds(job, seconds) < _seconds(cheapest[fault], seconds):
             cheapest[fault] = job
     sound = [j for j in healthy() if j.base.name in QUICK]
-    zoo = [j for j in healthy() if j.base.name == "zoo"]
+    zoo = [j for j in (*healthy(), *sick()) if j.base.name == "zoo"]
     brief = [job for job in cheapest.values() if seconds.get(job.name, 0.0) <= LONGEST]
-    return [*sound[::12], *zoo[::4], *brief[1::2]]
+    return [*sound[::12], *zoo[::5], *brief[1::2]]
 
 
 def _seconds(job: Job, seconds: Mapping[str, float]) -> float:

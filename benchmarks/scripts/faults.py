@@ -98,6 +98,11 @@ def in_background(loader, batches=None):
     threading.Thread(target=fetch, daemon=True).start()
     return iter(batches.get, None)"""
 
+PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer{}, patience=3)"
+BY_HAND = {"scaled": "x_test = (x_test - mean) / std", "shuffled": ""}
+MEAN_LOSS = "reconstruction = F.mse_loss(recon, x.flatten(1))"
+BINARY_LOSS = "reconstruction = F.binary_cross_entropy(recon, x.flatten(1))"
+
 FAULTS: tuple[Variant, ...] = (
     sick("no zero_grad", "loop.zero_grad_missing", zero_grad=""),
     sick("zero_grad once per epoch", "loop.zero_grad_missing", zero_grad="", before_epoch="optimizer.zero_grad()"),
@@ -149,6 +154,22 @@ FAULTS: tuple[Variant, ...] = (
     only("functions", sick("logits of one output against a half", "metric.wrong", **SINGLE, count="correct += ((output > 0.5) == (y.to(output.device) > 0.5)).sum().item()"), "module"),
     only("functions", sick("largest of one output", "metric.wrong", **SINGLE, count="correct += (output.argmax(1) == y.to(output.device)[:, 0]).sum().item()"), "module"),
     only("forked", sick("no zero_grad in a child", "loop.zero_grad_missing", zero_grad="")),
+    only("functions", sick("plateau told the accuracy", "schedule.plateau_mode", ("schedule.*",), scheduler=PLATEAU.format(""), epoch_end="scheduler.step(accuracy)")),
+    only("functions", sick("plateau of a rising loss", "schedule.plateau_mode", ("schedule.*",), scheduler=PLATEAU.format(", mode='max'"), epoch_end="scheduler.step(loss)")),
+    only("module", sick("plateau told the accuracy", "schedule.plateau_mode", ("schedule.*",), scheduler=PLATEAU.format(""), epoch_end="scheduler.step(correct / len(test_set))")),
+    sick("a term for one class that a batch may lack", "loop.nonfinite", ("loss.*", "lr.*"), batch_size="16", loss="loss = criterion(output, y) + 0.5 * criterion(output[y == 3], y[y == 3])"),
+    only("functions", sick("root of sums of squares that are zero", "loop.nonfinite", ("loss.*", "lr.*"), loss="loss = criterion(output, y) + 1e-4 * sum(torch.sqrt((p ** 2).sum()) for p in net.parameters())"), "module"),
+    only("tensors", sick("index forgotten", "loop.same_slice", ("augmentation.*",), cut="xb, yb = x_train[:size], y_train[:size]", shuffled="", flipped="")),
+    only("tensors", sick("index forgotten, batches cropped", "loop.same_slice", cut="xb, yb = x_train[:size], y_train[:size]", shuffled="")),
+    only("tensors", sick("batches centred in place", "loop.data_overwritten", ("augmentation.*",), **BY_HAND, prepared="xb -= mean\nxb /= std", flipped="")),
+    only("tensors", sick("batches centred in place, then cropped", "loop.data_overwritten", **BY_HAND, prepared="xb -= mean\nxb /= std")),
+    only("tensors", sick("batches divided in place", "loop.data_overwritten", ("augmentation.*",), scaled="", shuffled="", prepared="xb.div_(255)", tested="xb = xb / 255", flipped="")),
+    only("table", sick("column minus row", "loss.broadcast", given="net(x)")),
+    only("table", sick("column minus row in a Huber loss", "loss.broadcast", given="net(x)", objective="error = torch.abs(target - prediction)\nreturn torch.where(error < 1, 0.5 * error ** 2, error - 0.5).mean()")),
+    only("vae", sick("divergence summed, squares averaged", "loss.term_summed", reconstruction=MEAN_LOSS, divergence="kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())")),
+    only("vae", sick("divergence summed over the batch, weighted", "loss.term_summed", reconstruction=BINARY_LOSS, divergence="kl = 0.1 * -0.5 * (1 + logvar - mu ** 2 - logvar.exp()).sum(1).sum()")),
+    only("gan", sick("both schedulers on one optimizer", "schedule.twins", schedulers="schedulerD = torch.optim.lr_scheduler.CosineAnnealingLR(optimizerD, 30)\nschedulerG = torch.optim.lr_scheduler.CosineAnnealingLR(optimizerD, 30)")),
+    only("gan", sick("both steps on one optimizer", "schedule.twins", schedulers="schedulerD = torch.optim.lr_scheduler.StepLR(optimizerG, 10, gamma=0.5)\nschedulerG = torch.optim.lr_scheduler.StepLR(optimizerG, step_size=10, gamma=0.5)")),
 )  # fmt: skip
 
 HEALTHY: tuple[Variant, ...] = (
@@ -173,5 +194,9 @@ HEALTHY: tuple[Variant, ...] = (
     Variant("softmax over what was seen in attention", (), {"layers": KEYS, "features": "x = self.features(x).mean((2, 3))\nx = x + 0.02 * (self.query(x) @ self.key(self.seen).T).softmax(1) @ self.seen"}, styles=("functions",)),
     Variant("batches fetched ahead", (), {"data": AHEAD, "train_on": "Prefetcher(loader)", "test_on": "Prefetcher(test_loader)"}, styles=("functions",)),
     Variant("batches fetched by a thread", (), {"data": BACKGROUND, "train_on": "in_background(loader)", "test_on": "in_background(test_loader)"}, styles=("functions",)),
+    Variant("plain", (), {}, styles=("tensors", "table", "vae", "gan")),
+    Variant("batches scaled as copies", (), {**BY_HAND, "prepared": "xb = (xb - mean) / std"}, styles=("tensors",)),
+    Variant("row of targets as a column", (), {"targets": "y = y[:, None]", "given": "net(x)"}, styles=("table",)),
+    Variant("plateau of an accuracy", (), {"scheduler": PLATEAU.format(", 'max'"), "epoch_end": "scheduler.step(accuracy)"}, styles=("functions",)),
     Variant("one output", (), {**SINGLE, "count": RIGHT_SINGLE}, styles=("functions", "module")),
 )  # fmt: skip

@@ -1,8 +1,10 @@
-"""One training of CIFAR-10 as a script in five styles. Lines that faults replace are named: `{zero_grad}` and so on."""
+"""One training of CIFAR-10 as a script in five styles, beside four other scripts. Lines that faults replace are named: `{zero_grad}` and so on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+
+from templates_others import LINES, OTHERS
 
 HEAD = """\
 import argparse
@@ -243,9 +245,10 @@ FORKED = FUNCTIONS.replace(
 """,
 )
 
-STYLES = {"functions": FUNCTIONS, "trainer": TRAINER, "module": MODULE, "phases": PHASES, "forked": FORKED}
+STYLES = {"functions": FUNCTIONS, "trainer": TRAINER, "module": MODULE, "phases": PHASES, "forked": FORKED, **OTHERS}
 
 HEALTHY = {
+    **LINES,
     "data": "",
     "train_data": "train_set",
     "test_data": "test_set",

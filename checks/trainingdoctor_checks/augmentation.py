@@ -73,8 +73,8 @@ def weak(augmentation_pairs: AugmentationPairs, *, many: int = 200_000, least: i
     Why it costs accuracy: shift and mirror carry most of the gain on small natural images; either alone gives part of
     it.
     Remedy: random crop with padding, and horizontal flip.
-    Thresholds: small colour images with mirrors alone, or colour or noise alone: warning. Shift without mirror is
-    right for digits and text: info.
+    Thresholds: small colour images with mirrors alone, or colour or noise alone: warning. Targets per pixel, and shift
+    without mirror, which is right for digits and text: info.
     Measured: no measurement yet.
     """
     p = augmentation_pairs
@@ -84,7 +84,8 @@ def weak(augmentation_pairs: AugmentationPairs, *, many: int = 200_000, least: i
     if kinds & {"other", "mixed", "erased"}:
         yield Note(f"the draws differ: {', '.join(sorted(kinds))}")
     elif "shifted" not in kinds:
-        yield warning(
+        say = info if p.per_pixel else warning
+        yield say(
             f"Draws of the same image differ only by: {', '.join(sorted(kinds))}. They are never shifted or cropped.",
             f"Add {CROP.format(side=p.side, padding=max(1, p.side // 8))} to the training transforms.",
             where="train_loader.dataset.transform",

@@ -43,12 +43,13 @@ def columns_mismatch(columns: Columns, *, ratio: float = 5.0, moved: float = 10.
 def codes_mismatch(columns: Columns, *, chance: float = 0.05) -> Verdicts:
     """Categories are numbered anew in the evaluation.
 
-    What it does: looks for columns of categories whose highest numbers are frequent in training and absent in evaluation: where some
-    categories do not occur, an encoder that is fitted to the evaluation rows leaves no gaps, and gives the others lower numbers.
+    What it does: looks for columns of categories (whole numbers, of which 100 are known at most) whose highest numbers are frequent in
+    training and absent in evaluation: where some categories do not occur, an encoder that is fitted to the evaluation rows leaves no gaps,
+    and gives the others lower numbers.
     Why it costs accuracy: the same number stands for one category in training, and for another in evaluation.
     Remedy: encoder.fit(train), and encoder.transform() for both.
-    Thresholds: numbers of which eight at least were to be expected. That what is missing has just the highest numbers must be a chance of
-    5 % at most, over all columns.
+    Thresholds: numbers of which eight at least were to be expected; no higher one may be there, a rare one included. That what is
+    missing has just the highest numbers must be a chance of 5 % at most, over all columns.
     Measured: no measurement yet.
     """
     found = columns.codes

@@ -67,7 +67,13 @@ def batch_size_huge(
 @check(
     "loader.few_samples",
     cost="probe",
-    explains=("labels.missing_class", "data.imbalance", "data.duplicates"),
+    explains=(
+        "labels.missing_class",
+        "data.imbalance",
+        "data.duplicates",
+        "normalization.columns_mismatch",
+        "model.ignores_input",
+    ),
     references=(SAMPLER,),
 )
 def few_samples(drawn: Drawn, *, share: float = 0.1, least: int = 1_000) -> Verdicts:

@@ -39,7 +39,12 @@ def target_format(outputs: Outputs, targets: Targets, criterion_kind: CriterionK
             "criterion(outputs.squeeze(1), targets)" if one_column else "criterion(outputs.unsqueeze(1), targets)",
             where="criterion",
         )
-    elif criterion_kind.kind in ("cross_entropy", "nll") and targets.kind == "dense" and len(outputs.shape) == 2:
+    elif (
+        criterion_kind.kind in ("cross_entropy", "nll")
+        and targets.kind == "dense"
+        and len(outputs.shape) == 2
+        and not _are_logits(targets, criterion_kind)
+    ):
         one_hot = targets.width == outputs.width
         yield critical(
             f"Targets are {targets.dtype} of shape {('N', *targets.shape[1:])}, where {criterion_kind.name} takes class indices.",
@@ -48,6 +53,12 @@ def target_format(outputs: Outputs, targets: Targets, criterion_kind: CriterionK
         )
     elif criterion_kind.kind in ("bce", "bce_with_logits") and targets.numbers is not None:
         yield from _no_probabilities(targets.numbers, criterion_kind.name)
+
+
+def _are_logits(targets: Targets, criterion_kind: CriterionKind) -> bool:
+    """A teacher's, which a loss of one's own turns into probabilities itself: numbers below 0 are no form of classes."""
+    own = criterion_kind.name not in ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss")
+    return own and targets.numbers is not None and targets.numbers.minimum < 0
 
 
 def _no_probabilities(numbers: Numbers, name: str) -> Verdicts:

@@ -134,6 +134,7 @@ SICK = [
     (augmentation.missing, (replace(SAME, channels=1), RUN, RESNET), "info"),
     (augmentation.weak, (replace(PAIRS, kinds={"mirrored": 0.5}),), "warning"),
     (augmentation.weak, (replace(PAIRS, kinds={"shifted": 0.5}),), "info"),
+    (augmentation.weak, (replace(PAIRS, kinds={"mirrored": 0.5}, per_pixel=True),), "info"),
     (augmentation.on_evaluation, (PAIRS,), "warning"),
     (augmentation.frozen, (replace(SAME, uses_randomness=True),), "warning"),
     (augmentation.same_in_workers, (WorkerDraws(6, True, True, False),), "warning"),

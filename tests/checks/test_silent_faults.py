@@ -155,6 +155,19 @@ def test_masks_of_255() -> None:
     assert_healthy(loss_targets.target_format, training(nn.Linear(6, 1), TABLE, flags, criterion=criterion))
 
 
+def test_the_logits_of_a_teacher_are_no_wrong_class_numbers() -> None:
+    """The loss makes probabilities of them; nn.CrossEntropyLoss does not."""
+
+    def distilled(output: Tensor, target: Tensor) -> Tensor:
+        return F.kl_div(output.log_softmax(1), target.softmax(1), reduction="batchmean")
+
+    logits = TABLE[:, :3] - TABLE[:, :3].mean(1, keepdim=True)
+    model = nn.Linear(6, 3)
+    assert_healthy(loss_targets.target_format, training(model, TABLE, logits, criterion=distilled))
+    plain = training(model, TABLE, logits, criterion=nn.CrossEntropyLoss())
+    assert_unwell(loss_targets.target_format, plain, mentions="class indices")
+
+
 def test_columns_in_raw_units() -> None:
     raw = TABLE * torch.tensor([1.0, 1, 1, 1, 12, 30_000]) + torch.tensor([0.0, 0, 0, 0, 45, 60_000])
     labels = (TABLE[:, 0] > 0).long()

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable
 from trainingdoctor.measure.batches import Batch
-from trainingdoctor.measure.batchnorm import batchnorm_layers, running_statistics
+from trainingdoctor.measure.batchnorm import RunningStatistics, batchnorm_layers, running_statistics
 
 
 def test_statistics_from_a_checkpoint_that_does_not_count_are_not_fresh() -> None:
@@ -46,3 +46,20 @@ def test_a_criterion_for_mixed_targets_is_given_no_class_numbers() -> None:
     assert (
         running_statistics(other, batchnorm_layers(other), hard, hard, nn.CrossEntropyLoss()).fresh_accuracy is not None
     )
+
+
+def statistics_of(model: nn.Module) -> RunningStatistics:
+    generator = torch.Generator().manual_seed(0)
+    batches = (Batch(3 + 2 * torch.randn(64, 4, generator=generator), torch.arange(64) % 2),)
+    return running_statistics(model, batchnorm_layers(model), batches, None, nn.CrossEntropyLoss())
+
+
+def test_trained_weights_that_came_without_their_statistics_are_not_fresh() -> None:
+    """As an average of weights, or a checkpoint of the parameters alone; a fresh layer has one scale and one shift."""
+    model = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 2))
+    for value in (1.0, 0.0):
+        nn.init.constant_(model[0].weight, value)
+        with pytest.raises(Unavailable, match="fresh"):
+            statistics_of(model)
+    model[0].load_state_dict({"weight": torch.linspace(0.5, 2, 4), "bias": torch.linspace(-1, 1, 4)}, strict=False)
+    assert statistics_of(model).drift == pytest.approx(1.5, rel=0.3)

@@ -46,6 +46,20 @@ def test_categories_that_were_numbered_anew_are_found() -> None:
     assert_unwell(codes_mismatch, found, severity="warning", mentions="2 of 12")
 
 
+def test_rare_categories_may_be_missing_besides() -> None:
+    """Numbers of towns, as whole numbers in a table of floats or alone: the rare ones are in no evaluation of 300 rows."""
+    train, val = categories(600)[:, :1] * 3, categories(300, codes=9)[:, :1] * 3
+    train[:8] = torch.arange(1, 24, 3)[:, None]
+    for column in (lambda t: t[:, 0], lambda t: t.float()):
+        found = compared(column(train), column(val))
+        assert [(c.known, c.missing) for c in found.codes] == [(12, 3)]
+        assert_unwell(codes_mismatch, found, severity="warning", mentions="3 of 12")
+    assert compared(train + 0.5, val + 0.5).codes == ()
+    # One that is rare in training has a higher number than those that are missing, and is there: none was numbered anew.
+    val[0] = 40
+    assert_healthy(codes_mismatch, compared(train, val))
+
+
 def test_categories_that_are_missing_here_and_there_are_fine() -> None:
     train, val = categories(600), categories(300)
     assert_healthy(codes_mismatch, compared(train, val))

@@ -116,6 +116,13 @@ def test_softmax_over_one_value(function: Callable[[Net, Tensor], Tensor]) -> No
     assert_unwell(softmax_over_one, found, severity="warning", mentions="single value")
 
 
+def test_softmax_over_one_value_at_the_end_of_a_sequential() -> None:
+    """No line of the user's calls it: its name tells where it is."""
+    found = function_use(nn.Sequential(nn.Linear(6, 1), nn.Softmax(dim=1)), BATCHES)
+    assert_unwell(softmax_over_one, found, severity="warning", mentions="model.1")
+    assert_healthy(softmax_over_one, function_use(nn.Sequential(nn.Linear(6, 3), nn.Softmax(dim=1)), BATCHES))
+
+
 def growing(_: Net, x: Tensor) -> Tensor:
     """Attention of each step over those before it: the first has one."""
     steps = x.view(-1, 3, 2)

@@ -29,6 +29,11 @@ def looped(loss: Callable[[nn.Module, int], Tensor], bias: bool = True) -> LoopT
     return traced(recorder)
 
 
+def huber(error: Tensor) -> Tensor:
+    """Two branches of one difference."""
+    return torch.where(error < 1, 0.5 * error**2, error - 0.5)
+
+
 def masked(model: nn.Module, step: int) -> Tensor:
     """Nothing is left of the third batch."""
     mask = torch.full((6,), step != 2).float()
@@ -67,6 +72,7 @@ def test_finite_losses_are_fine() -> None:
         lambda model, _: ((model(X) - Y) ** 2).mean(),
         lambda model, _: (Y - model(X)).abs().sum() / 6,
         lambda model, _: torch.sqrt(torch.mean(torch.square(model(X)[:, 0] - Y[:, None]))),
+        lambda model, _: huber((model(X) - Y).abs()).mean() + model.weight.square().sum(),
     ],
 )
 def test_a_difference_with_all_targets_is_found(loss: Callable[[nn.Module, int], Tensor]) -> None:
@@ -81,6 +87,16 @@ def test_losses_of_pairs_are_fine() -> None:
         return torch.as_tensor(((scores - scores.T) - (Y[:, None] - Y)).square().mean())
 
     assert_healthy(broadcast, looped(ranked))
+
+
+def test_a_distance_of_distributions_compares_all_with_all() -> None:
+    """The energy distance of predictions (N, 1) and targets (N)."""
+
+    def energy(model: nn.Module, _: int) -> Tensor:
+        made = model(X)
+        return torch.as_tensor(2 * (made - Y).abs().mean() - (made - made.T).abs().mean())
+
+    assert_healthy(broadcast, looped(energy))
 
 
 WIDE, CODES = torch.randn(16, 5), torch.rand(16, 5)

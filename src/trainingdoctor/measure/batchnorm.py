@@ -107,7 +107,8 @@ def running_statistics(
     samples: int = 256,
 ) -> RunningStatistics:
     """Compare running statistics with fresh ones, for a model that has been trained before."""
-    if not any(layer.updates for layer in batchnorm_layers.layers) or 0 < _counted(model) <= FEW:
+    fresh = not any(layer.updates for layer in batchnorm_layers.layers) and not _was_trained(model)
+    if fresh or 0 < _counted(model) <= FEW:
         raise Unavailable("the model is fresh: its running statistics have not seen data yet")
     judged = _joined(val_batches if val_batches and _is_alike(val_batches, train_batches) else train_batches, samples)
     set_mode(model, False)
@@ -131,6 +132,12 @@ def _is_alike(one: tuple[Batch, ...], other: tuple[Batch, ...]) -> bool:
         (t.ndim, t.is_floating_point()) if isinstance(t := b[0].targets, torch.Tensor) else None for b in (one, other)
     ]
     return forms[0] == forms[1]
+
+
+def _was_trained(model: nn.Module) -> bool:
+    """Whether the channels of some layer have a scale and a shift each: weights that came without their statistics."""
+    found = (m for m in model.modules() if isinstance(m, _BatchNorm) and m.affine and m.running_mean is not None)
+    return any(bool((m.weight != m.weight[0]).any() and (m.bias != m.bias[0]).any()) for m in found)
 
 
 def _joined(batches: tuple[Batch, ...], samples: int) -> tuple[Batch, ...]:

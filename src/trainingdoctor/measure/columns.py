@@ -31,7 +31,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Codes:
-    """A column of categories. known: numbers in training.  missing: those of them that the evaluation lacks, all of them the highest."""
+    """A column of categories whose highest numbers the evaluation lacks. known, missing: of those that are frequent in training."""
 
     known: int
     missing: int
@@ -62,7 +62,7 @@ def columns(train_batches: tuple[Batch, ...], val_batches: tuple[Batch, ...]) ->
     if min(rows, val_rows) < LEAST_ROWS:
         raise Unavailable(f"under {LEAST_ROWS} rows were drawn")
     numbers = [(t.double(), v.double()) for t, v in pairs if t.is_floating_point()]
-    codes = [(t.T.tolist(), v.T.tolist()) for t, v in pairs if not t.is_floating_point() and t.shape[1] <= MOST_CODES]
+    codes = [(t.T.tolist(), v.T.tolist()) for t, v in pairs if t.shape[1] <= MOST_CODES]
     return Columns(
         rows,
         val_rows,
@@ -72,15 +72,16 @@ def columns(train_batches: tuple[Batch, ...], val_batches: tuple[Batch, ...]) ->
 
 
 def _tables(train: tuple[Batch, ...], val: tuple[Batch, ...]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs at the same place, (rows, columns) each."""
+    """Inputs at the same place, (rows, columns) each; a single column may come without its dimension."""
     drawn, evaluated = ([list(tensors(b.inputs)) for b in batches] for batches in (train, val))
     if len({len(found) for found in drawn + evaluated}) != 1:
         return
     for place in range(len(drawn[0])):
         parts = [[found[place] for found in side] for side in (drawn, evaluated)]
         shapes = {(t.ndim, *t.shape[1:], t.dtype) for side in parts for t in side}
-        if len(shapes) == 1 and all(t.ndim == 2 and t.layout is torch.strided for side in parts for t in side):
-            yield torch.cat(parts[0]).cpu(), torch.cat(parts[1]).cpu()
+        if len(shapes) == 1 and all(t.ndim in (1, 2) and t.layout is torch.strided for side in parts for t in side):
+            train_rows, val_rows = (torch.cat(side).cpu() for side in parts)
+            yield train_rows.reshape(len(train_rows), -1), val_rows.reshape(len(val_rows), -1)
 
 
 def _scales(train: Tensor, val: Tensor) -> Iterator[Scale]:
@@ -90,13 +91,13 @@ def _scales(train: Tensor, val: Tensor) -> Iterator[Scale]:
             yield Scale(abs(a - b) / s, r / s)
 
 
-def _codes(train: list[int], val: list[int]) -> Codes | None:
+def _codes(train: list[float], val: list[float]) -> Codes | None:
+    """Where all numbers from some frequent one on are missing, and no frequent one below; rare ones may be missing by chance."""
     counts, there = Counter(train), set(val)
-    known = sorted(counts)
-    if not 3 <= len(known) <= MOST_CODES:
+    if not 3 <= len(counts) <= MOST_CODES or any(c != int(c) for c in (*counts, *there) if math.isfinite(c)):
         return None
-    often = {c for c in known if counts[c] * len(val) / len(train) >= EXPECTED}
-    missing = [c for c in known if c not in there]
-    if not missing or not often >= set(missing) or missing != known[-len(missing) :] or max(there) > known[-1]:
+    often = sorted(c for c in counts if counts[c] * len(val) / len(train) >= EXPECTED)
+    missing = [c for c in often if c not in there]
+    if not missing or missing != often[-len(missing) :] or max(there) >= missing[0]:
         return None
-    return Codes(len(known), len(missing))
+    return Codes(len(often), len(missing))

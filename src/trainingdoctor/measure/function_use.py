@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -45,7 +45,8 @@ class DropoutCall:
 class FunctionUse:
     """dropouts: each once.  over_batch: places of softmaxes over the samples of a batch, "" outside of the user's code.
 
-    over_one: places in the user's code whose softmaxes all go over a single value.  softmaxes: places that have some.
+    over_one: places in the user's code, or layers of the user's Sequential, whose softmaxes all go over a single value.
+    softmaxes: places that have some.
     """
 
     dropouts: tuple[DropoutCall, ...] = ()
@@ -115,7 +116,7 @@ class _Watching(TorchFunctionMode):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.known = {id(m) for m in model.modules()}
+        self.known = {id(m): name for name, m in model.named_modules()}
         self.dropouts: list[DropoutCall] = []
         self.softmaxes: list[_Softmax] = []
 
@@ -129,10 +130,18 @@ class _Watching(TorchFunctionMode):
         elif name == ATTENTION and (p := kwargs.get("dropout_p", next(iter(args[4:]), 0.0))):
             self.dropouts += _attention(name, float(p))
         elif name in SOFTMAXES and args and isinstance(args[0], Tensor) and args[0].ndim:
-            self.softmaxes.append(
-                _Softmax(tuple(args[0].shape), _dimension(args, kwargs), users_place(), _is_called_by_user())
-            )
+            where, own = self._place()
+            self.softmaxes.append(_Softmax(tuple(args[0].shape), _dimension(args, kwargs), where, own))
         return func(*args, **kwargs)
+
+    def _place(self) -> tuple[str, bool]:
+        """file:line, or the layer's name where the user's model is a Sequential and has no line that calls it; and whether it is own."""
+        frame, layer = _caller_of_layer()
+        if frame is None:
+            return users_place(), False
+        if id(layer) in self.known and str(frame.f_globals.get("__name__", "")).startswith("trainingdoctor."):
+            return f"model.{self.known[id(layer)]}".rstrip("."), True
+        return users_place(), is_users(frame.f_code.co_filename)
 
 
 def _dimension(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
@@ -151,16 +160,15 @@ def _caller() -> FrameType | None:
     return frame
 
 
-def _is_called_by_user() -> bool:
-    """Whether a softmax stands in the user's code, as a function or as a layer of its own."""
+def _caller_of_layer() -> tuple[FrameType | None, Any]:
+    """Who called the function, or the layer that it is all of; and that layer, None where it is none."""
     frame = _caller()
-    if frame is None:
-        return False
-    layer = frame.f_locals.get("self")
-    if isinstance(layer, nn.Softmax | nn.LogSoftmax):
-        while frame is not None and not is_users(frame.f_code.co_filename) and _is_call(frame, layer):
-            frame = frame.f_back
-    return frame is not None and is_users(frame.f_code.co_filename)
+    layer = frame.f_locals.get("self") if frame is not None else None
+    if not isinstance(layer, nn.Softmax | nn.LogSoftmax):
+        return frame, None
+    while frame is not None and not is_users(frame.f_code.co_filename) and _is_call(frame, layer):
+        frame = frame.f_back
+    return frame, layer
 
 
 def _is_call(frame: FrameType, layer: nn.Module) -> bool:
@@ -169,7 +177,7 @@ def _is_call(frame: FrameType, layer: nn.Module) -> bool:
     return caller is layer or isinstance(caller, nn.Sequential)
 
 
-def _dropout(name: str, p: float, known: set[int]) -> Iterator[DropoutCall]:
+def _dropout(name: str, p: float, known: Container[int]) -> Iterator[DropoutCall]:
     frame = _caller()
     if frame is None:
         return
