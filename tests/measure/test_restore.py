@@ -340,3 +340,22 @@ def test_there_may_be_no_folder_to_come_back_to(tmp_path: Path, monkeypatch: pyt
         random.random()
     with pytest.raises(FileNotFoundError):
         Path.cwd()
+
+
+class Renamed(Slots):
+    """A property has the name of a slot of the class above, as in Python 3.13's paths."""
+
+    @property
+    def count(self) -> int:  # type: ignore[override]
+        return 7
+
+
+def test_a_slot_under_a_property_comes_back() -> None:
+    slot = Slots.count  # type: ignore[attr-defined]
+    held = Renamed.__new__(Renamed)
+    slot.__set__(held, 1)
+    model = nn.Linear(2, 2)
+    model.held = held  # type: ignore[assignment]
+    with restored(Training(model=model)):
+        slot.__set__(held, 5)
+    assert slot.__get__(held) == 1

@@ -3,7 +3,8 @@
 import random
 import types
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -81,11 +82,10 @@ class Memory:
         if isinstance(value, types.FunctionType):
             return self._closure(value)
         held = [value.func, value.args, value.keywords] if isinstance(value, partial) else []
-        names = [n for c in type(value).__mro__ for n in _slots(c) if isinstance(vars(c).get(n), _SLOT)]
-        slots = {name: getattr(value, name) for name in names if hasattr(value, name)}
-        self.undo += [partial(object.__setattr__, value, name, old) for name, old in slots.items()]
+        slots = list(_filled_slots(value))
+        self.undo += [partial(slot.__set__, value, old) for slot, old in slots]
         attributes = getattr(value, "__dict__", None)
-        return [*held, *slots.values(), *([attributes] if isinstance(attributes, dict) else [])]
+        return [*held, *(old for _, old in slots), *([attributes] if isinstance(attributes, dict) else [])]
 
     def _closure(self, function: types.FunctionType) -> list[Any]:
         cells = [c for c in function.__closure__ or () if _is_filled(c)]
@@ -93,7 +93,13 @@ class Memory:
         return [*(c.cell_contents for c in cells), function.__dict__]
 
 
-_SLOT = types.MemberDescriptorType
+def _filled_slots(value: Any) -> Iterator[tuple[types.MemberDescriptorType, Any]]:
+    """Slots with what they hold, by themselves: a property of a class below may bear a slot's name, as in Python 3.13's paths."""
+    for cls in type(value).__mro__:
+        for slot in (vars(cls).get(name) for name in _slots(cls)):
+            if isinstance(slot, types.MemberDescriptorType):
+                with suppress(AttributeError):  # empty
+                    yield slot, slot.__get__(value)
 
 
 def _slots(cls: type) -> tuple[str, ...]:
