@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trainingdoctor.measure.batches import tensors
+from trainingdoctor.observing.guise import in_guise
 
 # What scripts do to an output before the loss, tried in this order. Those in FORMS are the criterion's matter, the others the
 # model's. Rows are what is made of (N, ..., C): these are examined as torch has them, (N, C, ...).
@@ -227,21 +226,9 @@ class Followed(nn.Module):
     def __init__(self, model: nn.Module, between: str, part: int = 0) -> None:
         super().__init__()
         self.model, self.between, self.part = model, between, part
-        # Reports name the model by its class.
-        self.__class__ = type(type(model).__name__, (Followed,), {"forward": _signed(type(model))})
+        self.__class__ = in_guise(Followed, type(model).__name__, type(model))
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The output as the loss got it; rows with the classes second."""
         output = part_of(self.model(*args, **kwargs), self.part)
         return output.movedim(-1, 1) if self.between == ROWS else dict(BETWEEN)[self.between](output)
-
-
-def _signed(model: type[nn.Module]) -> Callable[..., Tensor]:
-    """`Followed.forward` with the parameters of that class's: a batch that is a dictionary is given by their names."""
-
-    def forward(self: Followed, *args: Any, **kwargs: Any) -> Tensor:
-        return Followed.forward(self, *args, **kwargs)
-
-    with suppress(TypeError, ValueError):
-        forward.__signature__ = inspect.signature(model.forward)  # type: ignore[attr-defined]
-    return forward

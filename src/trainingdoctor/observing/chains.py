@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from torch import Tensor, nn
 
+from trainingdoctor.observing.guise import in_guise
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.watch import OptimizerWatch
 
@@ -24,8 +22,7 @@ class Chained(nn.Module):
         for model in map(unwrapped, models):
             name = type(model).__name__
             self.add_module(f"{name}{len(self._modules)}" if name in self._modules else name, model)
-        # Reports name the model by its class.
-        self.__class__ = type(" + ".join(self._modules), (Chained,), {"forward": _signed(unwrapped(models[0]))})
+        self.__class__ = in_guise(Chained, " + ".join(self._modules), type(unwrapped(models[0])))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the last one gives."""
@@ -34,17 +31,6 @@ class Chained(nn.Module):
         for model in others:
             output = model(output)
         return output
-
-
-def _signed(first: nn.Module) -> Callable[..., Any]:
-    """`Chained.forward` with the parameters of the first model's."""
-
-    def forward(self: Chained, *args: Any, **kwargs: Any) -> Any:
-        return Chained.forward(self, *args, **kwargs)
-
-    with suppress(TypeError, ValueError):
-        forward.__signature__ = inspect.signature(first.forward)  # type: ignore[attr-defined]
-    return forward
 
 
 def continued(calls: Calls, output: Any, model: nn.Module, given: Any) -> Calls:
