@@ -24,11 +24,10 @@ class Nonfinite:
         self._before: float | None = None
         self._count = 0
 
-    def add(self, loss: Tensor, parameters: Iterable[Tensor], output: Any, where: str) -> None:
-        """backward() is about to run on a loss. output: of the newest model call.  parameters: of the model."""
-        if self.seen is not None or loss.numel() != 1 or loss.dtype not in EXACT:
+    def add(self, loss: Tensor, value: float, parameters: Iterable[Tensor], output: Any, where: str) -> None:
+        """backward() is about to run on a loss of that value. output: of the newest model call.  parameters: of the model."""
+        if self.seen is not None or loss.dtype not in EXACT:
             return
-        value = float(loss.detach())
         self._count += 1
         if math.isfinite(value):
             self._before = value

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.afterwards import used_later
 from trainingdoctor.observing.again import trains_again
 from trainingdoctor.observing.epochs import epoch_loop
@@ -53,7 +52,7 @@ class PassRecorder(Record):
 
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""
-        if not asking.aside and asking.batches != steps_per_epoch(asking.loader):
+        if not asking.aside and asking.batches != asking.length:
             # What was stepped since the last batch is in the loop's body, be it of one batch only. Behind the last one it may be between
             # the epochs: Ignite only asks for another batch in the next one.
             self._poll(within=asking.steps > 0)

@@ -6,11 +6,13 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
 
 from trainingdoctor.measure.batches import tensors
+from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import Count
 from trainingdoctor.observing.epochs import EpochLoop
 from trainingdoctor.observing.limits import Clock, Limits
@@ -77,6 +79,11 @@ class Pass:
         """A model is called on a batch."""
         if self.ahead is None:
             self.ahead = self.asked - 1 if self.asked <= AHEAD else 0
+
+    @cached_property
+    def length(self) -> int | None:
+        """Batches of the whole pass, asked once: it is compared at each batch. None where the loader does not say."""
+        return steps_per_epoch(self.loader)
 
     @property
     def kind(self) -> str:

@@ -124,7 +124,7 @@ class Recorder(PassRecorder):
         last = self.losses.last_call
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
-            self._look_at_loss(first)
+            self._look_at_loss(first, self.loss_value if first.numel() == 1 else None)
         seen = self.losses.criterion
         looked_for = self.backwards <= (FEW if seen is None else MORE if self.losses.in_source else 0)
         if looked_for and first is not None and last is not None:
@@ -141,11 +141,12 @@ class Recorder(PassRecorder):
             self.timeline.found_cleared(self.current)
         self.timeline.add("backward", self.current)
 
-    def _look_at_loss(self, loss: Tensor) -> None:
-        """Whether it is a number, and one of pairs that belong together."""
+    def _look_at_loss(self, loss: Tensor, value: float | None) -> None:
+        """Whether it is a number, and one of pairs that belong together. value: None of a loss for each sample."""
         last = self.losses.last_call
-        held = list(last[0].parameters()) if last else [p for w in self.optimizers for p in w.parameters]
-        self.nonfinite.add(loss, held, last[2] if last else None, self.backward_at)
+        held = last[0].parameters() if last else (p for w in self.optimizers for p in w.parameters)
+        if value is not None:
+            self.nonfinite.add(loss, value, held, last[2] if last else None, self.backward_at)
         if self.backwards <= FEW:
             self.broadcast = self.broadcast or broadcast_in(loss, self.backward_at)
             self.terms = self.terms or uneven_terms(loss, self.losses.value, self.backward_at)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.measure.spectral import estimates
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.places import users_place
@@ -38,4 +37,4 @@ class Spectra:
 
 def _evaluates(within: Pass) -> bool:
     """One batch alone is what is shown to a summary of the layers, or a count of operations."""
-    return min(within.eval_mode, within.batches) > 1 or steps_per_epoch(within.loader) == 1
+    return min(within.eval_mode, within.batches) > 1 or within.length == 1
