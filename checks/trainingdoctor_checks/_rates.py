@@ -30,16 +30,24 @@ def remedy(t: RateTrials, learns: float, architecture: Architecture) -> str:
     warm = "" if t.warmup else "; or a warm-up of some hundred steps: LinearLR(optimizer, 0.1, total_iters=...)"
     best, published = usable_trial(t, learns), published_rate(t) if is_classic(t, architecture) else None
     usable = t.peak * best.factor
+    near = published_near(t, usable, architecture)
     did = "learned" if has_learned(t, best, learns) else "did not diverge"
     tried = f"the highest rate tried below this run's that {did} within {t.steps} steps"
     if published is None or not published < 0.99 * t.peak:
         return f"lr={usable:.2g}, {tried}{_beside_usual(t, usable)}{warm}"
     known = f"published for such nets at batch {t.user_batch_size} and momentum {t.momentum:g}"
-    if usable * HALF_WAY < published:
+    if near is None and usable < published:
         return f"lr={usable:.2g}, {tried}; {published:.2g} is {known}, and so few steps favour low rates: try between the two{warm}"
-    if published < usable / NEAR:
+    if near is None:
         return f"lr={usable:.2g}, {tried}; {published:.2g} is {known}{warm}"
-    return f"lr={published:.2g}, {known}; {usable:.2g} is {tried}{warm}"
+    return f"lr={near:.2g}, {known}; {usable:.2g} is {tried}{warm}"
+
+
+def published_near(t: RateTrials, usable: float, architecture: Architecture) -> float | None:
+    """The published rate, where there is one for such nets, below the user's, and near enough to a rate that the trials left."""
+    published = published_rate(t)
+    below = is_classic(t, architecture) and published < 0.99 * t.peak
+    return published if below and usable / NEAR <= published <= usable * HALF_WAY else None
 
 
 def _beside_usual(t: RateTrials, rate: float) -> str:

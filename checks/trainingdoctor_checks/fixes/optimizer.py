@@ -23,10 +23,10 @@ from trainingdoctor.remedy import (
     fix,
 )
 from trainingdoctor_checks._rates import (
-    HALF_WAY,
     NEAR,
     has_learned,
     is_classic,
+    published_near,
     published_rate,
     usable_rate,
     usable_trial,
@@ -81,13 +81,15 @@ def rate_for(finding: Finding, trials: RateTrials | None, architecture: Architec
     usable = usable_rate(trials, LEARNS) if high else trials.peak
     if not high or usable >= trials.peak:
         usable = float(named_value(finding, "lr"))
-    # Some dozens of steps overstate what a rate can do, or favour one that is too low for a run.
-    published = published_rate(trials)
-    near = usable / NEAR <= published <= usable * (HALF_WAY if high else NEAR)
-    if is_classic(trials, architecture) and near and (published < trials.peak or not high):
-        return published
+    if not high:
+        # Some dozens of steps favour a rate that is too low for a run, or overstate what one can do.
+        published = published_rate(trials)
+        near = usable / NEAR <= published <= usable * NEAR
+        return published if is_classic(trials, architecture) and near else usable
+    if (near_by := published_near(trials, usable, architecture)) is not None:
+        return near_by
     # A rate that only did not diverge, and taught nothing, is no cure.
-    in_vain = high and not has_learned(trials, usable_trial(trials, LEARNS), LEARNS)
+    in_vain = not has_learned(trials, usable_trial(trials, LEARNS), LEARNS)
     return min(usable, usual_rate(trials) or usable) if in_vain else usable
 
 
