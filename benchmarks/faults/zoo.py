@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from trainingdoctor import Training
 
 
-def _random(*shape: int, seed: int = 0) -> Tensor:
+def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def _loaders(*tensors: Tensor, batch_size: int = 64) -> dict[str, Any]:
+def loaders_of(*tensors: Tensor, batch_size: int = 64) -> dict[str, Any]:
     count = len(tensors[0]) * 4 // 5
     train, test = (TensorDataset(*(t[part] for t in tensors)) for part in (slice(count), slice(count, None)))
     loader = DataLoader(train, batch_size=batch_size, shuffle=True)
@@ -29,32 +29,32 @@ def _loaders(*tensors: Tensor, batch_size: int = 64) -> dict[str, Any]:
 
 def regression() -> Training:
     """A small MLP on a smooth function of eight numbers, mean squared error."""
-    x = _random(4000, 8)
-    y = torch.sin(x[:, :1]) + 0.5 * x[:, 1:2] * x[:, 2:3] + 0.1 * _random(4000, 1, seed=1)
+    x = normal(4000, 8)
+    y = torch.sin(x[:, :1]) + 0.5 * x[:, 1:2] * x[:, 2:3] + 0.1 * normal(4000, 1, seed=1)
     model = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
     optimizer = Adam(model.parameters(), lr=1e-3)
-    return Training(model=model, **_loaders(x, y), criterion=nn.MSELoss(), optimizer=optimizer, epochs=50)
+    return Training(model=model, **loaders_of(x, y), criterion=nn.MSELoss(), optimizer=optimizer, epochs=50)
 
 
 def logistic_regression() -> Training:
     """One linear layer, two classes as one logit."""
-    x = _random(3000, 20)
-    y = (x @ _random(20, 1, seed=2) + 0.5 * _random(3000, 1, seed=3) > 0).float()
+    x = normal(3000, 20)
+    y = (x @ normal(20, 1, seed=2) + 0.5 * normal(3000, 1, seed=3) > 0).float()
     model = nn.Linear(20, 1)
     optimizer = SGD(model.parameters(), lr=0.1)
-    return Training(model=model, **_loaders(x, y), criterion=nn.BCEWithLogitsLoss(), optimizer=optimizer, epochs=20)
+    return Training(model=model, **loaders_of(x, y), criterion=nn.BCEWithLogitsLoss(), optimizer=optimizer, epochs=20)
 
 
 def multi_label() -> Training:
     """Eight independent yes-or-no targets, BCE with logits."""
-    x = _random(3000, 32)
-    y = (x @ _random(32, 8, seed=2) > 2).float()
+    x = normal(3000, 32)
+    y = (x @ normal(32, 8, seed=2) > 2).float()
     model = nn.Sequential(nn.Linear(32, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Dropout(0.3), nn.Linear(128, 8))
     optimizer = AdamW(model.parameters(), lr=1e-3)
     scheduler = CosineAnnealingLR(optimizer, 30)
     return Training(
         model=model,
-        **_loaders(x, y),
+        **loaders_of(x, y),
         criterion=nn.BCEWithLogitsLoss(),
         optimizer=optimizer,
         scheduler=scheduler,
@@ -64,13 +64,13 @@ def multi_label() -> Training:
 
 def imbalanced_table() -> Training:
     """Rare positives, made up for by class weights."""
-    x = _random(6000, 16)
-    y = (x @ _random(16, seed=2) > 6).long()
+    x = normal(6000, 16)
+    y = (x @ normal(16, seed=2) > 6).long()
     model = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 2))
     weight = len(y) / (2 * torch.bincount(y, minlength=2).float())
     optimizer = Adam(model.parameters(), lr=1e-3, weight_decay=1e-5)
     return Training(
-        model=model, **_loaders(x, y), criterion=nn.CrossEntropyLoss(weight=weight), optimizer=optimizer, epochs=30
+        model=model, **loaders_of(x, y), criterion=nn.CrossEntropyLoss(weight=weight), optimizer=optimizer, epochs=30
     )
 
 
@@ -145,7 +145,7 @@ def language_model() -> Training:
     text = (start + torch.arange(33) * (1 + start % 3)) % 30
     model = Recurrent()
     optimizer = Adam(model.parameters(), lr=2e-3)
-    loaders = _loaders(text[:, :-1].contiguous(), text[:, 1:].contiguous())
+    loaders = loaders_of(text[:, :-1].contiguous(), text[:, 1:].contiguous())
     return Training(
         model=model, **loaders, criterion=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=10, grad_clip=1.0
     )
@@ -153,19 +153,19 @@ def language_model() -> Training:
 
 def autoencoder() -> Training:
     """Images in 0..1 to themselves through a sigmoid; the batches hold no targets."""
-    x = (0.5 + 0.2 * _random(2000, 1, 16, 16)).clamp(0, 1)
+    x = (0.5 + 0.2 * normal(2000, 1, 16, 16)).clamp(0, 1)
     x = F.avg_pool2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), 5, 1)
     encoder = [nn.Flatten(), nn.Linear(256, 64), nn.ReLU(), nn.Linear(64, 16)]
     decoder = [nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 256), nn.Sigmoid(), nn.Unflatten(1, (1, 16, 16))]
     model = nn.Sequential(*encoder, *decoder)
     optimizer = Adam(model.parameters(), lr=1e-3)
-    return Training(model=model, **_loaders(x, x.clone()), criterion=nn.MSELoss(), optimizer=optimizer, epochs=50)
+    return Training(model=model, **loaders_of(x, x.clone()), criterion=nn.MSELoss(), optimizer=optimizer, epochs=50)
 
 
 def segmentation() -> Training:
     """One class per pixel, with an ignored border."""
     torch.manual_seed(0)
-    x = _random(600, 3, 24, 24)
+    x = normal(600, 3, 24, 24)
     y = (F.avg_pool2d(x, 5, 1, 2)[:, 0] > 0).long()
     y[:, 0] = 255
     block = [nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU()]
@@ -175,7 +175,7 @@ def segmentation() -> Training:
     scheduler = StepLR(optimizer, 15, 0.1)
     return Training(
         model=model,
-        **_loaders(x, y, batch_size=16),
+        **loaders_of(x, y, batch_size=16),
         criterion=nn.CrossEntropyLoss(ignore_index=255),
         optimizer=optimizer,
         scheduler=scheduler,
@@ -214,8 +214,8 @@ class Siamese(nn.Module):
 
 def siamese() -> Training:
     """Contrastive pairs: a tuple of inputs, a tuple of outputs, a criterion of one's own."""
-    a, same = _random(3000, 20), torch.arange(3000) % 2
-    b = torch.where(same[:, None] == 1, a + 0.1 * _random(3000, 20, seed=1), _random(3000, 20, seed=2))
+    a, same = normal(3000, 20), torch.arange(3000) % 2
+    b = torch.where(same[:, None] == 1, a + 0.1 * normal(3000, 20, seed=1), normal(3000, 20, seed=2))
     model = Siamese()
     optimizer = Adam(model.parameters(), lr=1e-3)
 
@@ -223,7 +223,7 @@ def siamese() -> Training:
         distance = (output[0] - output[1]).norm(dim=1)
         return torch.where(target == 1, distance**2, F.relu(1 - distance) ** 2).mean()
 
-    return Training(model=model, **_loaders(a, b, same), criterion=criterion, optimizer=optimizer, epochs=20)
+    return Training(model=model, **loaders_of(a, b, same), criterion=criterion, optimizer=optimizer, epochs=20)
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR, StepLR
 from torch.utils.data import DataLoader, Dataset, TensorDataset
-from zoo import _loaders, _random
+from zoo import loaders_of, normal
 
 from trainingdoctor import Training
 
 
 def _scenes() -> tuple[Tensor, Tensor]:
     """Pictures (N, 3, 24, 24) and the class of each pixel (N, 24, 24)."""
-    x = _random(600, 3, 24, 24)
+    x = normal(600, 3, 24, 24)
     return x, (F.avg_pool2d(x, 5, 1, 2)[:, 0] > 0).long()
 
 
@@ -85,7 +85,7 @@ def masks_of_0_and_255() -> Training:
     """Masks as they were read from PNG files, and a binary cross-entropy."""
     torch.manual_seed(0)
     x, y = _scenes()
-    return _sgd(_segmenter(1), _loaders(x, 255.0 * y[:, None], batch_size=16), nn.BCEWithLogitsLoss(), 0.01)
+    return _sgd(_segmenter(1), loaders_of(x, 255.0 * y[:, None], batch_size=16), nn.BCEWithLogitsLoss(), 0.01)
 
 
 class Pyramid(nn.Module):
@@ -105,7 +105,7 @@ class Pyramid(nn.Module):
 
 def pooled_branch_normalized() -> Training:
     torch.manual_seed(0)
-    return _sgd(Pyramid(), _loaders(*_scenes(), batch_size=16))
+    return _sgd(Pyramid(), loaders_of(*_scenes(), batch_size=16))
 
 
 def _cifar(count: int) -> tuple[Tensor, Tensor]:
@@ -124,7 +124,7 @@ def normalized_pictures_through_a_sigmoid() -> Training:
     x, _ = _cifar(2000)
     model = nn.Sequential(*encoder, *decoder)
     optimizer = Adam(model.parameters(), lr=1e-3)
-    return Training(model=model, **_loaders(x, x.clone()), criterion=nn.MSELoss(), optimizer=optimizer, epochs=50)
+    return Training(model=model, **loaders_of(x, x.clone()), criterion=nn.MSELoss(), optimizer=optimizer, epochs=50)
 
 
 class Net(nn.Module):

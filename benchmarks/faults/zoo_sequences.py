@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import LinearLR
-from zoo import _loaders
+from zoo import loaders_of
 
 from trainingdoctor import Training
 
@@ -32,7 +32,7 @@ def _who_is_first() -> dict[str, Any]:
     ids = torch.randint(10, 200, (4000, 20), generator=_seeded())
     at = torch.rand(4000, 20, generator=_seeded(1)).argsort(1)[:, :2]
     ids.scatter_(1, at[:, :1], 1).scatter_(1, at[:, 1:], 2)
-    return _loaders(ids, (at[:, 0] < at[:, 1]).long(), batch_size=32)
+    return loaders_of(ids, (at[:, 0] < at[:, 1]).long(), batch_size=32)
 
 
 class Bag(nn.Module):
@@ -81,7 +81,7 @@ def _padded() -> dict[str, Any]:
     own = torch.randint(1, 50, (4000, 60), generator=_seeded(1)) + 50 * y[:, None]
     common = torch.randint(200, 500, (4000, 60), generator=_seeded(2))
     ids = torch.where(torch.rand(4000, 60, generator=_seeded(3)) < 0.3, own, common)
-    return _loaders(ids * (torch.arange(60) < length[:, None]), y, batch_size=32)
+    return loaders_of(ids * (torch.arange(60) < length[:, None]), y, batch_size=32)
 
 
 class LastStep(nn.Module):
@@ -139,7 +139,7 @@ def _full() -> dict[str, Any]:
     own = torch.randint(1, 50, (4000, 24), generator=_seeded(1)) + 50 * y[:, None]
     common = torch.randint(200, 500, (4000, 24), generator=_seeded(2))
     ids = torch.where(torch.rand(4000, 24, generator=_seeded(3)) < 0.2, own, common)
-    return _loaders(ids, y, batch_size=32)
+    return loaders_of(ids, y, batch_size=32)
 
 
 def pooling_weights_over_one() -> Training:
@@ -153,7 +153,7 @@ def _text(shift: int = 1) -> dict[str, Any]:
     text = (start + torch.arange(33) * (1 + start % 3)) % 30
     noise = torch.rand(3000, 33, generator=_seeded(1)) < 0.15
     text = torch.where(noise, torch.randint(0, 30, (3000, 33), generator=_seeded(2)), text)
-    return _loaders(text[:, :-1].contiguous(), text[:, shift : 32 + shift].contiguous())
+    return loaders_of(text[:, :-1].contiguous(), text[:, shift : 32 + shift].contiguous())
 
 
 class Uncovered(nn.Module):

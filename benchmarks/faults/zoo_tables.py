@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
-from zoo import _loaders, _random
+from zoo import loaders_of, normal
 
 from trainingdoctor import Training
 
@@ -19,12 +19,12 @@ ROWS, HELD_OUT = 4000, 3200
 
 def _houses() -> tuple[Tensor, Tensor]:
     """Area, rooms, year, income of the street, distance, floor, age of the owner, and a price in euros (N, 8), (N, 1)."""
-    r = _random(ROWS, 8)
+    r = normal(ROWS, 8)
     area, rooms = 90 + 30 * r[:, 0], (3 + r[:, 0] + r[:, 1]).round().clamp(1, 9)
     year, income = 1975 + 22 * r[:, 2], torch.exp(10.6 + 0.4 * r[:, 3])
     distance, floor, age, lift = r[:, 4].exp(), r[:, 5].abs().round(), 50 + 14 * r[:, 6], (r[:, 7] > 0).float()
     price = (
-        1500 * area + 9000 * rooms + 700 * (year - 1950) + 2 * income - 8000 * distance + 15000 * _random(ROWS, seed=1)
+        1500 * area + 9000 * rooms + 700 * (year - 1950) + 2 * income - 8000 * distance + 15000 * normal(ROWS, seed=1)
     )
     return torch.stack([area, rooms, year, income, distance, floor, age, lift], 1), price.clamp_min(30_000)[:, None]
 
@@ -41,7 +41,7 @@ def _net(inputs: int = 8, outputs: int = 1) -> nn.Sequential:
 def _adam(model: nn.Module, x: Tensor, y: Tensor, criterion: Any = None, epochs: int = 50, **more: Any) -> Training:
     optimizer = Adam(model.parameters(), lr=1e-3)
     criterion = criterion or nn.MSELoss()
-    return Training(model=model, **_loaders(x, y), criterion=criterion, optimizer=optimizer, epochs=epochs, **more)
+    return Training(model=model, **loaders_of(x, y), criterion=criterion, optimizer=optimizer, epochs=epochs, **more)
 
 
 def test_rows_not_scaled() -> Training:
@@ -63,8 +63,8 @@ def _towns() -> tuple[Tensor, Tensor, Tensor]:
     share = 1 / torch.arange(1, 121)
     town = torch.multinomial(share, ROWS, replacement=True, generator=torch.Generator().manual_seed(0))
     town = torch.randperm(120, generator=torch.Generator().manual_seed(1))[town]
-    numbers, level = _random(ROWS, 4), _random(120, seed=2)
-    y = numbers[:, 0].sin() + 0.5 * numbers[:, 1] + level[town] + 0.2 * _random(ROWS, seed=3)
+    numbers, level = normal(ROWS, 4), normal(120, seed=2)
+    y = numbers[:, 0].sin() + 0.5 * numbers[:, 1] + level[town] + 0.2 * normal(ROWS, seed=3)
     return numbers, town, y[:, None]
 
 
@@ -94,7 +94,7 @@ def embedded_town_encoded_twice() -> Training:
     numbers, town, y = _towns()
     model = Embedded()
     optimizer = AdamW(model.parameters(), lr=1e-3)
-    loaders = _loaders(numbers, _encoded_apart(town), y)
+    loaders = loaders_of(numbers, _encoded_apart(town), y)
     return Training(model=model, **loaders, criterion=nn.MSELoss(), optimizer=optimizer, epochs=40)
 
 
@@ -124,7 +124,7 @@ def year_not_scaled() -> Training:
     table[:, 2] = x[:, 2]
     model = _net(8, 2)
     optimizer = SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
-    loaders = _loaders(table, (y > y.median()).long()[:, 0])
+    loaders = loaders_of(table, (y > y.median()).long()[:, 0])
     scheduler = CosineAnnealingLR(optimizer, 40)
     criterion = nn.CrossEntropyLoss()
     return Training(model=model, **loaders, criterion=criterion, optimizer=optimizer, scheduler=scheduler, epochs=40)
@@ -139,7 +139,7 @@ def price_in_euros_by_sgd() -> Training:
     x, y = _houses()
     model = _net()
     optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
-    return Training(model=model, **_loaders(_standard(x), y), criterion=nn.MSELoss(), optimizer=optimizer, epochs=50)
+    return Training(model=model, **loaders_of(_standard(x), y), criterion=nn.MSELoss(), optimizer=optimizer, epochs=50)
 
 
 def sigmoid_before_a_regression() -> Training:
@@ -156,8 +156,8 @@ def tanh_before_a_regression() -> Training:
 
 def softmax_for_several_labels() -> Training:
     """Independent labels, of which the outputs can only give one."""
-    x = _random(3000, 32)
-    y = (x @ _random(32, 8, seed=2) > 2).float()
+    x = normal(3000, 32)
+    y = (x @ normal(32, 8, seed=2) > 2).float()
     return _adam(nn.Sequential(_net(32, 8), nn.Softmax(1)), x, y, nn.BCELoss(), 30)
 
 
@@ -169,8 +169,8 @@ def column_against_row() -> Training:
 
 def divergence_of_probabilities() -> Training:
     """Soft labels of a teacher; kl_div of two softmaxes."""
-    x = _random(ROWS, 20)
-    y = (2 * torch.tanh(x @ _random(20, 6, seed=2))).softmax(1)
+    x = normal(ROWS, 20)
+    y = (2 * torch.tanh(x @ normal(20, 6, seed=2))).softmax(1)
 
     def criterion(output: Tensor, target: Tensor) -> Tensor:
         return F.kl_div(F.softmax(output, dim=1), target, reduction="batchmean")
@@ -180,8 +180,8 @@ def divergence_of_probabilities() -> Training:
 
 def divergence_with_a_temperature() -> Training:
     """The same with log_target, softened."""
-    x = _random(ROWS, 20)
-    y = 2 * torch.tanh(x @ _random(20, 6, seed=2))
+    x = normal(ROWS, 20)
+    y = 2 * torch.tanh(x @ normal(20, 6, seed=2))
 
     def criterion(output: Tensor, target: Tensor) -> Tensor:
         soft = F.log_softmax(target / 2, dim=1)
@@ -192,23 +192,23 @@ def divergence_with_a_temperature() -> Training:
 
 def one_hidden_unit() -> Training:
     """Five classes through one number."""
-    x = _random(ROWS, 16)
-    y = (x @ _random(16, 5, seed=2)).argmax(1)
+    x = normal(ROWS, 16)
+    y = (x @ normal(16, 5, seed=2)).argmax(1)
     model = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 1), nn.ReLU(), nn.Linear(1, 5))
     return _adam(model, x, y, nn.CrossEntropyLoss(), 30)
 
 
 def softmax_of_one_output() -> Training:
     """Yes or no as one output."""
-    x = _random(ROWS, 20)
-    y = (x @ _random(20, 1, seed=2) + 0.5 * _random(ROWS, 1, seed=3) > 0).float()
+    x = normal(ROWS, 20)
+    y = (x @ normal(20, 1, seed=2) + 0.5 * normal(ROWS, 1, seed=3) > 0).float()
     return _adam(nn.Sequential(_net(20), nn.Softmax(dim=1)), x, y, nn.BCELoss(), 20)
 
 
 def one_sampler_weight_per_class() -> Training:
     """Rare positives, drawn by the weights of the two classes."""
-    x = _random(6000, 16)
-    y = (x @ _random(16, seed=2) > 6).long()
+    x = normal(6000, 16)
+    y = (x @ normal(16, seed=2) > 6).long()
     train, test = (TensorDataset(x[part], y[part]) for part in (slice(4800), slice(4800, None)))
     sampler = WeightedRandomSampler((1 / torch.bincount(y).float()).tolist(), len(train))
     model = _net(16, 2)
@@ -222,8 +222,8 @@ def one_sampler_weight_per_class() -> Training:
 
 def groups_of_one_channel() -> Training:
     """GroupNorm on features that have no other values than their channels."""
-    x = _random(ROWS, 16)
-    y = (x @ _random(16, 5, seed=2)).argmax(1)
+    x = normal(ROWS, 16)
+    y = (x @ normal(16, 5, seed=2)).argmax(1)
     hidden = [nn.Linear(16, 64), nn.GroupNorm(64, 64), nn.ReLU()]
     return _adam(nn.Sequential(*hidden, nn.Linear(64, 5)), x, y, nn.CrossEntropyLoss(), 30)
 
@@ -232,6 +232,6 @@ def spectra_in_half_precision() -> Training:
     """Power spectra of 16-bit sound, neither scaled nor logarithmic, with amp=float16."""
     time = torch.arange(256) / 256
     pitch = 8 + 30 * torch.rand(ROWS, generator=torch.Generator().manual_seed(0))
-    sound = 6000 * torch.sin(2 * torch.pi * pitch[:, None] * time) + 800 * _random(ROWS, 256)
+    sound = 6000 * torch.sin(2 * torch.pi * pitch[:, None] * time) + 800 * normal(ROWS, 256)
     power = torch.fft.rfft(sound.round()).abs()[:, :128] ** 2 / 256
     return _adam(_net(128, 3), power, (pitch / 13).long().clamp(max=2), nn.CrossEntropyLoss(), 30, amp=torch.float16)
