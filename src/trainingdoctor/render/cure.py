@@ -12,8 +12,9 @@ from rich.text import Text
 from trainingdoctor.cli.deliver import send_drawn
 from trainingdoctor.remedy.cure import Cure
 from trainingdoctor.remedy.fix import Proposal
-from trainingdoctor.render.terminal import HEADLINES, item
+from trainingdoctor.render.terminal import HEADLINES, in_part, item
 from trainingdoctor.render.unexamined import unexamined
+from trainingdoctor.report import Verdict
 
 
 def print_cure(cure: Cure, difference: str, backups: Sequence[str], stdout: TextIO) -> None:
@@ -42,7 +43,8 @@ def _draw(cure: Cure, difference: str, backups: Sequence[str], console: Console)
     for reason, codes in unexamined(cure.after).items():
         item(console, "-", f"not examined: {reason}: {', '.join(codes)}", "dim", indent=0)
     word, style = HEADLINES[cure.after.verdict]
-    console.print(Text.assemble("\n", (word, style), f"  {'as changed' if changes else 'as it is'}"))
+    part = in_part(cure.after) if cure.after.verdict is Verdict.HEALTHY else ""
+    console.print(Text.assemble("\n", (word, style), f"  {'as changed' if changes else 'as it is'}{part}"))
     if backups:
         console.print(Text(f"written; the files as they were: {', '.join(backups)}"))
     elif changes:

@@ -81,15 +81,16 @@ def _headline(report: Report) -> Text:
         said += f" ({known} known)"
     if report.verdict is Verdict.UNDECIDED:
         said += "; too much could not be examined to say more"
-    elif not report.findings and (silent := _silent(report)):
-        said += f" where it was examined; {silent} check{'s' if silent > 1 else ''} could not look, see below"
+    elif not report.findings:
+        said += f"{part}, see below" if (part := in_part(report)) else ""
     return Text.assemble((word, style), "  ", (report.target, "bold"), f"  {said}")
 
 
-def _silent(report: Report) -> int:
-    """How many checks could have found something and were not able to look."""
+def in_part(report: Report) -> str:
+    """What "nothing found" is worth where checks that could have found something were not able to look. Empty where all were."""
     crashed = sum(r.outcome is Outcome.CRASHED for r in report.results)
-    return crashed + sum(map(len, unexamined(report).values()))
+    silent = crashed + sum(map(len, unexamined(report).values()))
+    return f" where it was examined; {silent} check{'s' if silent > 1 else ''} could not look" if silent else ""
 
 
 def _known(finding: Finding) -> str:
