@@ -20,6 +20,19 @@ def test_zero_initialized_scales_are_fresh() -> None:
     assert not pretraining(model).done
 
 
+def test_drawn_scales_are_fresh() -> None:
+    model = net()
+    nn.init.normal_(model[1].weight, 1.0, 0.02)
+    assert pretraining(model) == Pretraining(1, 0)
+
+
+def test_a_layer_without_shifts_is_told_by_its_scales() -> None:
+    model = nn.LayerNorm(8, bias=False)
+    assert not pretraining(model).done
+    nn.init.normal_(model.weight)
+    assert pretraining(model).done
+
+
 def test_a_step_leaves_its_mark() -> None:
     model = net()
     model(torch.randn(16, 3, 8, 8)).square().mean().backward()
@@ -31,6 +44,7 @@ def test_a_new_head_does_not_hide_a_trained_backbone() -> None:
     model = nn.Sequential(nn.LayerNorm(8), nn.LayerNorm(8), nn.LayerNorm(8))
     for norm in model[:2]:
         nn.init.normal_(norm.weight)
+        nn.init.normal_(norm.bias)
     assert pretraining(model).done
 
 

@@ -17,7 +17,8 @@ class Pretraining:
     """How many normalization layers there are, and how many of them have left their initial state.
 
     A fresh normalization layer has one scale and one shift for all channels (1 and 0, or 0 where a residual branch is
-    silenced) and no running statistics; training moves them apart.
+    silenced) and no running statistics; training moves them apart. Scales that were drawn (N(1, 0.02) in DCGAN, U(0, 1) in
+    older PyTorch) stand beside shifts that are all equal, which training never leaves.
     """
 
     layers: int
@@ -51,6 +52,7 @@ def _has_moved(module: nn.Module) -> bool:
     if counted >= TRAINED:
         return True
     # A few passes move the running statistics; a checkpoint that does not count moves them as well.
-    names = ("weight", "bias") if counted else ("weight", "bias", "running_mean")
+    shift = getattr(module, "bias", None)
+    names = ("weight" if shift is None else "bias", *(() if counted else ("running_mean",)))
     tensors = (getattr(module, name, None) for name in names)
     return any(isinstance(t, Tensor) and t.numel() > 1 and bool((t != t.flatten()[0]).any()) for t in tensors)
