@@ -123,7 +123,7 @@ def not_shuffled(sample_order: Order, *, sorted_share: float = 0.5) -> Verdicts:
     no evaluation has; a fixed mixed order costs less.
     Remedy: DataLoader(..., shuffle=True).
     Thresholds: under half of the classes that a random batch would hold means sorted: critical. Two identical epochs
-    in the data set's own order: warning.
+    in the order in which the data set lists them: warning.
     Measured: no measurement yet.
     """
     o = sample_order
@@ -138,7 +138,7 @@ def not_shuffled(sample_order: Order, *, sorted_share: float = 0.5) -> Verdicts:
         )
     elif o.same_twice and o.sequential:
         yield warning(
-            "Two epochs begin with the same samples, in the data set's own order: the training data is not shuffled.",
+            "Two epochs begin with the same samples, in the order in which the data set lists them: the training data is not shuffled.",
             "DataLoader(..., shuffle=True)",
             where="train_loader",
             confidence=0.8,

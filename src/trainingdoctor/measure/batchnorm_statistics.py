@@ -15,6 +15,7 @@ from trainingdoctor.measure.batchnorm import BatchNormLayers, running
 from trainingdoctor.measure.budget import Budget
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.channels_last import faster
+from trainingdoctor.measure.hooks import attached
 from trainingdoctor.measure.small_batches import small_batches
 
 LEAST = 2
@@ -110,12 +111,8 @@ def _watched(model: nn.Module) -> Iterator[dict[str, list[tuple[Tensor, Tensor]]
         return modules[name].register_forward_pre_hook(record)
 
     modules = dict(_layers(model))
-    handles = [watching(name) for name in modules]
-    try:
+    with attached(watching(name) for name in modules):
         yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _replayed(momentum: float | None, seen: list[tuple[Tensor, Tensor]], steps: int) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.batchnorm import BatchNormLayers
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.hooks import attached
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,13 @@ def batchnorm_use(
 @contextmanager
 def _following(model: nn.Module) -> Iterator[list[_Seen]]:
     seen: list[_Seen] = []
-    handles = []
-    for name, module in model.named_modules():
-        own = [p for p in module.parameters(recurse=False) if p.ndim >= 2]
-        if (isinstance(module, _BatchNorm) and module.training) or own:
-            handles.append(module.register_forward_pre_hook(_recorder(name, seen)))
-    try:
+    with attached(
+        module.register_forward_pre_hook(_recorder(name, seen))
+        for name, module in model.named_modules()
+        if (isinstance(module, _BatchNorm) and module.training)
+        or any(p.ndim >= 2 for p in module.parameters(recurse=False))
+    ):
         yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _recorder(name: str, seen: list[_Seen]) -> Callable[[nn.Module, Any], None]:

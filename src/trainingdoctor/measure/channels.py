@@ -1,6 +1,7 @@
 """The axes of image batches, and the order of their colour channels."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward, tensors
+from trainingdoctor.measure.hooks import attached
 from trainingdoctor.measure.images import image_tensor, statistics
 
 
@@ -108,15 +110,9 @@ def _first_convolution(model: nn.Module, batch: Batch) -> tuple[nn.Conv2d | None
         if isinstance(module, nn.Conv2d) and args and isinstance(args[0], Tensor):
             seen.append((module, tuple(args[0].shape)))
 
-    handles = [m.register_forward_pre_hook(look) for m in model.modules() if isinstance(m, nn.Conv2d)]
-    try:
-        with torch.no_grad():
-            forward(model, batch)
-    except UserCodeError:
-        pass
-    finally:
-        for handle in handles:
-            handle.remove()
+    hooks = (m.register_forward_pre_hook(look) for m in model.modules() if isinstance(m, nn.Conv2d))
+    with suppress(UserCodeError), attached(hooks), torch.no_grad():
+        forward(model, batch)
     return seen[0] if seen else (None, None)
 
 

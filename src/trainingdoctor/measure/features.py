@@ -10,6 +10,7 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.hooks import attached
 from trainingdoctor.measure.layers import require_watchable
 
 
@@ -43,11 +44,9 @@ def _reaching_first(model: nn.Module, batch: Batch) -> tuple[str, Tensor]:
     require_watchable(model)
     names = {m: n for n, m in model.named_modules() if next(m.parameters(recurse=False), None) is not None}
     ran: list[tuple[nn.Module, Any]] = []
-    handles = [m.register_forward_pre_hook(lambda module, inputs: ran.append((module, inputs[:1]))) for m in names]
-    with torch.no_grad():
+    hooks = (m.register_forward_pre_hook(lambda module, inputs: ran.append((module, inputs[:1]))) for m in names)
+    with attached(hooks), torch.no_grad():
         forward(model, batch)
-    for handle in handles:
-        handle.remove()
     module, given = ran[0] if ran else (model, ())
     if not isinstance(module, nn.Linear) or not given or not isinstance(given[0], Tensor) or given[0].ndim != 2:
         raise Unavailable("the first layer is not a linear one on a table of numbers")

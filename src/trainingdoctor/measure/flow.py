@@ -16,6 +16,7 @@ from trainingdoctor.measure.affine import deviation_from_affine
 from trainingdoctor.measure.batches import Batch, forward, mapped, tensors
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.graph import BATCH_NORMS, PRODUCTS, RESHAPES, Graph, kind_of, read_graph, upstream
+from trainingdoctor.measure.hooks import attached
 from trainingdoctor.measure.prediction import prediction
 
 # Bounded activations; what is tanh' or sigmoid' there, over its largest value, is read off their outputs.
@@ -116,12 +117,8 @@ def _starting_at_embeddings(model: nn.Module, batch: Batch, start: Any) -> Itera
     """Token numbers have no gradient: for them the way begins at what the embeddings give."""
     whole = not any(t.is_floating_point() for t in tensors(batch.inputs))
     tables = [m for m in model.modules() if whole and isinstance(m, nn.Embedding | nn.EmbeddingBag)]
-    handles = [m.register_forward_hook(lambda _m, _i, output: start(output)) for m in tables]
-    try:
+    with attached(m.register_forward_hook(lambda _m, _i, output: start(output)) for m in tables):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _read(graph: Graph, names: dict[int, str], samples: int) -> Flow:

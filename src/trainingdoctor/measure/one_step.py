@@ -14,6 +14,7 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, tensors
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.hooks import attached, leaves
 from trainingdoctor.measure.layers import require_watchable
 from trainingdoctor.measure.parameter_step import ParameterStep, parameter_steps
 from trainingdoctor.measure.prediction import prediction
@@ -196,16 +197,9 @@ def _prediction_or_none(output: Any) -> Tensor | None:
 def watched(model: nn.Module) -> Iterator[list[Activation]]:
     """Record the output of every leaf module that runs in the block."""
     records: list[Activation] = []
-    handles = []
     require_watchable(model)
-    for name, module in model.named_modules():
-        if not any(True for _ in module.children()):
-            handles.append(module.register_forward_hook(_recorder(name or type(module).__name__, records)))
-    try:
+    with attached(m.register_forward_hook(_recorder(n or type(m).__name__, records)) for n, m in leaves(model)):
         yield records
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _recorder(name: str, records: list[Activation]) -> Callable[[nn.Module, Any, Any], None]:

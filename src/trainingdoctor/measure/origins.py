@@ -15,6 +15,7 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.hooks import attached
 
 # Fewer rows or numbers say nothing about a distribution.
 _ROWS, _NUMBERS = 8, 256
@@ -85,16 +86,12 @@ def origins(model: nn.Module, train_batches: tuple[Batch, ...]) -> tuple[Origin,
 @contextmanager
 def _order(model: nn.Module) -> Iterator[list[tuple[str, nn.Module]]]:
     ran: list[tuple[str, nn.Module]] = []
-    handles = [
+    with attached(
         module.register_forward_pre_hook(lambda m, _inputs, name=name: ran.append((name, m)))
         for name, module in model.named_modules()
         if isinstance(module, _ConvNd | nn.Linear | _BatchNorm | nn.LayerNorm | nn.GroupNorm)
-    ]
-    try:
+    ):
         yield ran
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _origin(name: str, module: Any) -> Origin:

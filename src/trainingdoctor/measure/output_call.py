@@ -14,6 +14,7 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.hooks import attached
 from trainingdoctor.measure.prediction import prediction
 from trainingdoctor.observing.places import Place, place_of, users_frame
 
@@ -41,13 +42,9 @@ def output_call(model: nn.Module, train_batches: tuple[Batch, ...]) -> OutputCal
         if isinstance(output, Tensor):
             last.setdefault(id(output), (module, output))
 
-    handles = [m.register_forward_hook(after) for m in model.modules() if m is not model]
-    try:
-        with torch.no_grad(), _Squashed() as seen:
-            output = prediction(forward(model, train_batches[0].first(2)))
-    finally:
-        for handle in handles:
-            handle.remove()
+    hooks = (m.register_forward_hook(after) for m in model.modules() if m is not model)
+    with attached(hooks), torch.no_grad(), _Squashed() as seen:
+        output = prediction(forward(model, train_batches[0].first(2)))
     found = seen.calls.get(id(output))
     if found is None:
         raise Unavailable("the prediction does not come out of a softmax, sigmoid, tanh or ReLU")

@@ -13,6 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, mapped, tensors
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.hooks import attached
 from trainingdoctor.measure.prediction import predicted
 
 # The factor of the last layer that shows whether predictions are bounded, and the share of them that is at the bound then.
@@ -175,10 +176,8 @@ def _amplified(model: nn.Module, batch: Batch) -> Tensor | None:
     """Predictions once the convolution or linear layer that runs last is 10,000 times as large, of either sign; None without one."""
     ran: list[nn.Module] = []
     layers = [m for m in model.modules() if isinstance(m, nn.Linear | _ConvNd)]
-    handles = [m.register_forward_pre_hook(lambda module, _inputs: ran.append(module)) for m in layers]
-    predicted(model, batch)
-    for handle in handles:
-        handle.remove()
+    with attached(m.register_forward_pre_hook(lambda module, _inputs: ran.append(module)) for m in layers):
+        predicted(model, batch)
     if not ran:
         return None
     found = []

@@ -13,6 +13,7 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, device_of, mapped, tensors
 from trainingdoctor.measure.calling import user_code
+from trainingdoctor.measure.hooks import attached, leaves
 from trainingdoctor.measure.steps import backward, compute_loss
 
 HALVES = (torch.float16, torch.bfloat16)
@@ -136,7 +137,6 @@ def _listening(model: nn.Module) -> Iterator[tuple[list[tuple[str, float]], list
     """Largest outputs of leaf modules, and how many of the gradients that reach them vanish, of how many."""
     outputs: list[tuple[str, float]] = []
     gradients: list[tuple[int, int]] = []
-    handles = []
 
     def heard(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hear(_module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -148,14 +148,8 @@ def _listening(model: nn.Module) -> Iterator[tuple[list[tuple[str, float]], list
 
         return hear
 
-    for name, module in model.named_modules():
-        if not any(True for _ in module.children()):
-            handles.append(module.register_forward_hook(heard(name or type(module).__name__)))
-    try:
+    with attached(m.register_forward_hook(heard(n or type(m).__name__)) for n, m in leaves(model)):
         yield outputs, gradients
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _vanishing(gradient: Tensor) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.hooks import leaves
 
 # Batches that a normalization layer says to have seen in a training; a config that tries its model out makes a few.
 TRAINED = 100
@@ -38,10 +39,9 @@ def pretraining(model: nn.Module) -> Pretraining:
 
 
 def _norms(model: nn.Module) -> Iterator[nn.Module]:
-    for module in model.modules():
-        leaf = not any(True for _ in module.children())
+    for _, module in leaves(model):
         weight = getattr(module, "weight", None)
-        if leaf and "norm" in type(module).__name__.lower() and isinstance(weight, Tensor) and weight.ndim == 1:
+        if "norm" in type(module).__name__.lower() and isinstance(weight, Tensor) and weight.ndim == 1:
             yield module
 
 

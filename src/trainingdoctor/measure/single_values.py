@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.hooks import attached
 from trainingdoctor.measure.prediction import predicted
 
 
@@ -33,13 +34,9 @@ def single_values(model: nn.Module, train_batches: tuple[Batch, ...], *, samples
         return layer.register_forward_pre_hook(hook)
 
     layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.GroupNorm | nn.LayerNorm)}
-    handles = [watch(name, layer) for name, layer in layers.items()]
     set_mode(model, False)
-    try:
+    with attached(watch(name, layer) for name, layer in layers.items()):
         predicted(model, train_batches[0].first(samples))
-    finally:
-        for handle in handles:
-            handle.remove()
     return SingleValues(len(values), tuple(name for name, count in values.items() if count == 1))
 
 
