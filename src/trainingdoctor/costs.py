@@ -1,4 +1,4 @@
-"""What a fault cost the reference where it was measured: accuracy_cost.json, made by `python benchmarks/anatomy/ship.py`."""
+"""What a fault cost a reference training where it was measured: accuracy_cost.json, made by `python benchmarks/anatomy/ship.py`."""
 
 from __future__ import annotations
 
@@ -35,9 +35,8 @@ class MeasuredCost:
     def __str__(self) -> str:
         seeds = "one seed" if self.n == 1 else f"{self.n} seeds"
         lost = "nothing beyond noise" if self.is_noise else f"{self.points:.1f} points of test accuracy"
-        return (
-            f"{lost} on the reference ({self.strength}; {self.conditions}; {seeds}, twin's deviation {self.noise:.2g})"
-        )
+        about = f"{self.strength}; {self.conditions}; {seeds}, twin's deviation {self.noise:.2g}"
+        return f"{lost} in a reference training ({about})"
 
 
 @cache
