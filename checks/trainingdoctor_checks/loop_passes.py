@@ -121,4 +121,28 @@ def targets_unmixed(loop_trace: LoopTrace, *, least: int = 3, spread: float = 0.
         )
 
 
-CHECKS = (epoch_cut, same_slice, data_overwritten, targets_unmixed)
+@check("loop.reseeded", explains=("augmentation.frozen", "data.not_shuffled", "data.duplicates"))
+def reseeded(loop_trace: LoopTrace) -> Verdicts:
+    """Every epoch begins with the same random state.
+
+    What it does: compares the state of the generator that shuffles the training data where its passes begin.
+    Why it costs accuracy: the samples come in the same order in each epoch, and the random transforms and dropout draw the
+    same again: what should vary is learned by heart.
+    Remedy: torch.manual_seed(...) once, before the loop; torch.random.fork_rng() around what needs a seed of its own.
+    Thresholds: one pass that begins with the state of the pass before, where the sampler shuffles and the optimizer is the same
+    one; between two passes without a new seed the state cannot return.
+    Measured: no measurement yet.
+    """
+    if loop_trace.reseeded:
+        yield warning(
+            "Each pass through the training data begins with the same random state: the order, the augmentation and the dropout of one "
+            "epoch are those of the epoch before.",
+            "torch.manual_seed(...), or the generator's, once before the loop; torch.random.fork_rng() around what needs a seed of its own",
+            where=next((p.where for p in loop_trace.of("training")), ""),
+            passes=loop_trace.reseeded,
+        )
+    elif len(loop_trace.of("training")) > 1:
+        yield Note("the passes begin with different random states")
+
+
+CHECKS = (epoch_cut, same_slice, data_overwritten, targets_unmixed, reseeded)

@@ -109,6 +109,7 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     (loop_passes.epoch_cut, (LEFT,), "warning"),
     # Epochs of so many steps: all of them are several passes.
     (loop_passes.epoch_cut, (replace(LEFT, epochs=200),), "info"),
+    (loop_passes.reseeded, (replace(HEALTHY, reseeded=1),), "warning"),
     (loop_passes.same_slice, (replace(HEALTHY, slices=SlicesSeen(40, 1, 62, 0)),), "warning"),
     (loop_passes.targets_unmixed, (replace(HEALTHY, unmixed=(0.1, 0.4, 0.8)),), "warning"),
     (loop_passes.data_overwritten, (replace(HEALTHY, slices=SlicesSeen(40, 40, 62, 39)),), "critical"),

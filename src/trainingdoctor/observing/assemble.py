@@ -26,6 +26,7 @@ from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.seen import LoaderSeen
 from trainingdoctor.observing.single import right_reading
+from trainingdoctor.observing.starts import repeated
 from trainingdoctor.observing.teachers import is_sensitive
 from trainingdoctor.observing.ticks import driven, twins
 from trainingdoctor.observing.trace import LoopTrace
@@ -223,6 +224,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         average=recorder.averages.seen(),
         reordered=recorder.losses.reordered,
         unmixed=recorder.losses.mixing.unmixed,
+        reseeded=repeated(recorder.starts, recorder.kinds),
         penalty=recorder.penalties.decay,
         slices=None if recorder.passes else recorder.slices.record(),
         unfed=0 if recorder.averages.plain else recorder.averages.unfed,

@@ -12,6 +12,7 @@ from trainingdoctor.observing.limits import Enough
 from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_place
 from trainingdoctor.observing.record import Record
+from trainingdoctor.observing.starts import Start, random_state
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
 SWALLOWED = 10
@@ -30,12 +31,13 @@ class PassRecorder(Record):
         number = self._number(loader)
         for before in self.passes[-FEW:]:
             before.left = before.left or (before.number == number and not before.ended)
-        known = self.kinds.get(number)
+        state, known = random_state(loader), self.kinds.get(number)
         single = self.one_batch_each
         if known == "training" and (
             self.steps >= self.limits.steps if single else self.epoch >= 2 and self._evaluated()
         ):
             self.later = self.later or used_later(sys._getframe(1))
+            self.starts.append(Start(number, state, self.built_count))
             self._enough()
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
         if self._is_late() and not self._leads_to_evaluation(begun):
@@ -46,6 +48,7 @@ class PassRecorder(Record):
             # Now, not when it turns out to train: reading a frame's variables keeps what they hold alive, such as a loss.
             begun.planned = epoch_loop(sys._getframe(3))
         self.passes.append(begun)
+        self.starts.append(Start(number, state, self.built_count, begun))
         self.ranks.on_pass(begun)
         self.graphs.forget()
         return Watched(iterator, begun, self)

@@ -26,6 +26,7 @@ from trainingdoctor.observing.ranks import Ranks, unwrapped
 from trainingdoctor.observing.seen import BroadcastSeen, TeacherSeen, TermsSeen
 from trainingdoctor.observing.slices import Slices
 from trainingdoctor.observing.spectra import Spectra
+from trainingdoctor.observing.starts import Start
 from trainingdoctor.observing.teachers import Teachers
 from trainingdoctor.observing.ticks import Schedulers
 from trainingdoctor.observing.timeline import Timeline
@@ -49,6 +50,7 @@ class Record:
         self.clock = Clock()
         self.passes: list[Pass] = []
         self.current: Pass | None = None
+        self.starts: list[Start] = []
         self.loaders: list[Any] = []
         self.kinds: dict[int, str] = {}
         self.optimizers: list[OptimizerWatch] = []

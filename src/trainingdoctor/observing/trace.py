@@ -45,6 +45,7 @@ class LoopTrace:
     where any kept its order.  unfed: BatchNorm layers of the average that is evaluated whose statistics are a new layer's, while
     those of the model that trains are not.  penalty: the weight decay that a penalty amounts to which the loop adds to its loss.  slices: that a
     loop without loaders trains on.  unmixed: shares of another sample in the samples of batches whose targets stayed their own.
+    reseeded: passes that train and begin with the random state with which the one before began.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -71,6 +72,7 @@ class LoopTrace:
     average: AverageSeen | None = None
     reordered: int = 0
     unmixed: tuple[float, ...] = ()
+    reseeded: int = 0
     unfed: int = 0
     penalty: float | None = None
     slices: SlicesSeen | None = None
