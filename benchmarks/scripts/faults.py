@@ -149,6 +149,7 @@ FAULTS: tuple[Variant, ...] = (
     only("functions", sick("break left in the loop", "loop.epoch_cut", after_step="if i == 3:\n    break"), "module"),
     only("functions", sick("seed set in each epoch", "loop.reseeded", epoch_start="torch.manual_seed(0)"), "module"),
     only("functions", sick("seed set after each epoch", "loop.reseeded", epoch_end="scheduler.step()\ntorch.manual_seed(0)\nprint(torch.randn(2))")),
+    only("functions", sick("mean divided by the batch size", "loss.divided_twice", ("lr.*",), loss="loss = criterion(output, y) / len(x)"), "module", "trainer"),
     only("functions", sick("penalty of one's own, too large", "regularization.excessive", ("decay.*",), loss="loss = criterion(output, y) + 0.1 * sum(p.square().sum() for p in net.parameters())"), "module"),
     only("functions", sick("softmax over the batch in attention", "model.softmax_over_batch", (), layers=KEYS, features="x = self.features(x).mean((2, 3))\nx = x + 0.02 * (self.query(x) @ self.key(self.seen).T).softmax(0) @ self.seen")),
     only("functions", sick("softmax over the batch of logits", "model.softmax_over_batch", ("loss.*",), output="F.softmax(self.head(x), dim=0)")),

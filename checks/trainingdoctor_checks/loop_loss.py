@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING
 
-from trainingdoctor import Note, Verdicts, check, critical, warning
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
+    from trainingdoctor.measure.criterion import CriterionKind
+    from trainingdoctor.measure.optimizers import Group
+    from trainingdoctor.measure.targets import Targets
     from trainingdoctor.observing.seen import NonfiniteSeen
     from trainingdoctor.observing.trace import LoopTrace
 
@@ -110,4 +114,44 @@ def term_summed(loop_trace: LoopTrace, *, times: float = 8.0, rest: float = 3.0)
         )
 
 
-CHECKS = (nonfinite, broadcast, term_summed)
+@check("loss.divided_twice", cost="probe", explains=("lr.too_low", "loss.not_learning", "decay.too_strong"))
+def divided_twice(
+    loop_trace: LoopTrace,
+    criterion_kind: CriterionKind,
+    targets: Targets,
+    parameter_groups: tuple[Group, ...],
+    *,
+    same: float = 0.02,
+    least: int = 3,
+    usual: float = 0.01,
+) -> Verdicts:
+    """A mean over the batch is divided by the batch size once more.
+
+    What it does: compares the value that backward() is called on with what the criterion, which averages by itself, returned.
+    Why it costs accuracy: the gradient, and with it SGD's rate, is divided by the batch size.
+    Remedy: loss.backward() on what the criterion returns, or reduction="sum" before the division.
+    Thresholds: in more than half of `least` steps or more the criterion's value is the batch size times the loss, within 2 %, and no
+    such number of batches is accumulated; and what the rate then acts as is below 0.01, a tenth of what He et al. 2015 (section 4.2) begin with. Above
+    it, and with Adam, which does not mind a constant factor: an info.
+    Measured: no measurement yet.
+    """
+    size = targets.shape[0]
+    seen = [s for s in loop_trace.steps if s.loss and s.criterion]
+    if criterion_kind.reduction != "mean" or len(seen) < least or size < 2:
+        return
+    batches = median(s.batches for s in seen)
+    divided = [s for s in seen if abs((s.criterion or 0) / (s.loss or 1) / size - 1) < same]
+    if len(divided) <= len(seen) / 2 or batches > size / 2:
+        return
+    rate = max(g.base_lr for g in parameter_groups)
+    acts = rate * batches / size
+    harmless = acts >= usual or all(g.adaptive for g in parameter_groups)
+    yield (info if harmless else warning)(
+        f"The loss is {criterion_kind.name}'s mean over {size} samples, divided by {size} once more: a rate of {rate:g} acts as {acts:.3g}.",
+        'loss.backward() on what the criterion returns, or reduction="sum" before the division',
+        where=loop_trace.backward_at,
+        effective_rate=acts,
+    )
+
+
+CHECKS = (nonfinite, broadcast, term_summed, divided_twice)

@@ -1,17 +1,22 @@
 """Losses of a watched loop that are no numbers, or compare each prediction with all targets."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
+from trainingdoctor.measure.criterion import CriterionKind
+from trainingdoctor.measure.optimizers import Group
+from trainingdoctor.measure.targets import Targets
 from trainingdoctor.observing.assemble import traced
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.testing import assert_healthy, assert_unwell
-from trainingdoctor_checks.loop_loss import broadcast, nonfinite, term_summed
+from trainingdoctor_checks.loop_loss import broadcast, divided_twice, nonfinite, term_summed
 from trainingdoctor_checks.scheduler import equal_schedulers
 
 X, Y = torch.randn(6, 3), torch.randn(6)
@@ -128,6 +133,40 @@ def test_terms_of_one_weight_are_fine() -> None:
     # A penalty on the weights is no sum over samples.
     penalized = looped(lambda model, _: nn.functional.mse_loss(model(X), Y[:, None]) + 99 * model.weight.square().sum())
     assert penalized.terms is None
+
+
+KINDS = torch.arange(16) % 5
+SIXTEEN = Targets("indices", (16,), "int64", None, 0, 4, dict.fromkeys(range(5), 3), True)
+SGD = Group("optimizer.param_groups[0]", "SGD", 0.1, 0.1, 0.0, 0.9, False, None, None, 20, 0)
+MEAN = CriterionKind("CrossEntropyLoss", "cross_entropy", "mean", True)
+
+
+def divided(by: int, batches: int = 1, reduction: str = "mean") -> LoopTrace:
+    """Cross entropy of 16 samples, divided by a number; a step after so many batches."""
+    torch.manual_seed(0)
+    model, criterion = nn.Linear(5, 5), nn.CrossEntropyLoss(reduction=reduction)
+    recorder, optimizer = Recorder(), torch.optim.SGD(model.parameters(), 0.1)
+    with observed(recorder):
+        for x, y in DataLoader(TensorDataset(WIDE.repeat(48, 1), KINDS.repeat(48)), 16):
+            (criterion(model(x), y) / by).backward()
+            if recorder.backwards % batches == 0:
+                optimizer.step()
+                optimizer.zero_grad()
+    return traced(recorder)
+
+
+def test_a_mean_that_is_divided_by_the_batch_again_is_found() -> None:
+    seen = divided(16)
+    assert_unwell(divided_twice, seen, MEAN, SIXTEEN, (SGD,), severity="warning", mentions="acts as 0.00625")
+    adam = replace(SGD, optimizer="Adam", betas=(0.9, 0.999), lr=1e-3, base_lr=1e-3)
+    assert_unwell(divided_twice, seen, MEAN, SIXTEEN, (adam,), severity="info")
+    assert_unwell(divided_twice, seen, MEAN, SIXTEEN, (replace(SGD, base_lr=1.6),), severity="info")
+
+
+def test_sums_and_accumulated_batches_are_divided_rightly() -> None:
+    assert_healthy(divided_twice, divided(1), MEAN, SIXTEEN, (SGD,))
+    assert_healthy(divided_twice, divided(16, reduction="sum"), replace(MEAN, reduction="sum"), SIXTEEN, (SGD,))
+    assert_healthy(divided_twice, divided(16, batches=16), MEAN, SIXTEEN, (SGD,))
 
 
 def scheduled(which: int, step_size: int = 1) -> LoopTrace:
