@@ -31,7 +31,8 @@ def test_an_optimizer_that_differentiates_gradients_gets_their_graph() -> None:
     before = model.weight.detach().clone()
     training_step(model, batch, nn.MSELoss(), [Curved(model.parameters())])
     assert not torch.equal(model.weight, before)
-    assert model.weight.grad is not None and model.weight.grad.grad_fn is not None
+    assert model.weight.grad is not None
+    assert model.weight.grad.grad_fn is not None
 
 
 def test_others_do_not_pay_for_one() -> None:
