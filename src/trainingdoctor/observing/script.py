@@ -91,6 +91,13 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
         return Ran(remains.names, error, (*notes, *_told(remains, "after the line that raised")))
 
 
+def _cause(left: SystemExit) -> BaseException:
+    """What was raised before a script, or a library for it, said sys.exit(1): Hydra does where it has printed the error."""
+    before = left.__context__
+    # 2 is argparse's, which has its own sentence.
+    return before if left.code == 1 and isinstance(before, Exception) else left
+
+
 def _unread(older: UserCodeError, text: bytes, names: dict[str, Any]) -> Ran:
     """A script in Python 2 is not run; the parts that it builds can be."""
     remains = remains_in(readable(text), names)
@@ -173,8 +180,9 @@ def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -
     except SystemExit as error:
         if os.getpid() != own:
             raise
-        failed = error.code not in (None, 0)
-        return UserCodeError("the script", error, user_line(error)) if failed and not recorder.optimizers else None
+        failed = error.code not in (None, 0) and not recorder.optimizers
+        cause = _cause(error)
+        return UserCodeError("the script", cause, user_line(cause)) if failed else None
     except StopIteration as error:
         return None if recorder.cut else UserCodeError("the script", error, user_line(error))
     except KeyboardInterrupt:
