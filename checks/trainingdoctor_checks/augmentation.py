@@ -166,10 +166,12 @@ def same_in_workers(worker_draws: WorkerDraws) -> Verdicts:
     w = worker_draws
     if w.varies and (w.same_across or w.same_epochs):
         what = "two workers drew the same sequence" if w.same_across else "the second epoch repeated the first"
+        seed = "torch.initial_seed() % 2**32"
+        anew = f"{w.seeded}.set_random_seed({seed})" if w.seeded else f"rng = np.random.default_rng({seed})"
         yield warning(
             f"Of {w.draws} draws of one sample in each of two workers, {what}: they copy one random state.",
             "def seed_worker(_):\n    dataset = torch.utils.data.get_worker_info().dataset\n"
-            "    dataset.rng = np.random.default_rng(torch.initial_seed() % 2**32)\nDataLoader(..., worker_init_fn=seed_worker)",
+            f"    dataset.{anew}\nDataLoader(..., worker_init_fn=seed_worker)",
             where="train_loader.worker_init_fn",
             same_across=w.same_across,
             same_epochs=w.same_epochs,

@@ -52,11 +52,12 @@ class UserCodeError(Exception):
     `stage` names what was called ("the model's forward"), `where` is the innermost `file:line` of the user's code.
     said: the whole sentence, where nothing was raised.  retried_with: the samples in a batch with which it was tried again
     for want of memory; None where it was not.  went_on: it was done in another way, and what comes after it was examined.
-    advice: what to do where it is not the training that is at fault.
+    advice: what to do where it is not the training that is at fault.  loop_did: the watched loop did the same without an error.
     """
 
     retried_with: int | None = None
     went_on: bool = False
+    loop_did: bool = False
 
     def __init__(
         self, stage: str, error: BaseException | None = None, where: str | None = None, said: str | None = None

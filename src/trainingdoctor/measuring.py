@@ -30,6 +30,10 @@ A_FEW = 5.0
 # Evidence that holds batches of the loaders.
 BATCHES = ("train_batches", "val_batches")
 
+# What every step of a watched loop has done, too; and the steps without an error after which it is the repetition that differs.
+IN_LOOP = ("the model's forward", "the criterion", "loss.backward()", "optimizer.zero_grad()", "optimizer.step()")
+PROVEN = 2
+
 # What to add to a config to get the checks that need a field.
 ADD = {
     "model": "model = ...",
@@ -74,6 +78,8 @@ class Measuring:
             try:
                 self.known[name] = self._field(name) if name in Training.field_names() else self._measured(name)
             except UserCodeError as error:
+                steps = getattr(self.known.get("loop_trace"), "steps", ())
+                error.loop_did = error.stage in IN_LOOP and len(steps) >= PROVEN
                 if error not in self.failures:
                     self.failures.append(error)
                 self._keep(name, error)

@@ -27,3 +27,16 @@ def test_what_was_read_as_older_versions_did_hides_nothing_that_comes_after_it()
     found = assert_unwell(training.raises, (old,), mentions="loss.data[0] raises an error in this version of torch")
     assert found.remedy.startswith("Write loss.item() wherever the script says loss.data[0]")
     assert len([f for f in training.raises((old, FORWARD)) if isinstance(f, Finding)]) == 2
+
+
+def test_what_follows_in_the_file_in_which_a_script_raised_is_one_and_the_same() -> None:
+    hook = UserCodeError("the model's forward", AttributeError("no attribute 'steps'"), "train.py:3")
+    assert len([f for f in training.raises((SCRIPT, hook)) if isinstance(f, Finding)]) == 1
+    assert_unwell(training.raises, (hook,), severity="critical")
+
+
+def test_what_the_watched_loop_did_without_an_error_is_no_fault() -> None:
+    alone = UserCodeError("optimizer.step()", RuntimeError("no grad_fn"), "adahessian.py:54")
+    assert_unwell(training.raises, (alone,), severity="critical")
+    alone.loop_did = True
+    assert_unwell(training.raises, (alone,), severity="info", mentions="the loop made it without an error")

@@ -33,3 +33,14 @@ def test_lines_are_told_by_cell(tmp_path: Path) -> None:
     at = 1 + next(i for i, line in enumerate(lines) if line.startswith("print"))
     assert by_cell(path)(f"raised (train.ipynb:{at + 1})") == "raised (train.ipynb, code cell 4:2)"
     assert by_cell(path)("train.ipynb:3, other.py:3") == "train.ipynb, code cell 1:3, other.py:3"
+
+
+def test_what_python_3_does_anyhow_may_be_said_in_any_cell(tmp_path: Path) -> None:
+    path = tmp_path / "train.ipynb"
+    cells = ["from __future__ import annotations\na = 1", "from __future__ import print_function, division\nb = 3 / 2"]
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": c} for c in cells]}))
+    source = notebook_source(path)
+    names: dict[str, object] = {}
+    exec(compile(source, "x", "exec"), names)
+    assert names["b"] == 1.5
+    assert source.startswith("from __future__ import annotations")

@@ -5,8 +5,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from trainingdoctor import Finding
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.reference_init import ReferenceInit, reference_init
+from trainingdoctor_checks.initialization import dead_relu
 
 BATCH = Batch(torch.randn(16, 20, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 4)
 
@@ -51,3 +53,21 @@ def test_small_embeddings_are_no_fault_of_the_layers_behind_them() -> None:
     nn.init.normal_(model[0].weight, std=0.01)  # type: ignore[arg-type]
     batch = Batch(torch.randint(30, (16, 5)), torch.arange(16) % 4)
     assert min(reference_init(model, (batch,), nn.CrossEntropyLoss()).scale_ratios().values()) > 0.3
+
+
+def test_a_pruned_net_is_compared_with_one_as_sparse() -> None:
+    def pruned(module: nn.Linear) -> None:
+        module.weight.data.mul_(torch.rand(module.weight.shape) < 0.1)
+
+    found = compared(pruned)
+    assert [f for f in dead_relu(found) if isinstance(f, Finding)] == []
+    ratios = found.scale_ratios().values()
+    assert min(ratios) > 0.3
+    assert max(ratios) < 3.0
+
+
+def test_dead_units_of_a_dense_net_are_found() -> None:
+    def dead(module: nn.Linear) -> None:
+        module.bias.data.fill_(-1.0)
+
+    assert any(isinstance(f, Finding) for f in dead_relu(compared(dead)))

@@ -365,3 +365,18 @@ def test_a_row_of_numbers_without_a_batch_is_one_sample() -> None:
     assert not recorder.losses.samples.of("training", id(single))
     recorder.losses.samples.keep("training", id(single), ((values,), {}), wanted)
     assert recorder.losses.samples.of("training", id(single))[0].size == 7
+
+
+def test_of_two_losses_of_one_batch_the_one_that_backward_is_called_on_counts() -> None:
+    model, x, y = nn.Linear(4, 3), torch.randn(6, 4), torch.tensor([0, 1, 2, 0, 1, 2])
+
+    def logged() -> Tensor:
+        output = model(x)
+        loss = functional.cross_entropy(output, y)
+        functional.cross_entropy(output, y, reduction="sum").item()
+        return loss
+
+    recorder = watched(model, logged)
+    assert recorder.losses.criterion is not None
+    assert recorder.losses.criterion.arguments == {}
+    assert recorder.losses.value == pytest.approx(recorder.loss_value)

@@ -35,3 +35,17 @@ def test_tensor_types_of_cuda_are_those_of_the_processor() -> None:
         torch.set_default_tensor_type("torch.cuda.FloatTensor")
         assert (margins.device.type, images.dtype, model.weight.dtype) == ("cpu", torch.float32, torch.float64)
     assert torch.cuda.FloatTensor is kind
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="scripts then get the GPU that they ask for")
+def test_only_the_users_code_is_told_of_a_gpu_that_is_claimed() -> None:
+    with on_cpu() as asked:
+        assert not torch.cuda.is_available()
+    assert asked.denied
+    with on_cpu(claimed=True) as asked:
+        assert torch.cuda.is_available()
+        assert torch.cuda.get_device_properties(0).name == "cpu"
+        # Inside, torch asks as well, and would initialize the device.
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+    assert not asked.denied

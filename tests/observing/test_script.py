@@ -174,3 +174,11 @@ def test_elements_of_numbers_are_nothing_to_read_in_newer_sources(script: Path) 
     recorder = Recorder()
     assert "IndexError" in str(run_script(script, [], recorder).error)
     assert recorder.outdated == []
+
+
+@pytest.mark.parametrize(("code", "said"), [(1, "ValueError: lengths"), (3, "SystemExit: 3")])
+def test_what_was_raised_before_the_script_was_left_is_told(script: Path, code: int, said: str) -> None:
+    script.write_text(f"import sys\ntry:\n    raise ValueError('lengths')\nexcept ValueError:\n    sys.exit({code})\n")
+    ran = run_script(script, [], Recorder())
+    assert isinstance(ran.error, UserCodeError)
+    assert said in str(ran.error)

@@ -11,6 +11,8 @@ from trainingdoctor.errors import UserError
 
 # Cell magics under which the cell is still Python, and line magics whose rest is.
 PYTHON = ("%%time", "%%timeit", "%%capture")
+# What every Python 3 does anyhow, and a cell may say anywhere, but a script only in its first line.
+LONG_SINCE = re.compile(r"from __future__ import (?!.*\b(annotations|barry_as_FLUFL)\b)")
 TIMED = re.compile(r"%time(it)?\s+(?!-)(?=\S)")
 
 
@@ -79,4 +81,5 @@ def _kept(line: str) -> str:
     indent = line[: len(line) - len(bare)]
     if timed := TIMED.match(bare):
         return indent + bare[timed.end() :]
-    return f"{indent}pass  # {bare}" if bare.startswith(("%", "!")) or bare.endswith("?") else line
+    magic = bare.startswith(("%", "!")) or bare.endswith("?")
+    return f"{indent}pass  # {bare}" if magic or LONG_SINCE.match(bare) else line

@@ -149,7 +149,7 @@ def measure_step(
         output, loss = compute_loss(model, batch, criterion, amp)
     if loss.numel() != 1:
         raise Unavailable(f"the criterion returns {tuple(loss.shape)} numbers, not one: there is nothing to descend")
-    backward(loss)
+    backward(loss, optimizers or ())
     before = {n: p.detach().clone() for n, p in model.named_parameters()} if optimizers else {}
     with clipped(model, grad_clip if optimizers else None):
         optimizers_step(optimizers or ())

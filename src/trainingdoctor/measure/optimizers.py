@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.evidence import evidence
+from trainingdoctor.measure.decoupling import seen_decoupled
 
 # Optimizers without betas whose step is divided by the size of the gradient, or normalized in another way.
 ADAPTIVE = ("RMSprop", "Adagrad", "Adadelta", "Rprop", "Adafactor", "Muon", "LARS", "Lars")
@@ -75,7 +76,7 @@ class Group:
     """One parameter group's numbers. place: as written in Python, for `where`.  base_lr: the rate before any schedule.
 
     A rate is NaN where the optimizer sets its own (lr=None).  decoupled_flag: what the group itself says about its
-    weight decay, None where it says nothing.
+    weight decay, or what a class that is none of torch's was seen to do with it; None where neither tells.
     """
 
     place: str
@@ -124,7 +125,10 @@ def parameter_groups(optimizers: tuple[Any, ...], model: nn.Module | None) -> tu
     for i, optimizer in enumerate(optimizers):
         prefix = "optimizer" if len(optimizers) == 1 else f"optimizer[{i}]"
         for j, group in enumerate(optimizer.param_groups):
-            groups.append(_group(f"{prefix}.param_groups[{j}]", type(optimizer).__name__, group, names))
+            found = _group(f"{prefix}.param_groups[{j}]", type(optimizer).__name__, group, names)
+            if found.decoupled_flag is None and found.adaptive and found.weight_decay > 0:
+                found = replace(found, decoupled_flag=seen_decoupled(optimizer, group))
+            groups.append(found)
     return tuple(groups)
 
 

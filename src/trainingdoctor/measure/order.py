@@ -29,9 +29,16 @@ class Order:
     batch_size: int
 
 
-@evidence(cost="probe")
-def sample_order(train_loader: Any, train_batches: tuple[Batch, ...], *, samples: int = 512) -> Order:
-    """Read the sampler's order twice, without loading images, and the classes in the drawn batches."""
+@evidence(cost="probe", optional=("loop_trace",))
+def sample_order(
+    train_loader: Any, train_batches: tuple[Batch, ...], loop_trace: Any = None, *, samples: int = 512
+) -> Order:
+    """Read the sampler's order twice, without loading images, and the classes in the drawn batches.
+
+    Unavailable for a sampler of the user's own whose loop was not reached: the loop may tell it the order.
+    """
+    if loop_trace is not None and not loop_trace.steps and _has_own_sampler(train_loader):
+        raise Unavailable("the sampler is none of torch's, and the loop that may tell it the order was not reached")
     first, second = _indices(train_loader, samples), _indices(train_loader, samples)
     classes, expected = _classes(train_loader, train_batches)
     size = train_batches[0].size
@@ -47,6 +54,11 @@ def sample_order(train_loader: Any, train_batches: tuple[Batch, ...], *, samples
         expected_classes=expected,
         batch_size=size,
     )
+
+
+def _has_own_sampler(loader: Any) -> bool:
+    samplers = (getattr(loader, name, None) for name in ("sampler", "batch_sampler"))
+    return not all(s is None or type(s).__module__.startswith("torch.") for s in samplers)
 
 
 def _indices(loader: Any, count: int) -> list[int] | None:

@@ -81,7 +81,7 @@ class Ramp:
                 )
             losses.append(float(loss.detach()))
             if math.isfinite(losses[-1]):
-                backward(scaler.scale(loss / self.accumulate).sum())
+                backward(scaler.scale(loss / self.accumulate).sum(), self.optimizers)
         return sum(losses) / len(losses)
 
     def _step(self, scaler: torch.amp.GradScaler) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from trainingdoctor.errors import Unavailable, UserCodeError
@@ -14,6 +15,8 @@ from trainingdoctor.measure.calling import set_mode, user_code
 from trainingdoctor.measure.one_step import OneStep, measure_step
 
 WEIGHTED = ("Conv1d", "Conv2d", "Conv3d", "Linear")
+# From this share of exact zeros on a weight is a pruned one: no initialization draws any.
+PRUNED = 0.3
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,10 @@ def reference_init(
     batch = train_batches[0].first(samples)
     set_mode(model, True)
     fresh = _reinitialized(model)
+    _prune_as(model, fresh)
     own, reference = measure_step(model, batch, criterion), measure_step(fresh, batch, criterion)
     _kaiming(fresh)
+    _prune_as(model, fresh)
     return ReferenceInit(own, reference, measure_step(fresh, batch, criterion))
 
 
@@ -75,6 +80,14 @@ def _reinitialized(model: nn.Module) -> nn.Module:
         with user_code("reset_parameters()"):
             module.reset_parameters()  # type: ignore[operator]
     return fresh
+
+
+@torch.no_grad()
+def _prune_as(model: nn.Module, fresh: nn.Module) -> None:
+    """Sparse nets are compared with nets as sparse: the zeros of a pruned weight are no initialization."""
+    for (_, own), (_, anew) in zip(model.named_parameters(), fresh.named_parameters(), strict=False):
+        if own.ndim > 1 and own.shape == anew.shape and PRUNED < float((own == 0).float().mean()) < 1.0:
+            anew.mul_(own != 0)
 
 
 def _is_small_table(module: nn.Module) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -46,7 +47,7 @@ def training_step(
             raise Unavailable(f"{name} needs a closure: a step of it is not one forward and backward pass")
     clear_gradients(optimizers)
     _, loss = compute_loss(model, batch, criterion, amp)
-    backward(loss)
+    backward(loss, optimizers)
     if grad_clip:
         nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
     step(optimizers)
@@ -79,7 +80,17 @@ def needs_closure(optimizer: Any) -> bool:
     return any(p.default is p.empty and p.kind not in variadic for p in parameters)
 
 
-def backward(loss: Tensor) -> None:
-    """loss.backward(), with what it raises attributed to the loss."""
-    with user_code("loss.backward()"):
-        loss.backward()
+def wants_graph(optimizer: Any) -> bool:
+    """Whether it differentiates the gradients again, as AdaHessian does: a loop gives it loss.backward(create_graph=True)."""
+    written = (vars(kind).values() for kind in type(optimizer).__mro__ if not kind.__module__.startswith("torch."))
+    codes = (getattr(inspect.unwrap(f), "__code__", None) for methods in written for f in methods if callable(f))
+    return any(code is not None and {"autograd", "grad"} <= set(code.co_names) for code in codes)
+
+
+def backward(loss: Tensor, optimizers: Sequence[Any] = ()) -> None:
+    """loss.backward(), with what it raises attributed to the loss. optimizers: that step after it."""
+    again = any(map(wants_graph, optimizers))
+    # torch warns of the graph that it keeps then; it goes with the gradients.
+    quiet = warnings.catch_warnings(action="ignore", category=UserWarning) if again else contextlib.nullcontext()
+    with user_code("loss.backward()"), quiet:
+        loss.backward(create_graph=again)

@@ -18,13 +18,15 @@ from trainingdoctor.measure.iterating import iterated
 class WorkerDraws:
     """The same sample drawn by two workers in two epochs. same_across: both workers drew the same sequence.
 
-    same_epochs: the second epoch repeated the first.
+    same_epochs: the second epoch repeated the first.  seeded: the attribute of the data set that has a set_random_seed(), as
+    Albumentations' transforms do.
     """
 
     draws: int
     varies: bool
     same_across: bool
     same_epochs: bool
+    seeded: str = ""
 
 
 @evidence(cost="probe")
@@ -44,7 +46,18 @@ def worker_draws(train_loader: Any, augmentation_pairs: AugmentationPairs, *, dr
         varies=any(not torch.equal(first[0], d) for d in first[1:]),
         same_across=_equal(left, right),
         same_epochs=_equal(first, second),
+        seeded=_seeded(train_loader.dataset),
     )
+
+
+def _seeded(dataset: Any) -> str:
+    """The first attribute with a set_random_seed(), of the data set or of the one within."""
+    held = dict(getattr(dataset, "__dict__", {}))
+    own = next((name for name, value in held.items() if callable(getattr(value, "set_random_seed", None))), "")
+    if own or held.get("dataset") is None:
+        return own
+    within = _seeded(held["dataset"])
+    return within and f"dataset.{within}"
 
 
 def _probe_loader(loader: DataLoader[Any], draws: int) -> DataLoader[Any]:

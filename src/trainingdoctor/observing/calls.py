@@ -103,6 +103,10 @@ class CriterionCall:
         """Whether the one before was of a teacher's answer or the like, as an attack on the model has its own loss."""
         return other is not None and _is_classes(self.target) and not _is_classes(other.target)
 
+    def is_like(self, other: CriterionCall | None) -> bool:
+        """Whether it is the same criterion, called in the same way on another batch."""
+        return other is not None and _kind(self) == _kind(other) and _options(self) == _options(other)
+
     def criterion(self) -> Callable[..., Any]:
         """The criterion as a function of (output, target); the object itself where it was called like that."""
         plain = not self.arguments and not self.extra and not self.reduced
@@ -122,6 +126,15 @@ class CriterionCall:
         if criterion.__name__ in IGNORE:
             criterion.ignore_index = self.arguments.get("ignore_index", IGNORED)  # type: ignore[attr-defined]
         return criterion
+
+
+def _kind(call: CriterionCall) -> tuple[Any, ...]:
+    of_module = isinstance(call.function, nn.Module)
+    return type(call.function) if of_module else call.function, call.between, call.position, call.part
+
+
+def _options(call: CriterionCall) -> dict[str, Any]:
+    return {k: id(v) if isinstance(v, Tensor) else v for k, v in call.arguments.items()}
 
 
 def _is_own(function: Any) -> bool:

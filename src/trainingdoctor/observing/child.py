@@ -31,6 +31,7 @@ class Order:
 
     cpu: let scripts that ask for CUDA run on the CPU.  source: code to run in place of the script's.  history: curves of a finished run.
     texts: in place of files.  codes: of findings to propose fixes for (() all warnings); None for no proposals.
+    claimed: tell the script that there is a GPU.
     """
 
     script: Path
@@ -45,16 +46,21 @@ class Order:
     history: LearningCurves | None = None
     texts: Mapping[Path, str] = field(default_factory=dict)
     codes: tuple[str, ...] | None = None
+    claimed: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A report, or one sentence why there is none. notes: what the user should know of how it was run.  proposals: fixes."""
+    """A report, or one sentence why there is none. notes: what the user should know of how it was run.  proposals: fixes.
+
+    denied: the script built nothing after it had been told that there is no GPU.
+    """
 
     report: Report | None = None
     error: str = ""
     notes: tuple[str, ...] = field(default=())
     proposals: tuple[Proposal, ...] = ()
+    denied: bool = False
 
 
 def main() -> None:

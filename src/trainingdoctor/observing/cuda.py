@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -72,6 +73,9 @@ HARMLESS: dict[str, Callable[..., Any]] = {
     "current_device": lambda *_, **__: 0,
     "get_device_name": lambda *_, **__: "cpu",
     "get_device_capability": lambda *_, **__: (0, 0),
+    "get_device_properties": lambda *_, **__: SimpleNamespace(
+        name="cpu", major=0, minor=0, total_memory=0, multi_processor_count=0
+    ),
     "reset_peak_memory_stats": lambda *_, **__: None,
     "max_memory_allocated": lambda *_, **__: 0,
     "memory_allocated": lambda *_, **__: 0,
@@ -90,14 +94,18 @@ TYPES = tuple(
 
 @dataclass
 class Asked:
-    """cuda: whether any device was rewritten."""
+    """cuda: whether any device was rewritten.  denied: whether the user's code was told that there is none."""
 
     cuda: bool = False
+    denied: bool = False
 
 
 @contextmanager
-def on_cpu(wanted: bool = True) -> Iterator[Asked]:
-    """`.cuda()`, `.to("cuda")` and `device="cuda"` mean the CPU inside the block; nothing changes where there is a GPU."""
+def on_cpu(wanted: bool = True, claimed: bool = False) -> Iterator[Asked]:
+    """`.cuda()`, `.to("cuda")` and `device="cuda"` mean the CPU inside the block; nothing changes where there is a GPU.
+
+    claimed: tell the user's code that there is one, for scripts that go no further without.
+    """
     asked = Asked()
     if not wanted or torch.cuda.is_available():
         yield asked
@@ -110,6 +118,7 @@ def on_cpu(wanted: bool = True) -> Iterator[Asked]:
             replaced(stack, torch.cuda, name, getattr(torch, name))
         wrap(stack, torch, "set_default_tensor_type", lambda original, kind: original(_on_cpu(kind)))
         replaced(stack, torch.cuda, "device_count", _device_count)
+        replaced(stack, torch.cuda, "is_available", _availability(asked, claimed))
         replaced(stack, torch.Tensor, "record_stream", lambda *_: None)
         replaced(stack, nn.Module, "cuda", lambda self, *_, **__: self)
         if distributed.is_available():
@@ -121,6 +130,15 @@ def on_cpu(wanted: bool = True) -> Iterator[Asked]:
 def _device_count() -> int:
     """One for the user's code, which divides by it; none for torch's own, which would ask the device for its state."""
     return int(is_users(sys._getframe(1).f_code.co_filename))
+
+
+def _availability(asked: Asked, claimed: bool) -> Callable[[], bool]:
+    def is_available() -> bool:
+        by_user = is_users(sys._getframe(1).f_code.co_filename)
+        asked.denied |= by_user and not claimed
+        return by_user and claimed
+
+    return is_available
 
 
 def _processes_on_cpu(stack: ExitStack) -> None:

@@ -28,6 +28,7 @@ from trainingdoctor.settings import Settings
 
 # Of what a script prints, the end is kept, for when it dies.
 TAIL = 64 * 1024
+CLAIMED = "{} goes no further where torch.cuda.is_available() is False: it was told True, and ran on the CPU"
 # By this variable of the environment all that a script starts is known.
 MARK = "TRAININGDOCTOR_WATCHED"
 
@@ -70,6 +71,8 @@ def observed_answer(
             codes=codes,
         )
         answer = _run(order, Path(folder), if_cut)
+        if answer.denied and order.cpu:
+            answer = _told_of_gpu(order, Path(folder), if_cut) or answer
     if order.source is not None:
         answer = _by_cell(answer, script)
     if answer.report is None and answer.error:
@@ -99,6 +102,13 @@ def _by_cell(answer: Answer, notebook: Path) -> Answer:
         results = (replace(r, reason=told(r.reason), findings=tuple(map(of, r.findings))) for r in report.results)
         report = replace(report, results=tuple(results))
     return replace(answer, report=report, error=told(answer.error), notes=tuple(map(told, answer.notes)))
+
+
+def _told_of_gpu(order: Order, folder: Path, if_cut: Callable[[Report], object] | None) -> Answer | None:
+    """Once more, for a script that goes no further without a GPU; None where that does not help either."""
+    order.answer.unlink()
+    answer = _run(replace(order, claimed=True), folder, if_cut)
+    return replace(answer, notes=(CLAIMED.format(order.script.name), *answer.notes)) if answer.report else None
 
 
 def _run(order: Order, folder: Path, if_cut: Callable[[Report], object] | None) -> Answer:

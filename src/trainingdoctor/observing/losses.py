@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,9 @@ from trainingdoctor.observing.calls import CriterionCall, reduction
 from trainingdoctor.observing.chains import Calls, continued
 from trainingdoctor.observing.mixing import Mixing
 from trainingdoctor.observing.samples import Samples
+
+# Calls of criteria before a backward().
+NEWEST = 8
 
 InnerCall = tuple[Callable[..., Any], Any, Any, Any]
 
@@ -36,7 +40,7 @@ class Losses:
     targets came in another one, with the inputs in the loader's.  seen_kept, seen_moved: the targets that did so last.
     calls: the newest model call, behind those whose outputs it was given.  models: those whose last one the criterion is called on.
     in_source: the criterion is no function of torch, and was found in the user's code.  divergence: of the first call of kl_div, beside
-    another criterion, too.
+    another criterion, too.  results: of the newest calls.  settled: backward() was called on what the criterion gave.
     """
 
     def __init__(self) -> None:
@@ -55,6 +59,8 @@ class Losses:
         self.seen_moved: Tensor | None = None
         self.calls: Calls = ()
         self.models: tuple[nn.Module, ...] = ()
+        self.results: deque[tuple[Callable[[], Any], CriterionCall]] = deque(maxlen=NEWEST)
+        self.settled = False
 
     def on_call(self, model: nn.Module, given: Any, output: Any) -> None:
         """A model has run."""
@@ -96,7 +102,10 @@ class Losses:
             if not self.kept:
                 self._compare_order(call.target, batch, calls[0][1])
         self.uniform = self.uniform and _is_uniform(call.target)
-        if training and call.replaces(self.criterion):
+        if training:
+            self.results.append((weakref.ref(result), call))
+        other = self.settled and not call.is_like(self.criterion)
+        if training and not other and call.replaces(self.criterion):
             given_to = {id(m): g for m, g in (calls[0], (model, given))}
             if call.is_first_of_classes(self.criterion):
                 for known in given_to:
@@ -106,6 +115,14 @@ class Losses:
             self.value = float(result.detach().mean()) if result.numel() and not call.picked else None
             for known, arguments in given_to.items():
                 self.samples.keep("training", known, arguments, call.target, whole=call.picked)
+
+    def on_backward(self, loss: Any) -> None:
+        """backward() is about to run: of several losses the one that it is called on is the criterion's, the others are for a log."""
+        meant = next((call for result, call in self.results if loss is not None and result() is loss), None)
+        if meant is not None and not (self.settled and meant.is_like(self.criterion)):
+            self.settled, self.criterion, self.unreduced = True, meant, None
+        if meant is not None:
+            self.value = None if meant.picked else float(loss.detach().mean())
 
     def _keep_divergence(self, function: Any, args: Any, kwargs: Any) -> None:
         first = args[0] if args else kwargs.get("input")

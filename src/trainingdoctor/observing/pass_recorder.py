@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from typing import Any
 
 from trainingdoctor.observing.afterwards import used_later
@@ -20,6 +21,8 @@ SWALLOWED = 10
 STRETCHED = 1.5
 # Passes before a new one that may have been left before their end.
 FEW = 3
+# Passes of which one may still be around another.
+NESTED = 8
 
 
 class PassRecorder(Record):
@@ -51,7 +54,9 @@ class PassRecorder(Record):
         self.starts.append(Start(number, state, self.built_count, begun))
         self.ranks.on_pass(begun)
         self.graphs.forget()
-        return Watched(iterator, begun, self)
+        watched = Watched(iterator, begun, self)
+        begun.iterator = weakref.ref(watched)
+        return watched
 
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""
@@ -84,6 +89,18 @@ class PassRecorder(Record):
         self._poll(within=False)
         ending.ended, ending.left = True, False
         self.kinds.setdefault(ending.number, ending.kind)
+        if ending is self.current:
+            self._back_out(ending)
+
+    def leave_evaluation(self) -> None:
+        """Something trains: an evaluation that was left by a break in the body of another pass is over."""
+        now = self.current
+        if now is not None and not now.steps and now.kind == "evaluation" and now.iterator() is None:
+            self._back_out(now)
+
+    def _back_out(self, over: Pass) -> None:
+        """What was begun in the body of another pass ends there, as an evaluation before an epoch's first step does."""
+        self.current = next((p for p in reversed(self.passes[-NESTED:]) if p.is_open), over)
 
     def break_off(self) -> None:
         """The script raised: a first pass in train mode, whose first backward() was still to come, was to train."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -32,7 +32,7 @@ class Pass:
     epoch: its number among the passes that train, 0 before it does.  planned: the loop over epochs around it.  left: another pass
     through its loader was begun before it had ended.  losses: that the criterion gave, each one number.  asked: how often for a batch,
     the one that was one too many included.  ahead: batches that were there already when the first one was used.  aside: another
-    thread asks for the batches.
+    thread asks for the batches.  iterator: what gives them, while a loop holds it.
     """
 
     loader: Any
@@ -58,6 +58,12 @@ class Pass:
     raws: deque[Any] = field(default_factory=lambda: deque(maxlen=AHEAD))
     known: str | None = None
     count: Count = field(default_factory=Count)
+    iterator: Callable[[], Any] = lambda: None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a loop is in its body: it has been given a batch, and may ask for another one."""
+        return self.batches > 0 and not self.ended and not self.left and self.iterator() is not None
 
     def raw_of(self, inputs: Any) -> Any:
         """The batch that these inputs come from: the last one, or one before where the loop fetches ahead.

@@ -113,6 +113,7 @@ class Recorder(PassRecorder):
     def on_backward(self, losses: Any) -> None:
         """backward() is about to run."""
         self.backwards += 1
+        self.leave_evaluation()
         first = next(tensors(losses), None)
         if self.current is not None:
             self._begin_epoch(self.current)
@@ -120,6 +121,7 @@ class Recorder(PassRecorder):
         self.backward_at = users_place(4) or self.backward_at
         if first is not None and first.numel() == 1:
             self.loss_value = float(first.detach())
+            self.losses.on_backward(first)
             self.losses.reduced(self.loss_value)
         last = self.losses.last_call
         if first is not None and first.grad_fn is not None:

@@ -27,6 +27,7 @@ from trainingdoctor.observing.progress import bars_of_text
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.remains import Remains, remains_in, remains_of
 from trainingdoctor.observing.replacing import wrap
+from trainingdoctor.observing.shell import Shell, without_colab
 from trainingdoctor.python2 import is_python2, readable, told
 
 ASYNC = "{}async= was read as non_blocking= ({} times): since Python 3.7 it is a keyword"
@@ -56,7 +57,8 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
     module = types.ModuleType("__main__")
     module.__file__ = str(script)
     if script.suffix == ".ipynb":
-        vars(module).update(display=_Shell(), get_ipython=_Shell())
+        vars(module).update(display=Shell(), get_ipython=Shell())
+        without_colab()
     sys.modules["__main__"] = module
     sys.argv = [str(script), *arguments]
     sys.path.insert(0, str(script.resolve().parent))
@@ -89,6 +91,13 @@ def run_script(script: Path, arguments: Sequence[str], recorder: Recorder, sourc
         return Ran(remains.names, error, (*notes, *_told(remains, "after the line that raised")))
 
 
+def _cause(left: SystemExit) -> BaseException:
+    """What was raised before a script, or a library for it, said sys.exit(1): Hydra does where it has printed the error."""
+    before = left.__context__
+    # 2 is argparse's, which has its own sentence.
+    return before if left.code == 1 and isinstance(before, Exception) else left
+
+
 def _unread(older: UserCodeError, text: bytes, names: dict[str, Any]) -> Ran:
     """A script in Python 2 is not run; the parts that it builds can be."""
     remains = remains_in(readable(text), names)
@@ -99,18 +108,6 @@ def _told(remains: Remains, how: str) -> tuple[str, ...]:
     lines = f"built {how}, as the script says: {', '.join(remains.built)}"
     alone = f"{remains.alone} was built by itself: the script did not come to its model"
     return (*((lines,) if remains.built else ()), *((alone,) if remains.alone else ()))
-
-
-class _Shell:
-    """What IPython puts into a notebook's names, as far as a script can do without: it takes every call."""
-
-    def __call__(self, *_: object, **__: object) -> _Shell:
-        return self
-
-    def __getattr__(self, name: str) -> _Shell:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self
 
 
 def _compiled(script: Path, text: bytes) -> tuple[types.CodeType, tuple[str, ...]]:
@@ -183,8 +180,9 @@ def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -
     except SystemExit as error:
         if os.getpid() != own:
             raise
-        failed = error.code not in (None, 0)
-        return UserCodeError("the script", error, user_line(error)) if failed and not recorder.optimizers else None
+        failed = error.code not in (None, 0) and not recorder.optimizers
+        cause = _cause(error)
+        return UserCodeError("the script", cause, user_line(cause)) if failed else None
     except StopIteration as error:
         return None if recorder.cut else UserCodeError("the script", error, user_line(error))
     except KeyboardInterrupt:

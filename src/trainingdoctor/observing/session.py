@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from trainingdoctor.cli.enforce import enforced
-from trainingdoctor.errors import Reason, Unavailable
+from trainingdoctor.errors import Reason, Unavailable, UserError, words_of
 from trainingdoctor.observing.child import MARGIN, Answer, Order, give
 from trainingdoctor.observing.interruption import WHY, Interruption
 from trainingdoctor.observing.limits import Limits
@@ -22,6 +23,9 @@ from trainingdoctor.observing.ranks import alone, rank_and_world
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.script import Ran, run_script
 from trainingdoctor.observing.unfinished import built, completed, not_reached
+
+# Of what a script raises that does not train without a GPU.
+WANTS_GPU = re.compile(r"\b(cuda|gpus?)\b", re.IGNORECASE)
 
 if TYPE_CHECKING:
     from trainingdoctor.remedy.building import Building
@@ -36,6 +40,7 @@ class Session:
 
     started: time.perf_counter() when its process began.  under_way: the diagnosis, once it has begun.  building: what was built, and
     where, if fixes are asked for.  as_before: what the script found otherwise than it would, its model finds when it is examined.
+    denied: whether the script was told that there is no GPU.
     """
 
     def __init__(self, order: Order, started: float) -> None:
@@ -51,6 +56,7 @@ class Session:
         self.under_way: list[Diagnosis] = []
         self.building: Building | None = None
         self.as_before: Callable[[], AbstractContextManager[object]] = nullcontext
+        self.denied: Callable[[], bool] = lambda: False
 
     def answer(self) -> Answer:
         """Run it and say what there is to say. Raises UserError where nothing was seen at all."""
@@ -76,11 +82,13 @@ class Session:
         self._watch_building()
         self.around.enter_context(redirected(self.order.scratch))
         self.around.enter_context(uncompiled())
-        asked = self.around.enter_context(on_cpu(self.order.cpu))
+        asked = self.around.enter_context(on_cpu(self.order.cpu, self.order.claimed))
         self.around.enter_context(first_rank_alone(self.recorder.ranks))
         self.around.enter_context(children_followed(self.recorder))
         self.around.enter_context(launches_told())
-        self.as_before = lambda: on_cpu(asked.cuda)
+        claimed = self.order.claimed
+        self.as_before = lambda: on_cpu(asked.cuda or claimed, claimed)
+        self.denied = lambda: asked.denied
 
     def _watch_building(self) -> None:
         """Where fixes are asked for: see what builds what, and let files have other texts."""
@@ -103,8 +111,16 @@ class Session:
             with self.interruption.shortly(), self.as_before():
                 report = self._report(*self._training(ran), ran)
                 return Answer(report, notes=ran.notes, proposals=self._proposals(report))
+        except UserError as error:
+            return Answer(error=str(error), denied=self._turned_away(ran))
         except KeyboardInterrupt:
             return Answer(self.under_way[0].report(why=WHY) if self.under_way else None, notes=ran.notes)
+
+    def _turned_away(self, ran: Ran) -> bool:
+        """Whether the script ended by itself, before any model was called, after it had asked for a GPU in vain."""
+        error = ran.error.error if ran.error is not None else None
+        ended = error is None or isinstance(error, SystemExit) or bool(WANTS_GPU.search(words_of(error)))
+        return ended and self.denied() and not self.recorder.models and not self.recorder.optimizers
 
     def _training(self, ran: Ran) -> tuple[Training, dict[str, Any]]:
         """What was seen, or else what the script builds; with evidence that is known beforehand."""
