@@ -97,6 +97,25 @@ class LastStep(nn.Module):
         return self.head(out[:, -1])
 
 
+class FirstStep(LastStep):
+    """The same at the first position."""
+
+    def forward(self, ids: Tensor) -> Tensor:
+        out, _ = self.lstm(self.embedding(ids))
+        return self.head(out[:, 0])
+
+
+class FirstOfSequence(nn.Module):
+    """A GRU over rows of numbers, read where the batch was taken for the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru, self.head = nn.GRU(8, 32, batch_first=True), nn.Linear(32, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.gru(x)[0][:, 0])
+
+
 class MeanOfAll(nn.Module):
     """Convolutions over the tokens, and the mean over all positions."""
 
@@ -112,6 +131,20 @@ class MeanOfAll(nn.Module):
 def last_step_is_padding() -> Training:
     torch.manual_seed(0)
     return _trained(LastStep(), _padded(), rate=2e-3)
+
+
+def first_step_is_read() -> Training:
+    torch.manual_seed(0)
+    return _trained(FirstStep(), _full(), rate=2e-3)
+
+
+def first_row_is_read() -> Training:
+    """The class is told by the direction in which noisy rows drift."""
+    torch.manual_seed(0)
+    y = torch.arange(3000) % 3
+    drift = (y - 1)[:, None, None] * torch.linspace(0, 1, 30)[:, None]
+    x = drift + 0.7 * torch.randn(3000, 30, 8, generator=_seeded(1))
+    return _trained(FirstOfSequence(), loaders_of(x, y, batch_size=32), rate=2e-3)
 
 
 def mean_over_padding() -> Training:

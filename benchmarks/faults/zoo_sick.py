@@ -53,6 +53,8 @@ SICK: tuple[Row, ...] = (
     row(sequences.question_without_positions, "model.ignores_order", consequences=("loss.*",), strength="subtle"),
     row(sequences.last_step_is_padding, "model.reads_padding", consequences=("loss.*",)),
     row(sequences.mean_over_padding, "model.reads_padding", strength="subtle"),
+    row(sequences.first_step_is_read, "model.reads_one_position", consequences=SEEN),
+    row(sequences.first_row_is_read, "model.reads_one_position", consequences=("model.ignores_input", *SEEN), strength="subtle"),
     row(sequences.no_causal_mask, "labels.visible"),
     row(sequences.bidirectional_language_model, "labels.visible", strength="subtle"),
     row(sequences.targets_not_shifted, "labels.visible"),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainingdoctor import Note, Verdicts, check, critical, warning
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
+    from trainingdoctor.measure.criterion import CriterionKind
+    from trainingdoctor.measure.optimizers import Group
     from trainingdoctor.observing.seen import NonfiniteSeen
     from trainingdoctor.observing.trace import LoopTrace
 
+GOYAL = "Goyal et al. 2017, Accurate, Large Minibatch SGD, arXiv:1706.02677, section 3.2"
 BROADCASTING = "https://pytorch.org/docs/stable/notes/broadcasting.html"
 VAE = "Kingma & Welling 2014, Auto-Encoding Variational Bayes, arXiv:1312.6114, appendix B"
 WHERE = "PyTorch FAQ of autograd: gradients through torch.where() and masks are NaN where the branch not taken is"
@@ -110,4 +113,41 @@ def term_summed(loop_trace: LoopTrace, *, times: float = 8.0, rest: float = 3.0)
         )
 
 
-CHECKS = (nonfinite, broadcast, term_summed)
+@check(
+    "loss.divided_twice",
+    cost="probe",
+    explains=("lr.too_low", "lr.update_ratio", "loss.not_learning", "clip.*"),
+    references=(GOYAL,),
+)
+def divided_twice(
+    loop_trace: LoopTrace, criterion_kind: CriterionKind, parameter_groups: tuple[Group, ...], *, least: float = 0.01
+) -> Verdicts:
+    """A loss that is an average already is divided by the batch size once more.
+
+    What it does: compares what backward() is called on with what the criterion gave.
+    Why it costs accuracy: gradients are as many times smaller as there are samples in a batch, and with them the steps of SGD; its weight decay
+    stays what it is.
+    Remedy: criterion(outputs, targets).backward(), as it is.
+    Thresholds: each loss, to a thousandth, of a criterion that averages, with a step for each. An info where the rate makes up for it
+    (0.01 and more after the division) or the optimizer takes no notice of the gradient's size, as Adam.
+    Measured: no measurement; arithmetic.
+    """
+    seen, group = loop_trace.division, parameter_groups[0]
+    # Of the first step of an optimizer it is not known how many there were.
+    counts = {s.backwards for s in loop_trace.steps}
+    each = 1 in counts and counts <= {0, 1}
+    if seen is None or not each or criterion_kind.reduction != "mean":
+        return
+    rate = group.lr / seen.samples
+    say = info if group.adaptive or rate >= least else warning
+    yield say(
+        f"{criterion_kind.name} averages over the batch, and the loop divides its loss by the {seen.samples} samples again: the rate of {group.lr:g} "
+        f"works as one of {rate:.2g}.",
+        "loss = criterion(outputs, targets), without the division; multiply by the number of samples only what is added up to be printed",
+        where=seen.where,
+        samples=seen.samples,
+        rate=rate,
+    )
+
+
+CHECKS = (nonfinite, broadcast, term_summed, divided_twice)

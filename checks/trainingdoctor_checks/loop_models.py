@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from trainingdoctor.observing.seen import TeacherSeen
     from trainingdoctor.observing.trace import LoopTrace
 
+HINTON = "Hinton et al. 2015, Distilling the Knowledge in a Neural Network, arXiv:1503.02531"
 BEYER = "Beyer et al. 2022, Knowledge distillation: A good teacher is patient and consistent, arXiv:2106.05237"
 AVERAGES = "https://pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema"
 
@@ -38,6 +39,37 @@ def teacher_in_train_mode(loop_trace: LoopTrace) -> Verdicts:
         )
     if not loop_trace.teachers:
         yield Note("no other model is called in train mode")
+
+
+@check(
+    "loop.teacher_untrained", explains=("regularization.*", "loss.*", "metric.wrong", "history.*"), references=(HINTON,)
+)
+def teacher_untrained(loop_trace: LoopTrace, *, least: int = 200, gain: float = 0.05) -> Verdicts:
+    """A teacher that knows nothing: its answers are no better than a guess.
+
+    What it does: holds what each other model, which nobody trains, answers in training batches against the classes of these.
+    Why it costs accuracy: the student is drawn to what a random net says. It is what a checkpoint that was not found, keys that did not
+    match under strict=False, or a load_state_dict() on another model leave behind.
+    Remedy: load the teacher's weights, and evaluate it before the training.
+    Thresholds: at 200 samples or more, a twentieth of the way from the share of the most frequent class to all; a random net that tells
+    dark from bright images gets some hundredths. Left out are models that change or start as a copy of what trains (averages,
+    momentum encoders), and those whose answers have another width than the student's (other classes, or features).
+    Measured: no measurement yet.
+    """
+    for seen in loop_trace.answers:
+        bar = seen.chance + gain * (1 - seen.chance)
+        if seen.samples >= least and seen.right < bar:
+            yield warning(
+                f"{seen.name}, which nobody trains, gives the right class for {seen.right:.1%} of {seen.samples:,} training samples, and the most "
+                f"frequent class alone gives {seen.chance:.1%}: its weights have not been trained, or not for these classes.",
+                "print(teacher.load_state_dict(torch.load(path)))  # before the loop, without a try around it; and evaluate the teacher once",
+                where=seen.where,
+                confidence=0.8,
+                right=seen.right,
+                chance=seen.chance,
+            )
+        else:
+            yield Note(f"{seen.name} gives the right class for {seen.right:.1%} of {seen.samples:,} training samples")
 
 
 def _effect(seen: TeacherSeen) -> str:
@@ -104,4 +136,4 @@ def average_statistics(loop_trace: LoopTrace) -> Verdicts:
         )
 
 
-CHECKS = (teacher_in_train_mode, average_stuck, average_statistics)
+CHECKS = (teacher_in_train_mode, teacher_untrained, average_stuck, average_statistics)

@@ -9,6 +9,7 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.observing.trace import LoopTrace
 
+BENGIO = "Bengio 2012, Practical recommendations for gradient-based training, arXiv:1206.5533, section 3.1.1"
 MIXUP = "Zhang et al. 2018, mixup: Beyond Empirical Risk Minimization, arXiv:1710.09412, section 2"
 
 
@@ -100,13 +101,13 @@ def data_overwritten(loop_trace: LoopTrace, *, least: int = 8) -> Verdicts:
 
 @check("loop.targets_unmixed", explains=("augmentation.too_strong", "labels.*"), references=(MIXUP,))
 def targets_unmixed(loop_trace: LoopTrace, *, least: int = 3, spread: float = 0.1) -> Verdicts:
-    """The loop mixes the samples of a batch, and not their targets.
+    """The loop mixes the samples of a batch, and not their targets, or these the wrong way round.
 
     What it does: tells from the batches of the loader and the model's inputs whether each sample is partly another one (mixup, CutMix),
-    and whether the loss gets the loader's targets alone.
+    and whether the loss gets the loader's targets alone, or both with the share that belongs to the other.
     Why it costs accuracy: half of the samples are mostly another class than their target says.
     Remedy: the loss of both targets, in the same shares.
-    Thresholds: `least` batches, with shares that differ by more than 0.1 from batch to batch. The same share of a half in each is
+    Thresholds: `least` batches in which the targets weigh as much as the other sample does, to a tenth, or with shares that differ by more than 0.1 from batch to batch. The same share of a half in each is
     a published augmentation (SamplePairing, Inoue 2018, arXiv:1801.02929).
     Measured: no measurement yet.
     """
@@ -119,6 +120,36 @@ def targets_unmixed(loop_trace: LoopTrace, *, least: int = 3, spread: float = 0.
             where=loop_trace.backward_at,
             batches=len(shares),
         )
+    elif len(loop_trace.mixed_wrongly) >= least:
+        swapped = loop_trace.mixed_wrongly
+        yield warning(
+            f"In {len(swapped)} batches each sample is partly another one, and the two targets are the wrong way round: where that one makes up "
+            f"{swapped[0]:.0%}, the sample's own target weighs {swapped[0]:.0%}.",
+            "lam = 1 - (area of the pasted box) / (height * width), and loss = lam * criterion(outputs, targets) + (1 - lam) * criterion(outputs, "
+            "targets[order])",
+            where=loop_trace.backward_at,
+            batches=len(swapped),
+        )
 
 
-CHECKS = (epoch_cut, same_slice, data_overwritten, targets_unmixed)
+@check("loop.epochs_repeated", explains=("augmentation.*", "regularization.*"), references=(BENGIO,))
+def epochs_repeated(loop_trace: LoopTrace) -> Verdicts:
+    """Each epoch begins with the same batch, though the loader draws at random: a seed is set anew.
+
+    What it does: compares the first samples of the training passes, as the loader gave them, bit for bit.
+    Why it costs accuracy: manual_seed() at the start of each epoch repeats the order, the crops and mirrors, and the dropout of the first one: the net
+    sees as many images as without augmentation.
+    Remedy: set the seed once, before the training; or seed + epoch.
+    Thresholds: none; two passes of one optimizer through one loader with a random sampler, all of whose first samples are the same.
+    Measured: no measurement yet.
+    """
+    if loop_trace.repeated:
+        yield warning(
+            "Each pass through the training data begins with the same samples in the same order, to the bit, though the loader draws at random: the random "
+            "state is set anew before each epoch.",
+            "torch.manual_seed(seed) once, before the loop; or torch.manual_seed(seed + epoch)",
+            where=loop_trace.repeated,
+        )
+
+
+CHECKS = (epoch_cut, epochs_repeated, same_slice, data_overwritten, targets_unmixed)

@@ -35,6 +35,7 @@ MEASURE_MODULES = (
     "output_call",
     "function_use",
     "token_order",
+    "position_use",
     "one_step",
     "reference_init",
     "parameters",

@@ -30,7 +30,7 @@ class Losses:
     """The criterion that a loop calls on its model's output, and the samples that it does so with.
 
     last_call: the newest model call: model, arguments, output.  earlier: the one before that of the same model, without keeping its
-    output alive: some loops run validation data between the training's call and its loss.  value: of the criterion's newest call.  uniform: all
+    output alive: some loops run validation data between the training's call and its loss.  value: of the criterion's newest call, and asked how many samples it was of.  uniform: all
     targets of a batch were the same, each time.  relabelled: the loop changes the class numbers of its loader.  kept: a batch's
     targets came into the loss in the loader's order, and not by chance; then nothing is compared any more.  moved: batches whose
     targets came in another one, with the inputs in the loader's.  seen_kept, seen_moved: the targets that did so last.
@@ -46,6 +46,7 @@ class Losses:
         self.earlier: tuple[nn.Module, Any, Callable[[], Any]] | None = None
         self.inner: InnerCall | None = None
         self.value: float | None = None
+        self.asked: int | None = None
         self.unreduced: Tensor | None = None
         self.uniform, self.relabelled, self.in_source = True, False, False
         self.kept, self.moved = False, 0
@@ -103,6 +104,7 @@ class Losses:
                     self.samples.forget("training", known)
             self.criterion, self.models = call, tuple(m for m, _ in calls)
             self.unreduced = result.detach() if result.numel() > 1 else None
+            self.asked = len(call.target) if isinstance(call.target, Tensor) and call.target.ndim else None
             self.value = float(result.detach().mean()) if result.numel() and not call.picked else None
             for known, arguments in given_to.items():
                 self.samples.keep("training", known, arguments, call.target, whole=call.picked)

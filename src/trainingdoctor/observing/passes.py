@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
 from trainingdoctor.measure.batches import tensors
 from trainingdoctor.measure.schedule import steps_per_epoch
@@ -23,6 +25,8 @@ LEAST = (4, 10)
 WITHOUT_STEP = 44
 # Batches that a loop may fetch before it uses one (Lightning and Accelerate: one).
 AHEAD = 3
+# Samples of a first batch that are kept, to tell whether a later pass begins with the same.
+KEPT = 4
 
 
 @dataclass(eq=False)
@@ -32,7 +36,7 @@ class Pass:
     epoch: its number among the passes that train, 0 before it does.  planned: the loop over epochs around it.  left: another pass
     through its loader was begun before it had ended.  losses: that the criterion gave, each one number.  asked: how often for a batch,
     the one that was one too many included.  ahead: batches that were there already when the first one was used.  aside: another
-    thread asks for the batches.
+    thread asks for the batches.  first: some samples of its first batch.  stepped: optimizers that did.
     """
 
     loader: Any
@@ -58,6 +62,16 @@ class Pass:
     raws: deque[Any] = field(default_factory=lambda: deque(maxlen=AHEAD))
     known: str | None = None
     count: Count = field(default_factory=Count)
+    first: tuple[Tensor, ...] | None = None
+    stepped: set[int] = field(default_factory=set)
+
+    def is_like(self, other: Pass) -> bool:
+        """Whether both began with the same samples, bit for bit."""
+        mine, others = self.first or (), other.first or ()
+        same = [
+            a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b) for a, b in zip(mine, others, strict=False)
+        ]
+        return bool(same) and len(mine) == len(others) and all(same)
 
     def raw_of(self, inputs: Any) -> Any:
         """The batch that these inputs come from: the last one, or one before where the loop fetches ahead.
@@ -124,6 +138,11 @@ class Pass:
         return self.clock.seconds > 2 * limits.seconds
 
 
+def draws_at_random(loader: Any) -> bool:
+    """Whether the order of its samples is one of torch's random ones."""
+    return isinstance(getattr(loader, "sampler", None), RandomSampler | SubsetRandomSampler | WeightedRandomSampler)
+
+
 class Watched:
     """The iterator of a pass: gives what the loader's own iterator gives, until the pass has gone on long enough."""
 
@@ -152,5 +171,9 @@ class Watched:
             self._recorder.end_pass(self._pass)
             raise
         self._pass.batches += 1
+        if self._pass.batches == 1:
+            self._pass.first = tuple(
+                t.detach()[:KEPT].cpu().clone() for t in tensors(raw) if t.ndim and not t.is_sparse
+            )
         self._pass.raws.append(raw)
         return raw

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -16,14 +17,17 @@ from trainingdoctor.observing.afterwards import UsedLater
 from trainingdoctor.observing.averages import Averages, counterpart
 from trainingdoctor.observing.chains import Chained
 from trainingdoctor.observing.clipping import Clipping
+from trainingdoctor.observing.division import Division
 from trainingdoctor.observing.graphs import Graphs
 from trainingdoctor.observing.limits import Clock, Limits
+from trainingdoctor.observing.loaded import Loaded
 from trainingdoctor.observing.losses import Losses
 from trainingdoctor.observing.nonfinite import Nonfinite
-from trainingdoctor.observing.passes import Pass
+from trainingdoctor.observing.passes import Pass, draws_at_random
 from trainingdoctor.observing.penalties import Penalties
 from trainingdoctor.observing.ranks import Ranks, unwrapped
-from trainingdoctor.observing.seen import BroadcastSeen, TeacherSeen, TermsSeen
+from trainingdoctor.observing.reloaded import Reloaded
+from trainingdoctor.observing.seen import AnswersSeen, BroadcastSeen, TeacherSeen, TermsSeen
 from trainingdoctor.observing.slices import Slices
 from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.teachers import Teachers
@@ -40,7 +44,7 @@ class Record:
     beside: what runs now, or ran last, holds nothing that an optimizer does.  forked: file:line of an os.fork() whose child is not followed.
     notes: how the script is run, for people.  outdated: what raises in this version of torch, and was read otherwise.
     said: what was printed last.  chained: models that are called one after the other, as one, once that is known.
-    broadcast, terms: in the loss, as first seen.
+    broadcast, terms: in the loss, as first seen.  width: of the predictions, one row for each sample.
     stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
@@ -64,6 +68,8 @@ class Record:
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
         self.teachers, self.averages, self.penalties, self.reach = Teachers(), Averages(), Penalties(), Reach()
         self.slices, self.nonfinite = Slices(), Nonfinite()
+        self.loaded, self.division, self.reloaded = Loaded(), Division(), Reloaded()
+        self.width: int | None = None
         self.broadcast: BroadcastSeen | None = None
         self.terms: TermsSeen | None = None
         self.epoch_loop = ""
@@ -99,9 +105,16 @@ class Record:
 
     def bystanders(self) -> tuple[TeacherSeen, ...]:
         """Models in train mode that nobody trains."""
+        return self.teachers.seen(self._held, self._starts())
+
+    def answers(self) -> tuple[AnswersSeen, ...]:
+        """What models that nobody trains said of the classes."""
+        return self.teachers.answers(self._held, self._starts(), self.width)
+
+    def _starts(self) -> list[dict[str, Any]]:
+        """The first state of each model that trains."""
         held = self._held
-        own = [i for i in self.initial if any(id(p) in held for p in self.models[i].parameters())]
-        return self.teachers.seen(held, [self.initial[i] for i in own])
+        return [s for i, s in self.initial.items() if any(id(p) in held for p in self.models[i].parameters())]
 
     def _is_trained(self, model: nn.Module) -> bool:
         """Whether an optimizer that was seen holds some of it; every model until one was seen. No teacher, no average."""
@@ -122,6 +135,14 @@ class Record:
         trained = [p for p in self.passes if p.kind == "training" and p.batches]
         lengths = [steps_per_epoch(p.loader) or 0 for p in trained[:1]]
         return len(trained) > 1 and not self.cut and lengths[0] > 1 and all(p.batches == 1 for p in trained)
+
+    @property
+    def repeated(self) -> str:
+        """Place of the loop whose passes through one loader, which draws at random, all began with the same batch; "" where none did."""
+        passes = [p for p in self.passes if p.kind == "training" and p.first is not None and draws_at_random(p.loader)]
+        pairs = [(a, b) for a, b in pairwise(passes) if a.number == b.number and a.stepped & b.stepped]
+        alike = bool(pairs) and all(a.is_like(b) for a, b in pairs)
+        return pairs[0][1].where if alike and not self.one_batch_each else ""
 
     @property
     def steps(self) -> int:

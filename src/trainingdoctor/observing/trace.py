@@ -6,15 +6,19 @@ from dataclasses import dataclass
 
 from trainingdoctor.observing.seen import (
     AccuracySeen,
+    AnswersSeen,
     AverageSeen,
     BroadcastSeen,
     ClipSeen,
     DistributedSeen,
+    DivisionSeen,
+    LoadedSeen,
     LoaderSeen,
     Moment,
     NonfiniteSeen,
     OptimizerSeen,
     PassSeen,
+    ReloadedSeen,
     SchedulerSeen,
     SlicesSeen,
     SpectralSeen,
@@ -45,6 +49,9 @@ class LoopTrace:
     where any kept its order.  unfed: BatchNorm layers of the average that is evaluated whose statistics are a new layer's, while
     those of the model that trains are not.  penalty: the weight decay that a penalty amounts to which the loop adds to its loss.  slices: that a
     loop without loaders trains on.  unmixed: shares of another sample in the samples of batches whose targets stayed their own.
+    mixed_wrongly: the same of batches whose own targets got that share.  answers: of other models that nobody trains, on the classes of the training.  loaded: weights that a checkpoint brought.  division: of the
+    losses, by their samples.  reloaded: the rate, by a loaded state.  repeated: place of a loop over a loader that draws at random, and yet began
+    with the same batch in each pass; "" without.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -71,6 +78,7 @@ class LoopTrace:
     average: AverageSeen | None = None
     reordered: int = 0
     unmixed: tuple[float, ...] = ()
+    mixed_wrongly: tuple[float, ...] = ()
     unfed: int = 0
     penalty: float | None = None
     slices: SlicesSeen | None = None
@@ -78,6 +86,11 @@ class LoopTrace:
     broadcast: BroadcastSeen | None = None
     twins: TwinsSeen | None = None
     terms: TermsSeen | None = None
+    answers: tuple[AnswersSeen, ...] = ()
+    loaded: LoadedSeen | None = None
+    division: DivisionSeen | None = None
+    reloaded: ReloadedSeen | None = None
+    repeated: str = ""
 
     @property
     def training_batches(self) -> int | None:
