@@ -64,6 +64,48 @@ class Asking(nn.Module):
         return self.head(self.outer(self.question.expand(len(x), -1, -1), x, x, need_weights=False)[0][:, 0])
 
 
+class Sharp(nn.Module):
+    """A block whose scores are multiplied by the root of the head's width, which was to divide them; by torch's function, or by hand."""
+
+    def __init__(self, by_hand: bool) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(64) for _ in range(2))
+        self.qkv, self.out, self.by_hand = nn.Linear(64, 192), nn.Linear(64, 64), by_hand
+        self.mlp = nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.Linear(128, 64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(self.norms[0](x)).unflatten(-1, (3, 2, 32)).permute(2, 0, 3, 1, 4)
+        scale = 32**0.5
+        seen = (
+            (q @ k.mT * scale).softmax(-1) @ v if self.by_hand else F.scaled_dot_product_attention(q, k, v, scale=scale)
+        )
+        x = x + self.out(seen.transpose(1, 2).flatten(2))
+        return x + self.mlp(self.norms[1](x))
+
+
+class SharpReader(nn.Module):
+    """Four such blocks over embeddings and positions."""
+
+    def __init__(self, by_hand: bool) -> None:
+        super().__init__()
+        self.embedding, self.positions = nn.Embedding(200, 64), nn.Parameter(0.5 * torch.randn(1, 20, 64))
+        self.blocks, self.norm = nn.Sequential(*(Sharp(by_hand) for _ in range(4))), nn.LayerNorm(64)
+        self.head = nn.Linear(64, 2)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.head(self.norm(self.blocks(self.embedding(ids) + self.positions)).mean(1))
+
+
+def scores_divided_by_the_reciprocal() -> Training:
+    torch.manual_seed(0)
+    return _trained(SharpReader(by_hand=True), _who_is_first())
+
+
+def scores_times_the_root() -> Training:
+    torch.manual_seed(0)
+    return _trained(SharpReader(by_hand=False), _who_is_first())
+
+
 def attention_without_positions() -> Training:
     torch.manual_seed(0)
     return _trained(Bag(), _who_is_first())

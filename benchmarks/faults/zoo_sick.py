@@ -51,6 +51,8 @@ SICK: tuple[Row, ...] = (
     row(tables.spectra_in_half_precision, "precision.fp16_overflow", consequences=("normalization.features", *SEEN)),
     row(sequences.attention_without_positions, "model.ignores_order", consequences=("loss.*",)),
     row(sequences.question_without_positions, "model.ignores_order", consequences=("loss.*",), strength="subtle"),
+    row(sequences.scores_divided_by_the_reciprocal, "model.attention_saturated", consequences=SEEN),
+    row(sequences.scores_times_the_root, "model.attention_saturated", consequences=SEEN, strength="subtle"),
     row(sequences.last_step_is_padding, "model.reads_padding", consequences=("loss.*",)),
     row(sequences.mean_over_padding, "model.reads_padding", strength="subtle"),
     row(sequences.first_step_is_read, "model.reads_one_position", consequences=SEEN),

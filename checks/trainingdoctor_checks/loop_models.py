@@ -90,24 +90,23 @@ def average_stuck(loop_trace: LoopTrace, pretraining: Pretraining, *, most: floa
     Why it costs accuracy: a decay of 0.9999 forgets within 10,000 steps: in a shorter run the average is still made of the
     random start, and what was learned is not in it.
     Remedy: a decay whose 1 / (1 - decay) is a tenth of the run's steps or less, or one that grows as min(decay, (1 + t) / (10 + t)).
-    Thresholds: half or more of the start is left at the end of the run (the average that follows every step takes in less where
-    it is updated once per epoch), and the trained weights themselves are not evaluated. An info where the start is pretrained.
+    Thresholds: half or more of the start is left at the end of the run, by its steps, or by its epochs where the average is updated once in each, and the trained weights themselves are not evaluated. An info where the start is pretrained.
     Measured: no measurement yet.
     """
     t, seen = loop_trace, loop_trace.average
     batches = t.training_batches
     if seen is None or not batches or not t.epochs:
         return
-    steps = batches * t.epochs
+    steps, each = (t.epochs, "epoch") if seen.per_epoch else (batches * t.epochs, "step")
     left = (1 - min(seen.taken, 1.0)) ** steps
     if left < most:
-        yield Note(f"the average that is evaluated takes in {seen.taken:.2g} of the way at each step")
+        yield Note(f"the average that is evaluated takes in {seen.taken:.2g} of the way at each {each}")
         return
     say = info if pretraining.done else warning
     yield say(
-        f"What is evaluated takes in {seen.taken:.1g} of the trained weights at a step: after the {steps:,} steps of the run {left:.0%} of "
-        "it is still the start.",
-        f"a decay of {max(1 - 10 / steps, 0.0):.4g} or less, or one that grows: min(decay, (1 + t) / (10 + t)) at step t",
+        f"What is evaluated takes in {seen.taken:.1g} of the trained weights {'once per epoch' if seen.per_epoch else 'at a step'}: after the "
+        f"{steps:,} {each}s of the run {left:.0%} of it is still the start.",
+        f"{'average.update(model) behind each optimizer.step(); or ' if seen.per_epoch else ''}a decay of {max(1 - 10 / steps, 0.0):.4g} or less, or one that grows: min(decay, (1 + t) / (10 + t)) at step t",
         where="model",
         taken=seen.taken,
         left=left,

@@ -32,6 +32,7 @@ MEASURE_MODULES = (
     "targets",
     "criterion",
     "outputs",
+    "bounded",
     "output_call",
     "function_use",
     "token_order",

@@ -8,6 +8,7 @@ from trainingdoctor.measure.optimizers import Group
 from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.testing import assert_healthy, assert_unwell
 from trainingdoctor_checks.learning import group_too_low
+from trainingdoctor_checks.weight_decay import on_norm_and_bias
 
 FRESH, TRAINED, UNKNOWN = Pretraining(6, 0), Pretraining(6, 6), Pretraining(0, 0)
 HEAD = Group("optimizer.param_groups[1]", "SGD", 0.05, 0.05, 5e-4, 0.9, False, None, None, 1_000, 10)
@@ -43,3 +44,12 @@ def test_a_body_at_the_rate_of_a_fine_tuning() -> None:
 )
 def test_rates_that_belong_together(groups: tuple[Group, ...], pretraining: Pretraining) -> None:
     assert_healthy(group_too_low, groups, pretraining)
+
+
+def test_decay_on_biases_alone_is_the_wrong_way_round() -> None:
+    norms = replace(HEAD, weights=0, norms_and_biases=500, weight_decay=0.05)
+    weights = replace(BODY, norms_and_biases=0, weight_decay=0.0)
+    assert_unwell(on_norm_and_bias, (norms, weights), severity="warning", mentions="none of the 200,000")
+    assert_unwell(on_norm_and_bias, (HEAD, weights), severity="info")
+    assert_healthy(on_norm_and_bias, (replace(norms, weight_decay=0.0), replace(weights, weight_decay=0.05)))
+    assert_healthy(on_norm_and_bias, (replace(norms, weight_decay=0.0), weights))

@@ -201,3 +201,21 @@ def test_a_teacher_that_knows_nothing() -> None:
 )
 def test_teachers_that_know_something(other: Callable[[nn.Module], nn.Module], after: After) -> None:
     assert_healthy(teacher_untrained, watched(other, after, taught=True))
+
+
+@pytest.mark.parametrize(("decay", "sick"), [(0.999, True), (0.9, False)])
+def test_an_average_that_is_updated_once_per_epoch(decay: float, sick: bool) -> None:
+    steps = count(1)
+
+    def after(model: nn.Module, other: nn.Module) -> None:
+        if next(steps) % len(TRAIN) == 0:
+            averaging(decay)(model, other)
+
+    seen = watched(copy.deepcopy, after, evaluated=lambda _, other: other)
+    assert seen.average is not None
+    assert seen.average.per_epoch
+    assert seen.average.taken == pytest.approx(1 - decay, rel=0.01)
+    if sick:
+        assert_unwell(average_stuck, seen, FRESH, severity="warning", mentions="once per epoch")
+    else:
+        assert_healthy(average_stuck, seen, FRESH)

@@ -257,10 +257,12 @@ class DivisionSeen:
 @dataclass(frozen=True)
 class AverageSeen:
     """Weights that are evaluated in place of the trained ones and follow them. taken: share of the way to them that a step takes
-    in (1 - decay).  reached: how far they are from the start, over how far the trained ones are."""
+    in (1 - decay).  reached: how far they are from the start, over how far the trained ones are.  per_epoch: it is moved once per epoch, not
+    at each step."""
 
     taken: float
     reached: float
+    per_epoch: bool = False
 
 
 @dataclass(frozen=True)
