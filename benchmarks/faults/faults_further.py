@@ -75,6 +75,6 @@ FAULTS: tuple[Fault, ...] = (
     fault("divergence of a softmax", "loss.divergence_of_probabilities", change(criterion=divergence), consequences=SEEN),
     fault("groups of one channel before the head", "model.normalizes_one_value", model_step(new_head(groups_of_one, same)), consequences=("model.*", *SEEN)),
     fault("body at a fine-tuning rate", "lr.group_too_low", change(optimizer=slow_body), "bn sgd", without="per-step", consequences=("lr.*", "decay.too_weak", "recipe.*")),
-    fault("cosines without a scale", "loss.bounded_logits", model_step(new_head(same, lambda h: Cosines(h.in_features, h.out_features))), consequences=(*SEEN, "model.*")),
+    fault("cosines without a scale", "loss.bounded_logits", model_step(new_head(lambda h: Cosines(h.in_features, h.out_features))), consequences=(*SEEN, "model.*")),
     fault("one unit before the head", "model.capacity", model_step(new_head(lambda h: nn.Linear(h.in_features, 1), lambda h: nn.Linear(1, 10))), consequences=SEEN),
 )  # fmt: skip

@@ -52,13 +52,23 @@ def epoch_cut(loop_trace: LoopTrace, *, most: float = 1.0) -> Verdicts:
 def same_slice(loop_trace: LoopTrace, *, least: int = 8, parts: int = 8) -> Verdicts:
     """Every step trains on the same part of the data.
 
-    What it does: in a loop without loaders, looks from where in which tensor the inputs of each step are cut.
+    What it does: in a loop without loaders, looks from where in which tensor the inputs of each step are cut; in one with a loader, whether a batch was
+    taken from it and its iterator let go, ten steps and more before.
     Why it costs accuracy: an index that was forgotten, as in x[:batch_size]: one batch is learned by heart, the rest is never seen.
     Remedy: x[i : i + batch_size], y[i : i + batch_size].
     Thresholds: `least` steps on one place in a tensor of `parts` times the size and more, cut anew each time: one that is cut before the
     loop, or makes up much of the tensor, is the training part of a split.
     Measured: no measurement; arithmetic.
     """
+    if loop_trace.on_one_batch >= least:
+        yield warning(
+            f"All {loop_trace.on_one_batch} steps that were seen train on one batch: the loop takes it from a loader of many, and no other one after it.",
+            "for inputs, targets in train_loader: in each epoch; next(iter(train_loader)) before the loop is a test of whether one batch can be learned",
+            where=loop_trace.backward_at,
+            confidence=0.8,
+            steps=loop_trace.on_one_batch,
+        )
+        return
     seen = loop_trace.slices
     if seen is None or seen.steps < least:
         return

@@ -225,6 +225,7 @@ def traced(recorder: Recorder) -> LoopTrace:
         division=recorder.division.seen,
         reloaded=recorder.reloaded.seen,
         repeated=recorder.repeated,
+        on_one_batch=recorder.on_one_batch,
         average=recorder.averages.seen(),
         reordered=recorder.losses.reordered,
         unmixed=recorder.losses.mixing.unmixed,

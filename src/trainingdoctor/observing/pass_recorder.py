@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from typing import Any
 
 from trainingdoctor.observing.afterwards import used_later
@@ -48,7 +49,9 @@ class PassRecorder(Record):
         self.passes.append(begun)
         self.ranks.on_pass(begun)
         self.graphs.forget()
-        return Watched(iterator, begun, self)
+        watched = Watched(iterator, begun, self)
+        begun.iterator = weakref.ref(watched)
+        return watched
 
     def next_batch(self, asking: Pass) -> bool:
         """Whether the pass is to end here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -36,7 +36,7 @@ class Pass:
     epoch: its number among the passes that train, 0 before it does.  planned: the loop over epochs around it.  left: another pass
     through its loader was begun before it had ended.  losses: that the criterion gave, each one number.  asked: how often for a batch,
     the one that was one too many included.  ahead: batches that were there already when the first one was used.  aside: another
-    thread asks for the batches.  first: some samples of its first batch.  stepped: optimizers that did.
+    thread asks for the batches.  iterator: of the loop, None once it is let go.  first: some samples of its first batch.  stepped: optimizers that did.
     """
 
     loader: Any
@@ -62,6 +62,7 @@ class Pass:
     raws: deque[Any] = field(default_factory=lambda: deque(maxlen=AHEAD))
     known: str | None = None
     count: Count = field(default_factory=Count)
+    iterator: Callable[[], object] = lambda: None
     first: tuple[Tensor, ...] | None = None
     stepped: set[int] = field(default_factory=set)
 

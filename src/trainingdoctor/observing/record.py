@@ -36,6 +36,9 @@ from trainingdoctor.observing.timeline import Timeline
 from trainingdoctor.observing.watch import OptimizerWatch
 from trainingdoctor.observing.within import Reach
 
+# Steps on one batch that are no few tries of it.
+MANY = 10
+
 
 class Record:
     """What was seen, and what follows from it.
@@ -135,6 +138,13 @@ class Record:
         trained = [p for p in self.passes if p.kind == "training" and p.batches]
         lengths = [steps_per_epoch(p.loader) or 0 for p in trained[:1]]
         return len(trained) > 1 and not self.cut and lengths[0] > 1 and all(p.batches == 1 for p in trained)
+
+    @property
+    def on_one_batch(self) -> int:
+        """Steps on the only batch that a loop took from a loader of several, whose iterator it then let go; 0 where there are few."""
+        trained = [p for p in self.passes if p.kind == "training" and p.batches]
+        alone = len(trained) == 1 and trained[0].batches == 1 and (trained[0].length or 0) > 1 and not trained[0].ended
+        return trained[0].steps if alone and trained[0].steps >= MANY and trained[0].iterator() is None else 0
 
     @property
     def repeated(self) -> str:

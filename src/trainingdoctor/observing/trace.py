@@ -51,7 +51,7 @@ class LoopTrace:
     loop without loaders trains on.  unmixed: shares of another sample in the samples of batches whose targets stayed their own.
     mixed_wrongly: the same of batches whose own targets got that share.  answers: of other models that nobody trains, on the classes of the training.  loaded: weights that a checkpoint brought.  division: of the
     losses, by their samples.  reloaded: the rate, by a loaded state.  repeated: place of a loop over a loader that draws at random, and yet began
-    with the same batch in each pass; "" without.
+    with the same batch in each pass; "" without.  on_one_batch: steps on the only batch that was taken from a loader of several.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -91,6 +91,7 @@ class LoopTrace:
     division: DivisionSeen | None = None
     reloaded: ReloadedSeen | None = None
     repeated: str = ""
+    on_one_batch: int = 0
 
     @property
     def training_batches(self) -> int | None:
