@@ -44,10 +44,7 @@ def fault_of(trace: ScheduleTrace) -> Fault:
 
 
 def _shape(trace: ScheduleTrace) -> Fault:
-    # The first time that it is at its peak: at a second one it may be higher by what floats round.
-    first = next(i for i, rate in enumerate(trace.rates) if rate >= 0.999 * trace.peak)
-    after = trace.rates[first:]
-    low = min(after)
+    low = min(trace.after_peak)
     if not trace.constant and trace.peak_position > 0.95 and trace.initial < 0.9 * trace.final:
         return Fault.WARMUP_STUCK
     if trace.final > 0.95 * trace.peak and low > 0.5 * trace.peak:

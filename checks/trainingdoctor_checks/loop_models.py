@@ -44,7 +44,9 @@ def teacher_in_train_mode(loop_trace: LoopTrace) -> Verdicts:
 @check(
     "loop.teacher_untrained", explains=("regularization.*", "loss.*", "metric.wrong", "history.*"), references=(HINTON,)
 )
-def teacher_untrained(loop_trace: LoopTrace, *, least: int = 200, gain: float = 0.05) -> Verdicts:
+def teacher_untrained(
+    loop_trace: LoopTrace, *, least: int = 200, gain: float = 0.05, one_class: float = 0.9
+) -> Verdicts:
     """A teacher that knows nothing: its answers are no better than a guess.
 
     What it does: holds what each other model, which nobody trains, answers in training batches against the classes of these.
@@ -53,12 +55,13 @@ def teacher_untrained(loop_trace: LoopTrace, *, least: int = 200, gain: float = 
     Remedy: load the teacher's weights, and evaluate it before the training.
     Thresholds: at 200 samples or more, a twentieth of the way from the share of the most frequent class to all; a random net that tells
     dark from bright images gets some hundredths. Left out are models that change or start as a copy of what trains (averages,
-    momentum encoders), and those whose answers have another width than the student's (other classes, or features).
+    momentum encoders), and those whose answers have another width than the student's (other classes, or features); batches that the
+    loop changes before, and those of one class (labels that stand for none).
     Measured: no measurement yet.
     """
     for seen in loop_trace.answers:
         bar = seen.chance + gain * (1 - seen.chance)
-        if seen.samples >= least and seen.right < bar:
+        if seen.samples >= least and seen.right < bar and seen.chance < one_class:
             yield warning(
                 f"{seen.name}, which nobody trains, gives the right class for {seen.right:.1%} of {seen.samples:,} training samples, and the most "
                 f"frequent class alone gives {seen.chance:.1%}: its weights have not been trained, or not for these classes.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
 from trainingdoctor.measure.batches import tensors
+from trainingdoctor.measure.dataset import length
 from trainingdoctor.measure.schedule import steps_per_epoch
 from trainingdoctor.observing.accuracy import Count
 from trainingdoctor.observing.epochs import EpochLoop
@@ -27,6 +29,8 @@ WITHOUT_STEP = 44
 AHEAD = 3
 # Samples of a first batch that are kept, to tell whether a later pass begins with the same.
 KEPT = 4
+# Orders, of which one that comes twice did not do so by chance.
+SELDOM = 10_000
 
 
 @dataclass(eq=False)
@@ -72,7 +76,12 @@ class Pass:
         same = [
             a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b) for a, b in zip(mine, others, strict=False)
         ]
-        return bool(same) and len(mine) == len(others) and all(same)
+        return bool(same) and len(mine) == len(others) and all(same) and self._tells_order()
+
+    def _tells_order(self) -> bool:
+        """Whether these samples would hardly ever come first twice by chance."""
+        size, kept = length(getattr(self.loader, "dataset", None)), min(map(len, self.first or ((),)))
+        return size is not None and math.perm(size, min(kept, size)) >= SELDOM
 
     def raw_of(self, inputs: Any) -> Any:
         """The batch that these inputs come from: the last one, or one before where the loop fetches ahead.

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from trainingdoctor.measure.batches import tensors
+from trainingdoctor.measure.batches import split_batch, tensors
 from trainingdoctor.observing.accuracy import MOST_BATCHES, says_accuracy
 from trainingdoctor.observing.answers import are_scores
 from trainingdoctor.observing.broadcasts import broadcast_in
 from trainingdoctor.observing.functions import loss_call
-from trainingdoctor.observing.losses import targets_in
+from trainingdoctor.observing.losses import same_first, targets_in
 from trainingdoctor.observing.metrics import metric_of
 from trainingdoctor.observing.pass_recorder import PassRecorder
 from trainingdoctor.observing.passes import Pass
@@ -85,7 +85,7 @@ class Recorder(PassRecorder):
             raw = now.raw_of((args, kwargs))
             targets = targets_in(raw)
             now.count.add(output, targets, now.asked)
-            self._answered(model, first, targets, now)
+            self._answered(model, (args, kwargs), first, raw)
             if not torch.is_grad_enabled():
                 self.losses.samples.keep("evaluation", id(model), (args, kwargs), targets)
             elif raw is not None and not gives_as_it_is(raw, args, kwargs):
@@ -93,14 +93,15 @@ class Recorder(PassRecorder):
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
 
-    def _answered(self, model: nn.Module, scores: Tensor | None, targets: Any, now: Pass) -> None:
-        """What it said of the classes of a batch."""
-        if scores is None or not are_scores(scores, targets):
+    def _answered(self, model: nn.Module, given: Any, scores: Tensor | None, raw: Any) -> None:
+        """What it said of the classes of a batch. Another model's are counted where it got the batch as the loader gave it."""
+        targets = targets_in(raw)
+        if scores is None or self.current is None or not are_scores(scores, targets):
             return
-        if self.beside:
-            self.teachers.after_forward(model, scores, targets, now)
-        else:
+        if not self.beside:
             self.width = scores.shape[1]
+        elif same_first(given, split_batch(raw).inputs):
+            self.teachers.after_forward(model, scores, targets, self.current)
 
     def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran outside of any model."""
