@@ -47,6 +47,13 @@ def without_head(model: nn.Module) -> Any:
     return SGD([p for p in model.parameters() if id(p) not in head], lr=0.1, momentum=0.9, weight_decay=1e-4)
 
 
+def slow_body(model: nn.Module) -> Any:
+    """All but the head at a rate for pretrained weights."""
+    head = list(last_linear(model).parameters())
+    body = [p for p in model.parameters() if all(p is not h for h in head)]
+    return SGD([{"params": body, "lr": 1e-5}, {"params": head}], lr=0.1, momentum=0.9, weight_decay=1e-4)
+
+
 def twice(parts: Parts) -> Parts:
     """The head in an optimizer of its own, too."""
     make = parts.optimizer

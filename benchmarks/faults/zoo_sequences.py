@@ -64,6 +64,48 @@ class Asking(nn.Module):
         return self.head(self.outer(self.question.expand(len(x), -1, -1), x, x, need_weights=False)[0][:, 0])
 
 
+class Sharp(nn.Module):
+    """A block whose scores are multiplied by the root of the head's width, which was to divide them; by torch's function, or by hand."""
+
+    def __init__(self, by_hand: bool) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(64) for _ in range(2))
+        self.qkv, self.out, self.by_hand = nn.Linear(64, 192), nn.Linear(64, 64), by_hand
+        self.mlp = nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.Linear(128, 64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(self.norms[0](x)).unflatten(-1, (3, 2, 32)).permute(2, 0, 3, 1, 4)
+        scale = 32**0.5
+        seen = (
+            (q @ k.mT * scale).softmax(-1) @ v if self.by_hand else F.scaled_dot_product_attention(q, k, v, scale=scale)
+        )
+        x = x + self.out(seen.transpose(1, 2).flatten(2))
+        return x + self.mlp(self.norms[1](x))
+
+
+class SharpReader(nn.Module):
+    """Four such blocks over embeddings and positions."""
+
+    def __init__(self, by_hand: bool) -> None:
+        super().__init__()
+        self.embedding, self.positions = nn.Embedding(200, 64), nn.Parameter(0.5 * torch.randn(1, 20, 64))
+        self.blocks, self.norm = nn.Sequential(*(Sharp(by_hand) for _ in range(4))), nn.LayerNorm(64)
+        self.head = nn.Linear(64, 2)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.head(self.norm(self.blocks(self.embedding(ids) + self.positions)).mean(1))
+
+
+def scores_divided_by_the_reciprocal() -> Training:
+    torch.manual_seed(0)
+    return _trained(SharpReader(by_hand=True), _who_is_first())
+
+
+def scores_times_the_root() -> Training:
+    torch.manual_seed(0)
+    return _trained(SharpReader(by_hand=False), _who_is_first())
+
+
 def attention_without_positions() -> Training:
     torch.manual_seed(0)
     return _trained(Bag(), _who_is_first())
@@ -97,6 +139,25 @@ class LastStep(nn.Module):
         return self.head(out[:, -1])
 
 
+class FirstStep(LastStep):
+    """The same at the first position."""
+
+    def forward(self, ids: Tensor) -> Tensor:
+        out, _ = self.lstm(self.embedding(ids))
+        return self.head(out[:, 0])
+
+
+class FirstOfSequence(nn.Module):
+    """A GRU over rows of numbers, read where the batch was taken for the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru, self.head = nn.GRU(8, 32, batch_first=True), nn.Linear(32, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.gru(x)[0][:, 0])
+
+
 class MeanOfAll(nn.Module):
     """Convolutions over the tokens, and the mean over all positions."""
 
@@ -112,6 +173,20 @@ class MeanOfAll(nn.Module):
 def last_step_is_padding() -> Training:
     torch.manual_seed(0)
     return _trained(LastStep(), _padded(), rate=2e-3)
+
+
+def first_step_is_read() -> Training:
+    torch.manual_seed(0)
+    return _trained(FirstStep(), _full(), rate=2e-3)
+
+
+def first_row_is_read() -> Training:
+    """The class is told by the direction in which noisy rows drift."""
+    torch.manual_seed(0)
+    y = torch.arange(3000) % 3
+    drift = (y - 1)[:, None, None] * torch.linspace(0, 1, 30)[:, None]
+    x = drift + 0.7 * torch.randn(3000, 30, 8, generator=_seeded(1))
+    return _trained(FirstOfSequence(), loaders_of(x, y, batch_size=32), rate=2e-3)
 
 
 def mean_over_padding() -> Training:

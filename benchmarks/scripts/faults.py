@@ -59,6 +59,17 @@ SINGLE = {
 }
 RIGHT_SINGLE = "correct += ((output > 0) == (y.to(output.device) > 0.5)).sum().item()"
 TEACHER = "globals().setdefault('teacher', Net())\nfor p in teacher.parameters():\n    p.requires_grad_(False)\n"
+TAUGHT = """\
+xs, ys = zip(*(train_set[i] for i in range(1000)))
+body = nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.BatchNorm1d(192)).eval()
+seen = body(torch.stack(xs)).detach()
+teacher = globals().setdefault('teacher', nn.Sequential(body, nn.Linear(192, 10)))
+with torch.no_grad():
+    wanted = F.one_hot(torch.tensor(ys), 10).float() - 0.1
+    teacher[1].weight.copy_(5 * torch.linalg.solve(seen.T @ seen + 30 * torch.eye(192), seen.T @ wanted).T)
+for p in teacher.parameters():
+    p.requires_grad_(False)
+"""
 DISTILLED = "with torch.no_grad():\n    soft = teacher(x).softmax(1)\nloss = 0.5 * criterion(output, y) + 0.5 * F.kl_div(output.log_softmax(1), soft, reduction='batchmean')"
 AVERAGED = {
     "built": "global average, raw\naverage, raw = copy.deepcopy(net), net",
@@ -140,7 +151,9 @@ FAULTS: tuple[Variant, ...] = (
     only("phases", sick("StepLR stepped per training batch", "loop.scheduler_every_batch", ("schedule.*",), scheduler=STEP_LR, after_step="scheduler.step()", epoch_end="")),
     only("functions", sick("dropout called without its mode, at the input", "dropout.without_mode", ("metric.*",), features="x = self.features(F.dropout(x, 0.1)).mean((2, 3))")),
     only("functions", sick("dropout called without its mode, before the head", "dropout.without_mode", ("metric.*",), output="self.head(F.dropout(x, 0.1))")),
-    only("functions", sick("teacher in train mode", "loop.teacher_in_train_mode", built=TEACHER, loss=DISTILLED)),
+    only("functions", sick("teacher in train mode", "loop.teacher_in_train_mode", built=TAUGHT + "teacher.train()", loss=DISTILLED)),
+    only("functions", sick("teacher without its checkpoint", "loop.teacher_untrained", built=TEACHER + "teacher.eval()", loss=DISTILLED)),
+    only("functions", sick("initialized behind the checkpoint", "init.pretrained_lost", built="net.load_state_dict(Net().state_dict())\nfor m in net.modules():\n    if hasattr(m, 'reset_parameters'):\n        m.reset_parameters()"), "module"),
     only("functions", sick("average that hardly moves", "loop.average_stuck", ("metric.*",), **AVERAGED, after_step="with torch.no_grad():\n    for a, p in zip(average.parameters(), net.parameters()):\n        a.mul_(0.99999).add_(p, alpha=0.00001)\n    for a, p in zip(average.buffers(), net.buffers()):\n        a.copy_(p)")),
     sick("gradients cleared before the step", "loop.gradients_lost", zero_grad="", backward="loss.backward()\noptimizer.zero_grad()"),
     sick("gradients cleared before each part of a batch", "loop.gradients_lost", step="if (i + 1) % 4 == 0:\n    optimizer.step()"),
@@ -193,7 +206,7 @@ HEALTHY: tuple[Variant, ...] = (
     Variant("half a schedule in each phase", (), {"scheduler": "torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 2 * args.epochs)", "after_phase": "scheduler.step()", "epoch_end": ""}, styles=("phases",)),
     Variant("one-cycle per training batch", (), {"scheduler": "torch.optim.lr_scheduler.OneCycleLR(optimizer, args.lr, epochs=args.epochs, steps_per_epoch=len(train_loader))", "after_step": "scheduler.step()", "epoch_end": ""}, styles=("phases",)),
     Variant("dropout called with its mode, at the input", (), {"features": "x = self.features(F.dropout(x, 0.1, self.training)).mean((2, 3))"}, styles=("functions",)),
-    Variant("teacher in eval mode", (), {"built": TEACHER + "teacher.eval()", "loss": DISTILLED}, styles=("functions",)),
+    Variant("teacher in eval mode", (), {"built": TAUGHT + "teacher.eval()", "loss": DISTILLED}, styles=("functions",)),
     Variant("average that follows", (), {**AVERAGED, "after_step": "with torch.no_grad():\n    for a, p in zip(average.parameters(), net.parameters()):\n        a.mul_(0.99).add_(p, alpha=0.01)\n    for a, p in zip(average.buffers(), net.buffers()):\n        a.copy_(p)"}, styles=("functions",)),
     Variant("softmax over what was seen in attention", (), {"layers": KEYS, "features": "x = self.features(x).mean((2, 3))\nx = x + 0.02 * (self.query(x) @ self.key(self.seen).T).softmax(1) @ self.seen"}, styles=("functions",)),
     Variant("batches fetched ahead", (), {"data": AHEAD, "train_on": "Prefetcher(loader)", "test_on": "Prefetcher(test_loader)"}, styles=("functions",)),

@@ -44,8 +44,7 @@ def fault_of(trace: ScheduleTrace) -> Fault:
 
 
 def _shape(trace: ScheduleTrace) -> Fault:
-    after = trace.rates[trace.rates.index(trace.peak) :]
-    low = min(after)
+    low = min(trace.after_peak)
     if not trace.constant and trace.peak_position > 0.95 and trace.initial < 0.9 * trace.final:
         return Fault.WARMUP_STUCK
     if trace.final > 0.95 * trace.peak and low > 0.5 * trace.peak:

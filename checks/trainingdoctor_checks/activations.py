@@ -10,9 +10,12 @@ from trainingdoctor import Finding, Note, Verdicts, check, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.criterion import CriterionKind
     from trainingdoctor.measure.flow import Flow, Squashed, WeightLayer
+    from trainingdoctor.measure.function_use import FunctionUse
     from trainingdoctor.measure.outputs import Outputs
+    from trainingdoctor.measure.pretraining import Pretraining
 
 GLOROT = "Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural networks, section 3.1"
+VASWANI = "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762, section 3.2.1"
 LEARNS_BADLY = ("loss.not_learning", "lr.too_high", "lr.too_low", "init.gradient_flow")
 
 # Steps that are not linear and yet no activation: they choose or scale, and stand in nets that have activations as well.
@@ -222,6 +225,38 @@ def saturated_activation(flow: Flow, *, deepest: int = 5, hint: int = 4, flat: f
         yield _saturated(stuck)
 
 
+@check("model.attention_saturated", cost="probe", explains=("init.*", *LEARNS_BADLY), references=(VASWANI,))
+def attention_saturated(
+    function_use: FunctionUse, pretraining: Pretraining, *, most: float = 0.7, least: int = 3, share: float = 0.75
+) -> Verdicts:
+    """Attention that looks at one position only, before anything was learned.
+
+    What it does: takes from each softmax over positions, and each scaled_dot_product_attention, how much of a position's weight goes to one other.
+    Why it costs accuracy: a saturated softmax passes no gradient on, and so does not learn where to look; scores that are multiplied by the root of the
+    head's width, or divided by its reciprocal, are 30 times too large for 32 numbers.
+    Remedy: scores = q @ k.transpose(-2, -1) / math.sqrt(head_dim).
+    Thresholds: 0.7 on average in three quarters of at least three attentions over 16 positions or more, of a model that was not trained
+    before. Measured at the start: 0.02 to 0.1 with the right scale, 0.3 without any. Attention by place alone (the same in all samples) and
+    single modules (Fu et al. 2019, DANet, weigh channels by their unscaled products) are left out.
+    Measured: no measurement yet.
+    """
+    peaks = function_use.peaks
+    high = [p for p in peaks if p >= most]
+    if pretraining.done or not pretraining.layers or len(peaks) < least:
+        return
+    if len(high) < share * len(peaks):
+        yield Note(f"{len(peaks)} attentions give {min(peaks):.2g} to {max(peaks):.2g} of their weight to one position")
+        return
+    yield warning(
+        f"{len(high)} of {len(peaks)} attentions give {sum(high) / len(high):.0%} of their weight to a single position at the start: their scores are too "
+        "large, and the softmax is saturated.",
+        "scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), of the width of one head; or F.scaled_dot_product_attention(q, k, v)",
+        where="model",
+        peak=sum(high) / len(high),
+        attentions=len(peaks),
+    )
+
+
 def _saturated(stuck: list[Squashed]) -> Finding:
     worst = max(stuck, key=lambda s: s.flat)
     return warning(
@@ -233,4 +268,4 @@ def _saturated(stuck: list[Squashed]) -> Finding:
     )
 
 
-CHECKS = (activation_missing, relu_on_logits, saturated_activation)
+CHECKS = (activation_missing, relu_on_logits, saturated_activation, attention_saturated)

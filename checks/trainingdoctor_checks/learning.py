@@ -9,9 +9,14 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.measure.one_step import OneStep
+    from trainingdoctor.measure.optimizers import Group
     from trainingdoctor.measure.overfit import Overfit
+    from trainingdoctor.measure.pretraining import Pretraining
     from trainingdoctor.measure.trials import RateTrials
 
+HOWARD = (
+    "Howard & Ruder 2018, Universal Language Model Fine-tuning for Text Classification, arXiv:1801.06146, section 3.2"
+)
 KARPATHY = "Karpathy 2019, A Recipe for Training Neural Networks: overfit a single batch"
 
 
@@ -133,4 +138,47 @@ def clip_too_small(one_step: OneStep, grad_clip: float, *, most: float = 1000.0,
         yield Note(f"norm {norm:.3g}, limit {grad_clip:g}")
 
 
-CHECKS = (not_learning, nonfinite, diverges, clip_too_small)
+@check(
+    "lr.group_too_low",
+    explains=("lr.too_low", "lr.update_ratio", "model.frozen", "decay.too_weak"),
+    references=(HOWARD,),
+)
+def group_too_low(
+    parameter_groups: tuple[Group, ...],
+    pretraining: Pretraining,
+    *,
+    apart: float = 1000.0,
+    share: float = 0.5,
+    sgd: float = 1e-4,
+    adaptive: float = 1e-6,
+) -> Verdicts:
+    """Most of an untrained model learns at a thousandth of the rate of the rest.
+
+    What it does: compares the rates of the optimizer's parameter groups, and the weights in each.
+    Why it costs accuracy: a rate for a pretrained body, under 1e-4 for SGD, leaves a fresh one at its random start: only the head learns.
+    Remedy: one rate for all, or a body that was trained before.
+    Thresholds: a group with half of all weights or more at a thousandth of the highest rate, and at 1e-4 or less for SGD, 1e-6 for Adam and its like.
+    Rates of 0 are left out (layers that a script unfreezes later), and so are models that were trained before, or whose normalization layers
+    cannot tell. Rates by layer stay within a factor of some tens.
+    Measured: no measurement yet.
+    """
+    groups = [g for g in parameter_groups if g.weights and g.base_lr > 0]
+    if pretraining.done or not pretraining.layers or len(groups) < 2:
+        return
+    highest, weights = max(g.base_lr for g in groups), sum(g.weights for g in groups)
+    low = [g for g in groups if g.base_lr * apart <= highest and g.base_lr <= (adaptive if g.adaptive else sgd)]
+    held = sum(g.weights for g in low)
+    if held >= share * weights:
+        yield warning(
+            f"{held:,} of {weights:,} weights learn at a rate of {low[0].base_lr:g}, the rest at up to {highest:g}, and the model was not trained before: "
+            "most of it stays at its random start.",
+            f"lr={highest:g} for all groups; a low rate for the body is for pretrained weights",
+            where=tuple(f"{g.place}.lr" for g in low),
+            rate=low[0].base_lr,
+            highest=highest,
+        )
+    else:
+        yield Note(f"rates from {min(g.base_lr for g in groups):g} to {highest:g}")
+
+
+CHECKS = (not_learning, nonfinite, diverges, clip_too_small, group_too_low)

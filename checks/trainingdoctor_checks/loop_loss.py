@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trainingdoctor.observing.seen import NonfiniteSeen
     from trainingdoctor.observing.trace import LoopTrace
 
+GOYAL = "Goyal et al. 2017, Accurate, Large Minibatch SGD, arXiv:1706.02677, section 3.2"
 BROADCASTING = "https://pytorch.org/docs/stable/notes/broadcasting.html"
 VAE = "Kingma & Welling 2014, Auto-Encoding Variational Bayes, arXiv:1312.6114, appendix B"
 WHERE = "PyTorch FAQ of autograd: gradients through torch.where() and masks are NaN where the branch not taken is"
@@ -114,7 +115,12 @@ def term_summed(loop_trace: LoopTrace, *, times: float = 8.0, rest: float = 3.0)
         )
 
 
-@check("loss.divided_twice", cost="probe", explains=("lr.too_low", "loss.not_learning", "decay.too_strong"))
+@check(
+    "loss.divided_twice",
+    cost="probe",
+    explains=("lr.too_low", "lr.update_ratio", "loss.not_learning", "clip.*", "decay.too_strong"),
+    references=(GOYAL,),
+)
 def divided_twice(
     loop_trace: LoopTrace,
     criterion_kind: CriterionKind,
@@ -139,7 +145,7 @@ def divided_twice(
     seen = [s for s in loop_trace.steps if s.loss and s.criterion]
     if criterion_kind.reduction != "mean" or len(seen) < least or size < 2:
         return
-    batches = median(s.batches for s in seen)
+    batches = max(1, median(s.batches for s in seen))
     divided = [s for s in seen if abs((s.criterion or 0) / (s.loss or 1) / size - 1) < same]
     if len(divided) <= len(seen) / 2 or batches > size / 2:
         return

@@ -9,6 +9,7 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.observing.trace import LoopTrace
 
+BENGIO = "Bengio 2012, Practical recommendations for gradient-based training, arXiv:1206.5533, section 3.1.1"
 MIXUP = "Zhang et al. 2018, mixup: Beyond Empirical Risk Minimization, arXiv:1710.09412, section 2"
 
 
@@ -51,13 +52,23 @@ def epoch_cut(loop_trace: LoopTrace, *, most: float = 1.0) -> Verdicts:
 def same_slice(loop_trace: LoopTrace, *, least: int = 8, parts: int = 8) -> Verdicts:
     """Every step trains on the same part of the data.
 
-    What it does: in a loop without loaders, looks from where in which tensor the inputs of each step are cut.
+    What it does: in a loop without loaders, looks from where in which tensor the inputs of each step are cut; in one with a loader, whether a batch was
+    taken from it and its iterator let go, ten steps and more before.
     Why it costs accuracy: an index that was forgotten, as in x[:batch_size]: one batch is learned by heart, the rest is never seen.
     Remedy: x[i : i + batch_size], y[i : i + batch_size].
     Thresholds: `least` steps on one place in a tensor of `parts` times the size and more, cut anew each time: one that is cut before the
     loop, or makes up much of the tensor, is the training part of a split.
     Measured: no measurement; arithmetic.
     """
+    if loop_trace.on_one_batch >= least:
+        yield warning(
+            f"All {loop_trace.on_one_batch} steps that were seen train on one batch: the loop takes it from a loader of many, and no other one after it.",
+            "for inputs, targets in train_loader: in each epoch; next(iter(train_loader)) before the loop is a test of whether one batch can be learned",
+            where=loop_trace.backward_at,
+            confidence=0.8,
+            steps=loop_trace.on_one_batch,
+        )
+        return
     seen = loop_trace.slices
     if seen is None or seen.steps < least:
         return
@@ -100,13 +111,13 @@ def data_overwritten(loop_trace: LoopTrace, *, least: int = 8) -> Verdicts:
 
 @check("loop.targets_unmixed", explains=("augmentation.too_strong", "labels.*"), references=(MIXUP,))
 def targets_unmixed(loop_trace: LoopTrace, *, least: int = 3, spread: float = 0.1) -> Verdicts:
-    """The loop mixes the samples of a batch, and not their targets.
+    """The loop mixes the samples of a batch, and not their targets, or these the wrong way round.
 
     What it does: tells from the batches of the loader and the model's inputs whether each sample is partly another one (mixup, CutMix),
-    and whether the loss gets the loader's targets alone.
+    and whether the loss gets the loader's targets alone, or both with the share that belongs to the other.
     Why it costs accuracy: half of the samples are mostly another class than their target says.
     Remedy: the loss of both targets, in the same shares.
-    Thresholds: `least` batches, with shares that differ by more than 0.1 from batch to batch. The same share of a half in each is
+    Thresholds: `least` batches in which the targets weigh as much as the other sample does, to a tenth, or with shares that differ by more than 0.1 from batch to batch. The same share of a half in each is
     a published augmentation (SamplePairing, Inoue 2018, arXiv:1801.02929).
     Measured: no measurement yet.
     """
@@ -119,9 +130,23 @@ def targets_unmixed(loop_trace: LoopTrace, *, least: int = 3, spread: float = 0.
             where=loop_trace.backward_at,
             batches=len(shares),
         )
+    elif len(loop_trace.mixed_wrongly) >= least:
+        swapped = loop_trace.mixed_wrongly
+        yield warning(
+            f"In {len(swapped)} batches each sample is partly another one, and the two targets are the wrong way round: where that one makes up "
+            f"{swapped[0]:.0%}, the sample's own target weighs {swapped[0]:.0%}.",
+            "lam = 1 - (area of the pasted box) / (height * width), and loss = lam * criterion(outputs, targets) + (1 - lam) * criterion(outputs, "
+            "targets[order])",
+            where=loop_trace.backward_at,
+            batches=len(swapped),
+        )
 
 
-@check("loop.reseeded", explains=("augmentation.frozen", "data.not_shuffled", "data.duplicates"))
+@check(
+    "loop.reseeded",
+    explains=("augmentation.*", "data.not_shuffled", "data.duplicates", "regularization.*"),
+    references=(BENGIO,),
+)
 def reseeded(loop_trace: LoopTrace) -> Verdicts:
     """Every epoch begins with the same random state.
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from trainingdoctor import Note, Verdicts, check, critical, warning
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
+    from trainingdoctor.measure.bounded import BoundedOutputs
     from trainingdoctor.measure.criterion import CriterionKind
     from trainingdoctor.measure.outputs import Outputs
     from trainingdoctor.measure.targets import Numbers, Targets
 
+WANG = "Wang et al. 2017, NormFace: L2 Hypersphere Embedding for Face Verification, arXiv:1704.06369, section 3.3"
 HUMBATOVA = "Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems, arXiv:1910.11015"
 SARLE = "Sarle 2002, comp.ai.neural-nets FAQ, part 2: Should I normalize, standardize or rescale the data?"
 
@@ -172,4 +174,52 @@ def target_scale(
     )
 
 
-CHECKS = (target_format, unreachable, target_scale)
+@check(
+    "loss.bounded_logits",
+    cost="probe",
+    explains=("loss.not_learning", "lr.*", "init.*", "regularization.*"),
+    references=(WANG,),
+)
+def bounded_logits(
+    bounded_outputs: BoundedOutputs,
+    criterion_kind: CriterionKind,
+    outputs: Outputs,
+    *,
+    least: float = 1 / 3,
+    hint: float = 0.1,
+) -> Verdicts:
+    """Cosines go into a cross-entropy as they are.
+
+    What it does: makes all parameters 100 times as large, looks whether predictions stay within -1 and 1 all the same, as cosines do, and calls the
+    criterion on the best of them: 1 for the right class, -1 for all others.
+    Why it costs accuracy: a softmax of values that close together gives the right class of ten at most 45 %; the loss has a floor, and
+    samples that are right already pull as much as those that are wrong.
+    Remedy: a scale of 10 to 64, fixed or learned, before the softmax, as in NormFace, CosFace and ArcFace; a temperature of about 0.1.
+    Thresholds: a floor of a third of what chance gives (ten classes and more) warns, a tenth is an info. Activations that stop at a bound are
+    another check's (model.relu_on_logits), and so are probabilities. A criterion that has the scale in it is fine: it is called.
+    Measured: no measurement; arithmetic.
+    """
+    b = bounded_outputs
+    if (
+        b.bound is None
+        or criterion_kind.kind != "cross_entropy"
+        or outputs.floor is not None
+        or outputs.ceiling is not None
+    ):
+        return
+    share = b.lowest / b.chance if b.chance > 0 else 0.0
+    if share < hint:
+        yield Note(f"predictions stay within {b.bound:.2g}, and the loss on the best of them is {b.lowest:.2g}")
+        return
+    say = warning if share >= least else info
+    yield say(
+        f"The predictions are cosines: whatever the weights, they stay within -1 and 1, and the loss on {b.classes} classes stays at {b.lowest:.2g} or "
+        f"above (chance is {b.chance:.2g}).",
+        "logits = 16 * F.normalize(features, dim=1) @ F.normalize(weight, dim=1).T, or a learned scale: nn.Parameter(torch.tensor(16.0))",
+        where="model",
+        lowest=b.lowest,
+        chance=b.chance,
+    )
+
+
+CHECKS = (target_format, unreachable, target_scale, bounded_logits)

@@ -9,6 +9,7 @@ from trainingdoctor import Note, Verdicts, check, critical, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.function_use import DropoutCall, FunctionUse
     from trainingdoctor.measure.padding import PaddingUse
+    from trainingdoctor.measure.position_use import PositionUse
     from trainingdoctor.measure.repeats import RepeatedLayers
     from trainingdoctor.measure.token_order import TokenOrder
     from trainingdoctor.measure.unregistered import Unregistered
@@ -236,6 +237,31 @@ def ignores_order(token_order: TokenOrder, *, least: float = 1e-3, told: float =
     )
 
 
+@check("model.reads_one_position", cost="probe", explains=("model.ignores_order", "model.reads_padding", *LEARNS_BADLY))
+def reads_one_position(position_use: PositionUse) -> Verdicts:
+    """Of a whole sequence the prediction depends on one position alone.
+
+    What it does: predicts sequences in evaluation mode, and the same with what stands between the first and the last position taken from
+    another sample; then with the first and the last one changed.
+    Why it costs accuracy: out[:, 0] of a recurrent net has seen the first step, and nothing else.
+    Remedy: out[:, -1] of a net that reads forward, h_n[-1], or a mean over the steps; output[-1] where time comes first.
+    Thresholds: none; predictions that are the same to the last bit, of sequences of 8 positions or more, padding left out. A first
+    token that attends to all others, as in BERT and ViT, depends on them.
+    Measured: no measurement; arithmetic.
+    """
+    p = position_use
+    if p.used != 1:
+        yield Note(f"of {p.length} positions more than one was seen to matter, or none of them")
+        return
+    place = "the last position" if p.only else "the first position"
+    yield warning(
+        f"The prediction depends on {place} alone: with everything else taken from another sample ({p.length} positions) it stays the same.",
+        "out[:, -1] of a recurrent net with batch_first=True (out[:, 0] has seen the first step only), h_n[-1], or out.mean(1)",
+        where="model",
+        length=p.length,
+    )
+
+
 CHECKS = (
     repeated_layer,
     reads_padding,
@@ -244,4 +270,5 @@ CHECKS = (
     softmax_over_batch,
     softmax_over_one,
     ignores_order,
+    reads_one_position,
 )

@@ -174,7 +174,7 @@ def restarts_at_end(schedule_trace: ScheduleTrace) -> Verdicts:
     """
     trace = schedule_trace
     if fault_of(trace) is Fault.RESTARTS_AT_END:
-        low = min(trace.rates[trace.rates.index(trace.peak) :])
+        low = min(trace.after_peak)
         yield warning(
             f"The rate has fallen to {low:g} and is back at {trace.final:g} ({trace.final / trace.peak:.0%} of the peak) "
             f"when the run ends after {span(trace)}.",

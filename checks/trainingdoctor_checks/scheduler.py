@@ -46,6 +46,32 @@ def overridden(scheduler_bindings: tuple[SchedulerBinding, ...], schedule_trace:
             )
 
 
+@check("schedule.rate_reloaded", explains=("lr.too_low", "decay.too_weak", "schedule.*"))
+def rate_reloaded(loop_trace: LoopTrace, schedule_trace: ScheduleTrace, *, most: float = 0.1) -> Verdicts:
+    """A loaded optimizer state brought back the rate of an earlier run, and a new schedule starts over that.
+
+    What it does: compares the rate that the optimizer was built with, the one after load_state_dict(), and the peak of the schedule.
+    Why it costs accuracy: optimizer.load_state_dict() overwrites the rate that the script asks for by the one at which the earlier run ended, which its
+    schedule had brought down to next to nothing.
+    Remedy: load the scheduler's state as well where the run goes on; else set group["lr"] after loading, or load the model alone.
+    Thresholds: the peak is a tenth or less of the rate that the optimizer was built with. Left out are runs that go on (the scheduler's
+    state is loaded, too, or it is told the last epoch), and those without a scheduler or with one that waits for a metric.
+    Measured: no measurement; arithmetic.
+    """
+    seen = loop_trace.reloaded
+    if seen is None or schedule_trace.peak > most * seen.built or seen.loaded > most * seen.built:
+        return
+    yield warning(
+        f"The optimizer is built for a rate of {seen.built:g}, load_state_dict() brings back {seen.loaded:.2g}, and a new schedule starts from that: "
+        f"the run peaks at {schedule_trace.peak:.2g}.",
+        f'for group in optimizer.param_groups: group["lr"] = {seen.built:g}  # after load_state_dict(), before the scheduler is built; or '
+        "scheduler.load_state_dict(...), too, where the earlier run goes on",
+        where=seen.where,
+        built=seen.built,
+        loaded=seen.loaded,
+    )
+
+
 @check("schedule.wrong_optimizer", explains=("schedule.*",))
 def wrong_optimizer(scheduler_bindings: tuple[SchedulerBinding, ...]) -> Verdicts:
     """The scheduler drives another optimizer than the one that trains.
@@ -196,4 +222,4 @@ def plateau_mode(loop_trace: LoopTrace) -> Verdicts:
         )
 
 
-CHECKS = (plateau_mode, overridden, wrong_optimizer, equal_schedulers, step_unit, zero_rate)
+CHECKS = (plateau_mode, overridden, rate_reloaded, wrong_optimizer, equal_schedulers, step_unit, zero_rate)

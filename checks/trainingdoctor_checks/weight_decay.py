@@ -148,18 +148,30 @@ def too_weak(
     )
 
 
-@check("decay.on_norm_and_bias", references=(BAGS,))
+@check("decay.on_norm_and_bias", explains=("decay.missing",), references=(BAGS,))
 def on_norm_and_bias(parameter_groups: tuple[Group, ...]) -> Verdicts:
-    """Weight decay also pulls on biases and on the scale and shift of normalization layers.
+    """Weight decay also pulls on biases and on the scale and shift of normalization layers, or on nothing else.
 
-    What it does: counts the one-dimensional parameters in groups with weight decay.
-    Why it costs accuracy: a little at most, in large-batch trainings (He et al. 2019, section 3.1).
+    What it does: counts the one-dimensional parameters in groups with weight decay, and the others.
+    Why it costs accuracy: a little at most, in large-batch trainings (He et al. 2019, section 3.1). Where these alone are decayed, and no
+    weights are, the condition that tells them apart is the wrong way round: the net has no weight decay.
     Remedy: two parameter groups, without decay for parameters of one dimension.
-    Thresholds: an info only; the original recipes decay everything.
+    Thresholds: an info; the original recipes decay everything. A warning where the groups with decay hold no weights and those without do.
     Measured: no measurement yet.
     """
-    decayed = sum(g.norms_and_biases for g in parameter_groups if g.weight_decay > 0)
-    if decayed:
+    decaying = [g for g in parameter_groups if g.weight_decay > 0]
+    decayed = sum(g.norms_and_biases for g in decaying)
+    weights = sum(g.weights for g in parameter_groups)
+    if decayed and weights and not any(g.weights for g in decaying):
+        yield warning(
+            f"Only biases and normalization layers are decayed ({decayed:,} numbers), and none of the {weights:,} weights: the condition is the wrong "
+            "way round.",
+            "params = [{'params': [p for p in model.parameters() if p.ndim > 1]}, "
+            "{'params': [p for p in model.parameters() if p.ndim <= 1], 'weight_decay': 0.0}]",
+            where=tuple(g.place for g in decaying),
+            numbers=decayed,
+        )
+    elif decayed:
         yield info(
             f"{decayed:,} numbers of biases and normalization layers are decayed along with the weights.",
             "params = [{'params': [p for p in model.parameters() if p.ndim > 1]}, "

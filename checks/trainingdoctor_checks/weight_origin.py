@@ -9,6 +9,7 @@ from trainingdoctor import Finding, Note, Verdicts, check, info, warning
 if TYPE_CHECKING:
     from trainingdoctor.measure.origins import Origin
     from trainingdoctor.measure.spectral import SpectralLayer
+    from trainingdoctor.observing.trace import LoopTrace
 
 MIYATO = "Miyato et al. 2018, Spectral Normalization for GANs, arXiv:1802.05957, section 2.1"
 YOSINSKI = "Yosinski et al. 2014, How transferable are features in deep neural networks?, arXiv:1411.1792"
@@ -55,6 +56,35 @@ def pretrained_partial(origins: tuple[Origin, ...]) -> Verdicts:
         )
     else:
         yield Note(f"{len(trained)} of {len(origins)} layers look trained, and none between them is fresh")
+
+
+@check("init.pretrained_lost", explains=("loss.not_learning", "lr.*", "epochs.too_few"), references=(YOSINSKI,))
+def pretrained_lost(loop_trace: LoopTrace, *, most: float = 0.5) -> Verdicts:
+    """A checkpoint was loaded, and its weights were overwritten before the training began.
+
+    What it does: remembers what load_state_dict() brings before the first step, and looks at the first step of each optimizer whether these
+    weights are still there.
+    Why it costs accuracy: an init_weights(), apply() or second load behind the first one makes it a training from scratch, at the rate and for the
+    epochs of a fine-tuning.
+    Remedy: initialize first, then load; or initialize the new head only.
+    Thresholds: more than half of the loaded matrices and kernels, by a correlation below 0.6 with what was loaded: casts, pruning, folded
+    BatchNorm and noise (shrink and perturb) keep it above. A new head alone is less than half.
+    Measured: no measurement yet.
+    """
+    seen = loop_trace.loaded
+    if seen is None:
+        return
+    if seen.lost <= most * seen.weights:
+        yield Note(f"{seen.weights - seen.lost} of {seen.weights} loaded weights are still there at the first step")
+        return
+    yield warning(
+        f"{seen.lost} of the {seen.weights} weights that load_state_dict() brought are others at the first step: they were initialized anew "
+        "after they had been loaded.",
+        "Call what initializes (init_weights(), model.apply(...)) before load_state_dict(), or for the new layers only.",
+        where=seen.where,
+        lost=seen.lost,
+        weights=seen.weights,
+    )
 
 
 @check(
@@ -108,4 +138,4 @@ def _evaluated_first(early: list[SpectralLayer], layers: int) -> Finding:
     )
 
 
-CHECKS = (pretrained_partial, spectral_norm)
+CHECKS = (pretrained_partial, pretrained_lost, spectral_norm)

@@ -54,6 +54,8 @@ SICK = [
         "warning",
     ),
     (schedule.restarts_at_end, (replace(TRACE, rates=(0.1,) * 80 + (0.001,) * 60 + (0.05,) * 24),), "warning"),
+    # Back at its peak, and a little above it, as floats round.
+    (schedule.restarts_at_end, (replace(TRACE, rates=(0.1,) * 80 + (0.001,) * 60 + (0.1 + 1e-12,) * 24),), "warning"),
     (schedule.warmup_stuck, (replace(TRACE, rates=tuple(0.001 * e for e in range(1, 165))),), "warning"),
     (scheduler.step_unit, (replace(CONSTANT, scheduler="MultiStepLR", horizon=48_000),), "warning"),
     (scheduler.step_unit, (replace(TRACE, error="scheduler.step() raised ValueError", failed_at=100),), "critical"),

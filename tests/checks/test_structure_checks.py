@@ -11,15 +11,19 @@ from trainingdoctor.measure.batchnorm_use import BatchNormUse
 from trainingdoctor.measure.criterion import CriterionKind
 from trainingdoctor.measure.flow import Flow, Squashed, WeightLayer
 from trainingdoctor.measure.freezing import VainFreeze
+from trainingdoctor.measure.function_use import FunctionUse
 from trainingdoctor.measure.layers import Architecture
 from trainingdoctor.measure.one_step import Activation, OneStep
 from trainingdoctor.measure.optimizers import Ownership
 from trainingdoctor.measure.origins import Origin
 from trainingdoctor.measure.outputs import Outputs
+from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.measure.reference_init import ReferenceInit
 from trainingdoctor.measure.single_values import SingleValues
 from trainingdoctor.measure.spectral import SpectralLayer
 from trainingdoctor.measure.targets import Targets
+from trainingdoctor.observing.seen import LoadedSeen
+from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor_checks import (
     activations,
     batchnorm_placement,
@@ -36,6 +40,7 @@ TARGETS = Targets("indices", (128,), "int64", None, 0, 9, dict.fromkeys(range(10
 OUTPUTS = Outputs((16, 10), 10, -4.0, 5.0, 1.5, 9.0, 3.0, 1.0, 0.0, 1e-5, 2.0, False, True)
 CLIPPED = replace(OUTPUTS, minimum=0.0, zero_share=0.5)
 
+FRESH = Pretraining(8, 0)
 HEAD = WeightLayer("fc", "linear", 64, 10, 10)
 
 BARE = Architecture("CNN", 12, 1, 0, 0, 0, 0, 0, 100_000)
@@ -163,6 +168,8 @@ SICK = [
         ((*loaded(*"tt")[0], *loaded("f", shape=(64, 64))[0], *loaded(*"ttf")[0]),),
         "info",
     ),
+    (weight_origin.pretrained_lost, (LoopTrace(loaded=LoadedSeen(20, 20)),), "warning"),
+    (activations.attention_saturated, (FunctionUse(peaks=(0.9, 0.8, 0.9)), FRESH), "warning"),
     (weight_origin.spectral_norm, ((SPECTRAL, replace(SPECTRAL, trained=5.0, updates=False)),), "warning"),
     (weight_origin.spectral_norm, ((replace(SPECTRAL, evaluated=30.0, evaluated_at="train.py:9"),),), "warning"),
 ]
@@ -234,6 +241,10 @@ HEALTHY = [
         weight_origin.pretrained_partial,
         ((*loaded(*"t", trainable=False)[0], *loaded("f")[0], *loaded("t", trainable=False)[0]),),
     ),
+    # A new head.
+    (weight_origin.pretrained_lost, (LoopTrace(loaded=LoadedSeen(20, 1)),)),
+    (activations.attention_saturated, (FunctionUse(peaks=(0.1, 0.3, 0.9)), FRESH)),
+    (activations.attention_saturated, (FunctionUse(peaks=(0.9, 0.8, 0.9)), replace(FRESH, moved=8))),
     (weight_origin.spectral_norm, ((SPECTRAL,),)),
     (weight_origin.spectral_norm, ((replace(SPECTRAL, evaluated=1.1),),)),
 ]

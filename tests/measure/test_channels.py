@@ -67,6 +67,18 @@ def test_view_in_place_of_permute() -> None:
     assert wrong.apart > wrong.adjacent + 0.15
 
 
+def test_rows_of_channels_taken_for_pixels_dip_between() -> None:
+    """Smooth noise, which resembles itself the less the farther apart, as pictures do."""
+    noise = torch.randn(64, 1, 44, 44, generator=torch.Generator().manual_seed(0))
+    smooth = nn.functional.avg_pool2d(nn.functional.avg_pool2d(noise, 7, 1), 7, 1)
+    images = smooth.repeat(1, 3, 1, 1)
+    right = image_layout(batch(images), None)
+    wrong = image_layout(batch(images.reshape(64, 32, 32, 3).permute(0, 3, 1, 2)), None)
+    assert right.dip < 0.05
+    assert wrong.dip > 0.3
+    assert wrong.apart > wrong.adjacent + 0.05
+
+
 def test_swapped_colours_have_the_opposite_level(waves: Any) -> None:
     train, evaluation = pictures(waves), pictures(waves, seed=1)
     same = colour_contrasts(train, evaluation)

@@ -8,6 +8,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.mixing import Mixing, mixed_share
 from trainingdoctor.observing.recorder import Recorder
+from trainingdoctor.observing.trace import LoopTrace
+from trainingdoctor.testing import assert_healthy, assert_unwell
+from trainingdoctor_checks.loop_passes import targets_unmixed
 
 torch.manual_seed(0)
 IMAGES, TARGETS = torch.randn(16, 3, 8, 8), torch.arange(16) % 4
@@ -84,3 +87,34 @@ def test_a_criterion_of_ones_own_is_followed_in_several_batches(mixes: bool) -> 
             loss.backward()
             optimizer.step()
     assert len(recorder.losses.mixing.unmixed) == (0 if mixes else 5)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize(("right", "wrong"), [(False, 4), (True, 0)])
+def test_targets_the_wrong_way_round(soft: bool, right: bool, wrong: int) -> None:
+    mixing, output = Mixing(), torch.zeros(16, 4, requires_grad=True)
+    for share in (0.2, 0.25, 0.7, 0.9, 0.45):
+        known, own = TARGETS.clone(), 1 - share if right else share
+        rows = own * OWN + (1 - own) * OWN[ORDER]
+        for target in (rows,) if soft else (known, known[ORDER]):
+            mixing.add(target, known, IMAGES, mixup(share))
+        losses = [nn.functional.cross_entropy(output, t) for t in (known, known[ORDER])]
+        mixing.weigh(own * losses[0] + (1 - own) * losses[1])
+    # Half and half tells nothing.
+    assert len(mixing.swapped) == wrong
+    assert mixing.unmixed == ()
+
+
+def test_a_loss_that_is_no_sum_of_two_tells_nothing() -> None:
+    mixing, output = Mixing(), torch.zeros(16, 4, requires_grad=True)
+    for share in (0.2, 0.3, 0.7):
+        known = TARGETS.clone()
+        mixing.add(known, known, IMAGES, mixup(share))
+        mixing.weigh(nn.functional.cross_entropy(output, known))
+    assert mixing.swapped == ()
+    assert len(mixing.unmixed) == 3
+
+
+def test_they_are_told() -> None:
+    assert_unwell(targets_unmixed, LoopTrace(mixed_wrongly=(0.3, 0.8, 0.6)), severity="warning", mentions="30%")
+    assert_healthy(targets_unmixed, LoopTrace(mixed_wrongly=(0.3, 0.8)))

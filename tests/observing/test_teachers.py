@@ -15,7 +15,7 @@ from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.recorder import Recorder
 from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.testing import assert_healthy, assert_unwell
-from trainingdoctor_checks.loop_models import average_stuck, teacher_in_train_mode
+from trainingdoctor_checks.loop_models import average_stuck, teacher_in_train_mode, teacher_untrained
 
 FRESH, TRAINED = Pretraining(10, 0), Pretraining(10, 10)
 X = torch.randn(240, 8, generator=torch.Generator().manual_seed(0))
@@ -158,3 +158,64 @@ def test_averages_that_follow_and_what_is_none() -> None:
     assert watched(copy.deepcopy).average is None
     both = watched(copy.deepcopy, averaging(0.99999), evaluated=lambda model, average: (average, model))
     assert both.average is None
+
+
+def trained() -> nn.Module:
+    """A teacher that knows the classes."""
+    torch.manual_seed(1)
+    model = net()
+    optimizer = torch.optim.Adam(model.parameters(), 0.02)
+    for _ in range(60):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(X), Y).backward()
+        optimizer.step()
+    return model.eval()
+
+
+def guessing(model: nn.Module) -> nn.Module:
+    """A teacher that says the same of all, as a random net all but does."""
+    teacher = net().eval()
+    with torch.no_grad():
+        teacher[-1].weight.zero_()  # type: ignore[index]
+    return teacher
+
+
+def test_a_teacher_that_knows_nothing() -> None:
+    seen = watched(guessing, taught=True)
+    (answers,) = seen.answers
+    # Of the first batch it was not known yet who trains.
+    assert answers.samples == 390
+    assert answers.right <= answers.chance
+    assert answers.where.startswith("test_teachers.py:")
+    assert_unwell(teacher_untrained, seen, severity="warning", mentions="390 training samples")
+
+
+@pytest.mark.parametrize(
+    ("other", "after"),
+    [
+        (lambda _: trained(), lambda *_: None),
+        # What follows the student, or is a copy of it, begins with nothing as well.
+        (guessing, averaging(0.99)),
+        (copy.deepcopy, lambda *_: None),
+    ],
+)
+def test_teachers_that_know_something(other: Callable[[nn.Module], nn.Module], after: After) -> None:
+    assert_healthy(teacher_untrained, watched(other, after, taught=True))
+
+
+@pytest.mark.parametrize(("decay", "sick"), [(0.999, True), (0.9, False)])
+def test_an_average_that_is_updated_once_per_epoch(decay: float, sick: bool) -> None:
+    steps = count(1)
+
+    def after(model: nn.Module, other: nn.Module) -> None:
+        if next(steps) % len(TRAIN) == 0:
+            averaging(decay)(model, other)
+
+    seen = watched(copy.deepcopy, after, evaluated=lambda _, other: other)
+    assert seen.average is not None
+    assert seen.average.per_epoch
+    assert seen.average.taken == pytest.approx(1 - decay, rel=0.01)
+    if sick:
+        assert_unwell(average_stuck, seen, FRESH, severity="warning", mentions="once per epoch")
+    else:
+        assert_healthy(average_stuck, seen, FRESH)

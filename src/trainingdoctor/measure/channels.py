@@ -21,7 +21,8 @@ class ImageLayout:
 
     wants: the channels that it takes.  adjacent: correlation of adjacent values along the axis where `apart` exceeds
     it most.  apart: the same at a distance of one pixel's channels, or of a third of the side, where neighbours lie
-    after a view() that should have been a permute().
+    after a view() that should have been a permute().  dip: by how much values at such a distance resemble each other more than some
+    nearer ones do, along the axis where that is less; around 0 for pictures, which differ the more the farther apart.
     """
 
     shape: tuple[int, ...]
@@ -29,6 +30,7 @@ class ImageLayout:
     wants: int | None
     adjacent: float
     apart: float
+    dip: float = 0.0
 
     @property
     def channels_last(self) -> bool:
@@ -92,13 +94,14 @@ def image_layout(train_batches: tuple[Batch, ...], model: nn.Module | None) -> I
         raise Unavailable("the inputs are no images (no tensor of four dimensions)")
     first, reaches = (None, None) if model is None else _first_convolution(model, batch.first(2))
     pictures = image[:64].detach().float().cpu()
-    adjacent, apart = _correlations(pictures.permute(0, 3, 1, 2) if _is_channels_last(image.shape) else pictures)
+    adjacent, apart, dip = _correlations(pictures.permute(0, 3, 1, 2) if _is_channels_last(image.shape) else pictures)
     return ImageLayout(
         shape=tuple(image[:2].shape),
         reaches=reaches,
         wants=None if first is None else first.in_channels,
         adjacent=adjacent,
         apart=apart,
+        dip=dip,
     )
 
 
@@ -116,18 +119,21 @@ def _first_convolution(model: nn.Module, batch: Batch) -> tuple[nn.Conv2d | None
     return seen[0] if seen else (None, None)
 
 
-def _correlations(images: Tensor) -> tuple[float, float]:
-    """Of adjacent values, and of those that a view in place of a permute has put apart."""
+def _correlations(images: Tensor) -> tuple[float, float, float]:
+    """Of adjacent values, of those that a view in place of a permute has put apart, and the dip between."""
     x = images - images.mean((2, 3), keepdim=True)
     variance = (x * x).mean((1, 2, 3)).clamp(min=1e-12)
     channels = x.shape[1]
-    pairs = []
+    pairs, dips = [], []
     for axis in (2, 3):
         size = x.shape[axis]
         distances = [d for d in (channels, size // channels, size // channels + 1) if 2 <= d < size]
-        apart = max((_at_distance(x, axis, d, variance) for d in distances), default=0.0)
-        pairs.append((_at_distance(x, axis, 1, variance) if size > 1 else 1.0, apart))
-    return max(pairs, key=lambda pair: pair[1] - pair[0])
+        all_of_them = [_at_distance(x, axis, d, variance) for d in range(1, max(distances, default=1) + 1) if d < size]
+        apart = max((all_of_them[d - 1] for d in distances), default=0.0)
+        pairs.append((all_of_them[0] if all_of_them else 1.0, apart))
+        dips.append(max((all_of_them[d - 1] - min(all_of_them[: d - 1]) for d in distances), default=0.0))
+    adjacent, apart = max(pairs, key=lambda pair: pair[1] - pair[0])
+    return adjacent, apart, min(dips)
 
 
 def _at_distance(x: Tensor, axis: int, distance: int, variance: Tensor) -> float:

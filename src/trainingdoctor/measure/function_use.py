@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.batches import Batch, forward, tensors
 from trainingdoctor.measure.calling import set_mode
+from trainingdoctor.measure.peaks import peak_of, peak_of_call
 from trainingdoctor.measure.prediction import prediction
 from trainingdoctor.observing.places import Place, is_users, place_of, syntax, users_place
 
@@ -46,13 +47,15 @@ class FunctionUse:
     """dropouts: each once.  over_batch: places of softmaxes over the samples of a batch, "" outside of the user's code.
 
     over_one: places in the user's code, or layers of the user's Sequential, whose softmaxes all go over a single value.
-    softmaxes: places that have some.
+    softmaxes: places that have some.  peaks: of each attention of positions to each other, the share that goes to one of them, the mean over
+    positions.
     """
 
     dropouts: tuple[DropoutCall, ...] = ()
     over_batch: tuple[str, ...] = ()
     over_one: tuple[str, ...] = ()
     softmaxes: int = 0
+    peaks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,14 @@ def function_use(model: nn.Module, train_batches: tuple[Batch, ...]) -> Function
     with torch.no_grad(), watching:
         outputs = [prediction(forward(model, many))]
         first, watching.softmaxes = watching.softmaxes, []
+        peaks = tuple(watching.peaks)
         outputs.append(prediction(forward(model, few)))
     sampled = [len(o) == b.size and _one_target_each(b) for o, b in zip(outputs, (many, few), strict=True)]
     pairs = list(zip(first, watching.softmaxes, strict=False)) if all(sampled) and many.size > few.size else []
     found = dict.fromkeys(a.where for a, b in pairs if _over_batch(a, b, many.size, few.size))
     own = [s for s in (*first, *watching.softmaxes) if s.own]
     return FunctionUse(
-        tuple(dict.fromkeys(watching.dropouts)), tuple(found), _over_one(own), len({s.where for s in own})
+        tuple(dict.fromkeys(watching.dropouts)), tuple(found), _over_one(own), len({s.where for s in own}), peaks
     )
 
 
@@ -119,6 +123,7 @@ class _Watching(TorchFunctionMode):
         self.known = {id(m): name for name, m in model.named_modules()}
         self.dropouts: list[DropoutCall] = []
         self.softmaxes: list[_Softmax] = []
+        self.peaks: list[float] = []
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -127,12 +132,23 @@ class _Watching(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in DROPOUTS and kwargs.get("training") and kwargs.get("p"):
             self.dropouts += _dropout(name, float(kwargs["p"]), self.known)
-        elif name == ATTENTION and (p := kwargs.get("dropout_p", next(iter(args[4:]), 0.0))):
-            self.dropouts += _attention(name, float(p))
+        elif name == ATTENTION:
+            self._look_at(peak_of_call(args, kwargs))
+            if p := kwargs.get("dropout_p", next(iter(args[4:]), 0.0)):
+                self.dropouts += _attention(name, float(p))
         elif name in SOFTMAXES and args and isinstance(args[0], Tensor) and args[0].ndim:
             where, own = self._place()
-            self.softmaxes.append(_Softmax(tuple(args[0].shape), _dimension(args, kwargs), where, own))
+            over = _dimension(args, kwargs)
+            self.softmaxes.append(_Softmax(tuple(args[0].shape), over, where, own))
+            result = func(*args, **kwargs)
+            if name == SOFTMAXES[0]:
+                self._look_at(peak_of(result, over))
+            return result
         return func(*args, **kwargs)
+
+    def _look_at(self, peak: float | None) -> None:
+        if peak is not None:
+            self.peaks.append(peak)
 
     def _place(self) -> tuple[str, bool]:
         """file:line, or the layer's name where the user's model is a Sequential and has no line that calls it; and whether it is own."""

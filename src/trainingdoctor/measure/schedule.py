@@ -73,6 +73,12 @@ class ScheduleTrace:
         return self.rates.index(self.peak) / max(len(self.rates) - 1, 1)
 
     @cached_property
+    def after_peak(self) -> tuple[float, ...]:
+        """The rates from where it first comes to its peak: at a second time it may be higher by what floats round."""
+        first = next((i for i, rate in enumerate(self.rates) if rate >= 0.999 * self.peak), 0)
+        return self.rates[first:]
+
+    @cached_property
     def mean_over_peak(self) -> float:
         """Area under the curve, as a share of the peak held throughout."""
         return sum(self.rates) / len(self.rates) / self.peak if self.peak > 0 else 0.0

@@ -17,6 +17,8 @@ from trainingdoctor.observing.watch import OptimizerWatch
 # Cosine between what the average moved by and the way to the weights, from which on it is an average; and the share of that
 # way within which it has not moved.
 ALONG, STILL = 0.9, 1e-3
+# The same of an average that was moved once towards one state, and by how much more than along the way.
+EXACTLY, NOISE = 0.9999, 1e-4
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,10 @@ class Averages:
         moved = now.value - before.value
         since, whole = now.value - self.start, self.whole - self.all_steps * self.start
         reached = float(since.norm() / (now.last - self.start).norm().clamp_min(1e-30))
+        # Updated once behind all these steps, it moves towards the last weights and knows nothing of those on the way.
+        at_once = now.last - before.value
+        if _cosine(moved, at_once) > max(EXACTLY, _cosine(moved, way) + NOISE):
+            return AverageSeen(_along(moved, at_once), reached, per_epoch=True)
         if _cosine(moved, way) > ALONG:
             return AverageSeen(_along(moved, way), reached)
         return AverageSeen(max(_along(since, whole), 0.0), reached) if reached < STILL else None

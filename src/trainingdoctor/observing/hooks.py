@@ -47,6 +47,8 @@ def observed(recorder: Recorder) -> Iterator[Recorder]:
             wrap(stack, functional, name, functools.partial(_lost, calls))
         wrap(stack, torch, "save", functools.partial(_saved, recorder))
         wrap(stack, DistributedDataParallel, "__init__", functools.partial(_wrapped, recorder))
+        wrap(stack, Optimizer, "load_state_dict", functools.partial(_state_loaded, recorder))
+        wrap(stack, nn.Module, "load_state_dict", functools.partial(_loaded, recorder))
         for owner in (Optimizer, nn.Module):
             wrap(stack, owner, "zero_grad", functools.partial(_cleared, recorder))
         wrap(stack, ReduceLROnPlateau, "step", functools.partial(_told, recorder))
@@ -160,10 +162,19 @@ def _wrapped(recorder: Recorder, original: Callable[..., Any], wrapper: Any, *ar
     recorder.ranks.wrappers.append(wrapper)
 
 
-def _built(recorder: Recorder, original: Callable[..., Any], optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+def _built(recorder: Recorder, original: Callable[..., Any], optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
     recorder.built[optimizer] = users_place(4)
     recorder.built_count += 1
-    return original(optimizer, *args, **kwargs)
+    original(optimizer, *args, **kwargs)
+    recorder.reloaded.on_built(optimizer)
+
+
+def _state_loaded(
+    recorder: Recorder, original: Callable[..., Any], optimizer: Optimizer, *args: Any, **kwargs: Any
+) -> Any:
+    result = original(optimizer, *args, **kwargs)
+    recorder.reloaded.on_load(optimizer, users_place(4))
+    return result
 
 
 def _iterated(calls: _Calls, original: Callable[..., Any], loader: Any) -> Any:
@@ -204,6 +215,12 @@ def _watch_streams(stack: ExitStack, recorder: Recorder) -> None:
         with suppress(AttributeError):  # a stream that takes no attributes is not heard
             stream.write = functools.partial(write, stream.write)  # type: ignore[method-assign]
             stack.callback(delattr, stream, "write")
+
+
+def _loaded(recorder: Recorder, original: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    result = original(module, *args, **kwargs)
+    recorder.on_load(module, args[0] if args else kwargs.get("state_dict"), users_place(4))
+    return result
 
 
 def _cleared(recorder: Recorder, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

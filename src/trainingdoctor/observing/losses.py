@@ -170,7 +170,7 @@ class Losses:
             # A batch of few may keep its order by chance; one that does both mixes two losses, as mixup does.
             self.kept = _tells_order(known) or self.seen_moved is batch.targets
             self.seen_kept = batch.targets
-        elif torch.equal(target.sort().values, known.sort().values) and _same_first(given, batch.inputs):
+        elif torch.equal(target.sort().values, known.sort().values) and same_first(given, batch.inputs):
             self.kept = self.seen_kept is batch.targets
             self.moved += self.seen_moved is not batch.targets
             self.seen_moved = batch.targets
@@ -197,7 +197,7 @@ def _tells_order(targets: Tensor, chance: float = 1e-3) -> bool:
     return bool(same < math.log(chance))
 
 
-def _same_first(one: Any, other: Any) -> bool:
+def same_first(one: Any, other: Any) -> bool:
     """Whether the first tensors hold the same numbers, whatever their form."""
     a, b = next(tensors(one), None), next(tensors(other), None)
     if a is None or b is None or a.numel() != b.numel():

@@ -10,20 +10,28 @@ import torch
 from torch import Tensor
 
 from trainingdoctor.measure.batches import tensors
+from trainingdoctor.observing.terms import share_of_targets
 
 # Batches that are looked at, samples of each, and the largest batch.
 BATCHES, LOOKED_AT, LARGEST = 12, 6, 512
 # A mixed sample is told from its two within float16.
 EXACT = 2e-3
+# How far both shares are apart in batches that tell one from the other, and how near the wrong one is.
+APART, NEAR = 0.2, 0.1
 
 
 @dataclass
 class Mixed:
-    """share: of the other sample, 0 to 1, the median over samples.  only_own: the loss got the loader's targets and no others."""
+    """share: of the other sample, 0 to 1, the median over samples.  only_own: the loss got the loader's targets and no others.
+
+    own: share of the loss that the loader's targets have; None where that is not known.  weighed: it was looked for.
+    """
 
     targets: Tensor
     share: float
     only_own: bool = True
+    own: float | None = None
+    weighed: bool = False
 
 
 class Mixing:
@@ -48,11 +56,33 @@ class Mixing:
             newest = Mixed(known, share)
             self.batches.append(newest)
         newest.only_own = newest.only_own and _is_own(target, known)
+        if isinstance(target, Tensor) and target.ndim == 2:
+            newest.own, newest.weighed = _own_of_rows(target, known), True
+
+    def weigh(self, loss: Tensor) -> None:
+        """backward() is about to run on the loss of the newest batch."""
+        newest = self.batches[-1] if self.batches else None
+        if newest is not None and not newest.weighed:
+            newest.own, newest.weighed = share_of_targets(loss, newest.targets), True
 
     @property
     def unmixed(self) -> tuple[float, ...]:
         """Shares of the other sample, in batches whose targets stayed their own; () where any batch's were mixed, too."""
         return tuple(b.share for b in self.batches) if all(b.only_own for b in self.batches) else ()
+
+    @property
+    def swapped(self) -> tuple[float, ...]:
+        """Shares of the other sample in batches whose own targets weigh as much as that one, not as their own; () where any is in order."""
+        told = [(b.share, b.own) for b in self.batches if b.own is not None and abs(1 - 2 * b.share) > APART]
+        wrong = [share for share, own in told if abs(own - share) + NEAR < abs(own - (1 - share))]
+        return tuple(wrong) if len(wrong) == len(told) else ()
+
+
+def _own_of_rows(target: Tensor, known: Tensor) -> float | None:
+    """The share of each sample's own class in rows of shares."""
+    if len(target) != len(known) or int(known.max()) >= target.shape[1] or not target.is_floating_point():
+        return None
+    return float(target.detach().float().cpu().gather(1, known.cpu().long()[:, None]).median())
 
 
 def _is_own(target: Any, known: Tensor) -> bool:

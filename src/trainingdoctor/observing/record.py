@@ -18,12 +18,14 @@ from trainingdoctor.observing.chains import Chained
 from trainingdoctor.observing.clipping import Clipping
 from trainingdoctor.observing.graphs import Graphs
 from trainingdoctor.observing.limits import Clock, Limits
+from trainingdoctor.observing.loaded import Loaded
 from trainingdoctor.observing.losses import Losses
 from trainingdoctor.observing.nonfinite import Nonfinite
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.penalties import Penalties
 from trainingdoctor.observing.ranks import Ranks, unwrapped
-from trainingdoctor.observing.seen import BroadcastSeen, TeacherSeen, TermsSeen
+from trainingdoctor.observing.reloaded import Reloaded
+from trainingdoctor.observing.seen import AnswersSeen, BroadcastSeen, TeacherSeen, TermsSeen
 from trainingdoctor.observing.slices import Slices
 from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.starts import Start
@@ -33,6 +35,9 @@ from trainingdoctor.observing.timeline import Timeline
 from trainingdoctor.observing.watch import OptimizerWatch
 from trainingdoctor.observing.within import Reach
 
+# Steps on one batch that are no few tries of it.
+MANY = 10
+
 
 class Record:
     """What was seen, and what follows from it.
@@ -41,7 +46,7 @@ class Record:
     beside: what runs now, or ran last, holds nothing that an optimizer does.  forked: file:line of an os.fork() whose child is not followed.
     notes: how the script is run, for people.  outdated: what raises in this version of torch, and was read otherwise.
     said: what was printed last.  chained: models that are called one after the other, as one, once that is known.
-    broadcast, terms: in the loss, as first seen.
+    broadcast, terms: in the loss, as first seen.  width: of the predictions, one row for each sample.
     stops: end passes early, and raise `Enough` where all has been seen; else `on_enough` is called there, once.
     """
 
@@ -66,6 +71,8 @@ class Record:
         self.clipping, self.graphs, self.timeline, self.spectra = Clipping(), Graphs(), Timeline(), Spectra()
         self.teachers, self.averages, self.penalties, self.reach = Teachers(), Averages(), Penalties(), Reach()
         self.slices, self.nonfinite = Slices(), Nonfinite()
+        self.loaded, self.reloaded = Loaded(), Reloaded()
+        self.width: int | None = None
         self.broadcast: BroadcastSeen | None = None
         self.terms: TermsSeen | None = None
         self.epoch_loop = ""
@@ -101,9 +108,16 @@ class Record:
 
     def bystanders(self) -> tuple[TeacherSeen, ...]:
         """Models in train mode that nobody trains."""
+        return self.teachers.seen(self._held, self._starts())
+
+    def answers(self) -> tuple[AnswersSeen, ...]:
+        """What models that nobody trains said of the classes."""
+        return self.teachers.answers(self._held, self._starts(), self.width)
+
+    def _starts(self) -> list[dict[str, Any]]:
+        """The first state of each model that trains."""
         held = self._held
-        own = [i for i in self.initial if any(id(p) in held for p in self.models[i].parameters())]
-        return self.teachers.seen(held, [self.initial[i] for i in own])
+        return [s for i, s in self.initial.items() if any(id(p) in held for p in self.models[i].parameters())]
 
     def _is_trained(self, model: nn.Module) -> bool:
         """Whether an optimizer that was seen holds some of it; every model until one was seen. No teacher, no average."""
@@ -124,6 +138,13 @@ class Record:
         trained = [p for p in self.passes if p.kind == "training" and p.batches]
         lengths = [steps_per_epoch(p.loader) or 0 for p in trained[:1]]
         return len(trained) > 1 and not self.cut and lengths[0] > 1 and all(p.batches == 1 for p in trained)
+
+    @property
+    def on_one_batch(self) -> int:
+        """Steps on the only batch that a loop took from a loader of several, whose iterator it then let go; 0 where there are few."""
+        trained = [p for p in self.passes if p.kind == "training" and p.batches]
+        alone = len(trained) == 1 and trained[0].batches == 1 and (trained[0].length or 0) > 1 and not trained[0].ended
+        return trained[0].steps if alone and trained[0].steps >= MANY and trained[0].iterator() is None else 0
 
     @property
     def steps(self) -> int:

@@ -11,17 +11,19 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from trainingdoctor.measure.batches import tensors
+from trainingdoctor.measure.batches import split_batch, tensors
 from trainingdoctor.observing.accuracy import MOST_BATCHES, says_accuracy
+from trainingdoctor.observing.answers import are_scores
 from trainingdoctor.observing.broadcasts import broadcast_in
 from trainingdoctor.observing.functions import loss_call
-from trainingdoctor.observing.losses import targets_in
+from trainingdoctor.observing.losses import same_first, targets_in
 from trainingdoctor.observing.metrics import metric_of
 from trainingdoctor.observing.pass_recorder import PassRecorder
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.places import users_frame, users_place
 from trainingdoctor.observing.samples import gives_as_it_is
 from trainingdoctor.observing.terms import uneven_terms
+from trainingdoctor.observing.ticks import driven
 from trainingdoctor.observing.watch import OptimizerWatch
 
 # Losses of one's own are looked for in the first few calls of backward().
@@ -83,12 +85,23 @@ class Recorder(PassRecorder):
             raw = now.raw_of((args, kwargs))
             targets = targets_in(raw)
             now.count.add(output, targets, now.asked)
+            self._answered(model, (args, kwargs), first, raw)
             if not torch.is_grad_enabled():
                 self.losses.samples.keep("evaluation", id(model), (args, kwargs), targets)
             elif raw is not None and not gives_as_it_is(raw, args, kwargs):
                 self.losses.samples.keep("rearranged", id(model), (args, kwargs), None)
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
+
+    def _answered(self, model: nn.Module, given: Any, scores: Tensor | None, raw: Any) -> None:
+        """What it said of the classes of a batch. Another model's are counted where it got the batch as the loader gave it."""
+        targets = targets_in(raw)
+        if scores is None or self.current is None or not are_scores(scores, targets):
+            return
+        if not self.beside:
+            self.width = scores.shape[1]
+        elif same_first(given, split_batch(raw).inputs):
+            self.teachers.after_forward(model, scores, targets, self.current)
 
     def on_criterion(self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
         """A loss function ran outside of any model."""
@@ -126,6 +139,7 @@ class Recorder(PassRecorder):
         last = self.losses.last_call
         if first is not None and first.grad_fn is not None:
             self._keep_watch(first)
+            self.losses.mixing.weigh(first)
             self._look_at_loss(first, self.loss_value if first.numel() == 1 else None)
         seen = self.losses.criterion
         looked_for = self.backwards <= (FEW if seen is None else MORE if self.losses.in_source else 0)
@@ -197,6 +211,9 @@ class Recorder(PassRecorder):
             watch = OptimizerWatch(optimizer, self.built.get(optimizer, ""), max(self.epoch, 1), self.models.values())
             self.optimizers.append(watch)
             self.schedulers.look(optimizer)
+            self.loaded.before_training(watch.parameters)
+            mine = (w.scheduler for w in self.schedulers.watched if driven(w.scheduler) is optimizer)
+            self.reloaded.before_training(optimizer, mine)
         self._poll(within=self.current is not None and self.current.steps > 0)
         self.closing = closure
         if not closure:
@@ -223,6 +240,11 @@ class Recorder(PassRecorder):
         late = self.stops and self.idle >= LEAST_IDLE and self.clock.seconds > self.limits.total
         if late or (self.idle if self.stops else self.steps) >= 3 * self.limits.steps:
             self._enough()
+
+    def on_load(self, module: nn.Module, state: Any, where: str) -> None:
+        """A module has loaded a state."""
+        if not self.backwards:
+            self.loaded.on_load(module, state, where)
 
     def on_zero_grad(self) -> None:
         """An optimizer or a module clears its gradients."""

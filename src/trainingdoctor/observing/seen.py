@@ -215,12 +215,45 @@ class TeacherSeen:
 
 
 @dataclass(frozen=True)
+class AnswersSeen:
+    """Answers of a model that nobody trains, with a number for each class, as the one that trains gives. samples: of the training
+    passes.  right: share of them.  chance: share of the most frequent class.  where: file:line of the first call."""
+
+    name: str
+    samples: int
+    right: float
+    chance: float
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class LoadedSeen:
+    """Weights of the model that load_state_dict() brought before the first step. lost: those that were others by then.  where: file:line
+    of the call that brought these."""
+
+    weights: int
+    lost: int
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class ReloadedSeen:
+    """The rate of an optimizer as built, and as its loaded state has it, where a schedule begins anew over that. where: of the load."""
+
+    built: float
+    loaded: float
+    where: str = ""
+
+
+@dataclass(frozen=True)
 class AverageSeen:
     """Weights that are evaluated in place of the trained ones and follow them. taken: share of the way to them that a step takes
-    in (1 - decay).  reached: how far they are from the start, over how far the trained ones are."""
+    in (1 - decay).  reached: how far they are from the start, over how far the trained ones are.  per_epoch: it is moved once per epoch, not
+    at each step."""
 
     taken: float
     reached: float
+    per_epoch: bool = False
 
 
 @dataclass(frozen=True)

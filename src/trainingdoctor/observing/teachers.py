@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
+from trainingdoctor.observing.answers import Answers
 from trainingdoctor.observing.passes import Pass
 from trainingdoctor.observing.places import users_place
 from trainingdoctor.observing.ranks import unwrapped
-from trainingdoctor.observing.seen import TeacherSeen
+from trainingdoctor.observing.seen import AnswersSeen, TeacherSeen
 
 # Numbers that stand for all weights: any training or averaging changes some of them.
 PROBED = 4096
@@ -32,6 +33,7 @@ class _Called:
         self.model, self.where, self.changed = model, where, False
         self.active: Counter[Pass] = Counter()
         self.still: Counter[Pass] = Counter()
+        self.answers: dict[Pass, Answers] = {}
         self.first = _probe(model)
         self.means = [m.running_mean.clone() for m in _tracking(model) if m.running_mean is not None]
         self.moved = 0.0
@@ -60,6 +62,17 @@ class _Called:
             where=self.where,
         )
 
+    def answered(self, width: int | None) -> AnswersSeen | None:
+        """Of all its answers in training passes; None where there are none, or of another width."""
+        total = Answers()
+        for one in (a for p, a in self.answers.items() if p.kind == "training" and a.asked and a.width == width):
+            total.right, total.asked = total.right + one.right, total.asked + one.asked
+            total.classes.update(one.classes)
+        if not total.asked:
+            return None
+        name = type(self.model).__name__
+        return AnswersSeen(name, total.asked, total.right / total.asked, total.chance, self.where)
+
 
 class Teachers:
     """Every model that is called in a pass, until it turns out to be trained."""
@@ -72,20 +85,35 @@ class Teachers:
         model = unwrapped(model)
         known = self._called.get(id(model))
         if known is None:
-            if not is_sensitive(model) or not holds_numbers(model):
+            if not holds_numbers(model):
                 return
             known = self._called[id(model)] = _Called(model, users_place(4))
         known.on_forward(within)
 
+    def after_forward(self, model: nn.Module, scores: Tensor, targets: Tensor, within: Pass) -> None:
+        """It has run, and gave a number for each class of a batch of these targets."""
+        known = self._called.get(id(unwrapped(model)))
+        if known is not None:
+            known.answers.setdefault(within, Answers()).add(scores, targets)
+
     def seen(self, held: Collection[int], starts: Iterable[Mapping[str, Tensor]]) -> tuple[TeacherSeen, ...]:
         """Those that nobody trains or averages. starts: of the models that train: what is a copy of one is still to follow it."""
+        found = [called.seen() for called in self._beside(held, starts)]
+        return tuple(t for t in found if t is not None)
+
+    def answers(
+        self, held: Collection[int], starts: Iterable[Mapping[str, Tensor]], width: int | None
+    ) -> tuple[AnswersSeen, ...]:
+        """What these said in training passes. width: of what the model that trains gives; others have other classes."""
+        found = [called.answered(width) for called in self._beside(held, starts)]
+        return tuple(a for a in found if a is not None)
+
+    def _beside(self, held: Collection[int], starts: Iterable[Mapping[str, Tensor]]) -> Iterator[_Called]:
         first = [t for state in starts for t in state.values()]
-        found = []
         for called in self._called.values():
             trained = called.changed or any(id(p) in held for p in called.model.parameters())
             if not trained and not any(_is_start(called.first, t) for t in first):
-                found.append(called.seen())
-        return tuple(t for t in found if t is not None)
+                yield called
 
 
 def holds_numbers(model: nn.Module) -> bool:

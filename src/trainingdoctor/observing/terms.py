@@ -42,6 +42,16 @@ def uneven_terms(loss: Tensor, criterion: float | None, where: str) -> TermsSeen
     return None
 
 
+def share_of_targets(loss: Tensor, targets: Tensor) -> float | None:
+    """How much of a loss that adds up losses of class numbers is the one of these; None where it is no such sum."""
+    given = [(t.weight, getattr(t.node, "_saved_target", None)) for t in _terms(loss.grad_fn, 1.0, 0)]
+    known = [(abs(weight), t) for weight, t in given if isinstance(t, Tensor) and t.shape == targets.shape]
+    total = sum(weight for weight, _ in known)
+    if len(known) < 2 or not total:
+        return None
+    return sum(weight for weight, t in known if bool((t == targets.to(t)).all())) / total
+
+
 def _terms(node: Any, weight: float, depth: int) -> Iterator[_Term]:
     if node is None or depth > DEEP:
         return

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 
 from trainingdoctor.observing.seen import (
     AccuracySeen,
+    AnswersSeen,
     AverageSeen,
     BroadcastSeen,
     ClipSeen,
     DistributedSeen,
+    LoadedSeen,
     LoaderSeen,
     Moment,
     NonfiniteSeen,
     OptimizerSeen,
     PassSeen,
+    ReloadedSeen,
     SchedulerSeen,
     SlicesSeen,
     SpectralSeen,
@@ -46,6 +49,9 @@ class LoopTrace:
     those of the model that trains are not.  penalty: the weight decay that a penalty amounts to which the loop adds to its loss.  slices: that a
     loop without loaders trains on.  unmixed: shares of another sample in the samples of batches whose targets stayed their own.
     reseeded: passes that train and begin with the random state with which the one before began.
+    mixed_wrongly: the same of batches whose own targets got that share.  answers: of other models that nobody trains, on the classes
+    of the training.  loaded: weights that a checkpoint brought.  reloaded: the rate, by a loaded state.  on_one_batch: steps on the
+    only batch that was taken from a loader of several.
     """
 
     steps: tuple[StepSeen, ...] = ()
@@ -73,6 +79,7 @@ class LoopTrace:
     reordered: int = 0
     unmixed: tuple[float, ...] = ()
     reseeded: int = 0
+    mixed_wrongly: tuple[float, ...] = ()
     unfed: int = 0
     penalty: float | None = None
     slices: SlicesSeen | None = None
@@ -80,6 +87,10 @@ class LoopTrace:
     broadcast: BroadcastSeen | None = None
     twins: TwinsSeen | None = None
     terms: TermsSeen | None = None
+    answers: tuple[AnswersSeen, ...] = ()
+    loaded: LoadedSeen | None = None
+    reloaded: ReloadedSeen | None = None
+    on_one_batch: int = 0
 
     @property
     def training_batches(self) -> int | None:
