@@ -39,6 +39,7 @@ AREAS = (
     "initialization",
     "weight_origin",
     "loop",
+    "loop_modes",
     "loop_gradients",
     "loop_loss",
     "loop_order",

@@ -21,7 +21,16 @@ from trainingdoctor.observing.seen import (
 )
 from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.testing import assert_healthy, assert_unwell
-from trainingdoctor_checks import loop, loop_gradients, loop_models, loop_order, loop_passes, metric, scheduler
+from trainingdoctor_checks import (
+    loop,
+    loop_gradients,
+    loop_models,
+    loop_modes,
+    loop_order,
+    loop_passes,
+    metric,
+    scheduler,
+)
 
 FRESH, TRAINED = Pretraining(10, 0), Pretraining(10, 10)
 STEP = StepSeen(optimizer=0, epoch=1, backwards=1, cleared=True, gradients=True, rate=0.1, loss=2.3, criterion=2.3)
@@ -82,13 +91,13 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     (loop.step_missing, (NO_STEPS,), "critical"),
     (loop.backward_missing, (replace(steps(gradients=False, backwards=0), backwards=0),), "critical"),
     (loop.detached, (steps(gradients=False),), "critical"),
-    (loop.eval_mode_in_training, (SECOND_IN_EVAL, FRESH), "critical"),
-    (loop.eval_mode_in_training, (SECOND_IN_EVAL, TRAINED), "critical"),
-    (loop.eval_mode_in_training, (steps(training=False), FRESH), "critical"),
+    (loop_modes.eval_mode_in_training, (SECOND_IN_EVAL, FRESH), "critical"),
+    (loop_modes.eval_mode_in_training, (SECOND_IN_EVAL, TRAINED), "critical"),
+    (loop_modes.eval_mode_in_training, (steps(training=False), FRESH), "critical"),
     # A pretrained model may keep its statistics on purpose.
-    (loop.eval_mode_in_training, (steps(training=False), TRAINED), "info"),
-    (loop.train_mode_in_evaluation, (evaluation(train_mode=5, eval_mode=0),), "critical"),
-    (loop.grad_in_evaluation, (evaluation(with_gradient=5),), "warning"),
+    (loop_modes.eval_mode_in_training, (steps(training=False), TRAINED), "info"),
+    (loop_modes.train_mode_in_evaluation, (evaluation(train_mode=5, eval_mode=0),), "critical"),
+    (loop_modes.grad_in_evaluation, (evaluation(with_gradient=5),), "warning"),
     (loop.graph_accumulated, (replace(HEALTHY, passes=(replace(TRAIN, graphs_kept=7), EVAL)),), "warning"),
     (loop.accumulation_not_divided, (ACCUMULATED,), "warning"),
     (
@@ -175,8 +184,8 @@ PECULIAR: list[tuple[Any, LoopTrace]] = [
     (loop.accumulation_not_divided, steps(backwards=2, batches=1)),
     (loop.zero_grad_missing, ACCUMULATED),
     # update_bn() of torch's SWA goes through the training data in train mode without gradients.
-    (loop.train_mode_in_evaluation, evaluation(loader=0, train_mode=5, eval_mode=0)),
-    (loop.train_mode_in_evaluation, replace(evaluation(train_mode=5, eval_mode=0), sensitive=False)),
+    (loop_modes.train_mode_in_evaluation, evaluation(loader=0, train_mode=5, eval_mode=0)),
+    (loop_modes.train_mode_in_evaluation, replace(evaluation(train_mode=5, eval_mode=0), sensitive=False)),
     # The optimizer has not come to its first step yet.
     (loop.step_missing, replace(NO_STEPS, backwards=16)),
     (loop.step_missing, replace(NO_STEPS, built=0)),
