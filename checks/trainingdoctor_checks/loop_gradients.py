@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainingdoctor import Note, Verdicts, check, critical, info
+from trainingdoctor import Note, Verdicts, check, critical, info, warning
 
 if TYPE_CHECKING:
     from trainingdoctor.observing.seen import StepSeen
@@ -33,7 +33,8 @@ def gradients_lost(loop_trace: LoopTrace, *, least: int = 3) -> Verdicts:
     Why it costs accuracy: cleared between backward() and step(), nothing is learned; cleared before each of the batches that are
     accumulated, all of them but the last are computed in vain.
     Remedy: optimizer.zero_grad() once per step, right after step() or before the first backward() that belongs to it.
-    Thresholds: more than half of `least` or more steps with nothing left to step with; or more than half of two or more steps over two
+    Thresholds: more than half of `least` or more steps with nothing left to step with; where a slow training made fewer
+    steps, each of them (a warning); or more than half of two or more steps over two
     batches and more with one backward() each, of which only the last one's gradients are left, `least` times at least. The second only where a single optimizer steps: those of
     GANs fill each other's gradients.
     Measured: no measurement yet.
@@ -42,8 +43,10 @@ def gradients_lost(loop_trace: LoopTrace, *, least: int = 3) -> Verdicts:
     gone = [s for s in steps if s.empty and s.lost == s.backwards]
     alone = len({s.optimizer for s in steps}) == 1
     cut = [s for s in steps if alone and s.backwards == s.batches == s.lost + 1 > 1]
-    if len(gone) >= least and len(gone) > len(steps) / 2:
-        yield critical(
+    few = 0 < len(gone) == len(steps) < least and alone
+    if few or (len(gone) >= least and len(gone) > len(steps) / 2):
+        say = warning if few else critical
+        yield say(
             f"Before {len(gone)} of {len(steps)} steps the gradients that backward() brought were cleared: there is nothing to step with.",
             "optimizer.zero_grad() before loss.backward(), or after optimizer.step()",
             where=gone[-1].where,

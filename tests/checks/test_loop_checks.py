@@ -111,6 +111,8 @@ SICK: list[tuple[Any, tuple[Any, ...], str]] = [
     # A checkpoint of the beginning is loaded in each epoch: so far the weights have hardly moved.
     (loop.inplace_weights, (replace(RESET, steps=(*FIRST, replace(SECOND[0], overwritten=0.01, returned=True))),), "warning"),
     (loop_gradients.gradients_lost, (steps(lost=1, empty=True),), "critical"),
+    # A slow training, of which one step was seen.
+    (loop_gradients.gradients_lost, (replace(HEALTHY, steps=(replace(HEALTHY.steps[0], lost=1, empty=True),)),), "warning"),
     (loop_gradients.gradients_lost, (LOST,), "critical"),
     (loop_gradients.scaler_bypassed, (steps(scaled=True),), "critical"),
     (loop_gradients.scaler_bypassed, (replace(steps(scaled=True), optimizers=(replace(SGD, adaptive=True),)),), "info"),
@@ -164,6 +166,11 @@ PECULIAR: list[tuple[Any, LoopTrace]] = [
     # Gradients of a GAN's other half, and of SAM's first pass over the same batch, are cleared.
     (loop_gradients.gradients_lost, replace(LOST, steps=(*LOST.steps, *steps(optimizer=1).steps))),
     (loop_gradients.gradients_lost, steps(backwards=2, batches=1, lost=1)),
+    # Of two steps one is a GAN's other half.
+    (
+        loop_gradients.gradients_lost,
+        replace(HEALTHY, steps=(replace(HEALTHY.steps[0], lost=1, empty=True), replace(HEALTHY.steps[0], optimizer=1))),
+    ),
     # Per-sample gradients are taken away, and put back as their sum.
     (loop_gradients.gradients_lost, steps(backwards=8, batches=1, lost=8)),
     (loop.detached, steps(gradients=False, lost=1, empty=True)),

@@ -79,6 +79,8 @@ SICK = [
     ),
     (optimizer.duplicated, (replace(OWNED, duplicated=("fc.weight",)),), "warning"),
     (optimizer.no_momentum, ((replace(SGD, momentum=0.0),), RESNET, FRESH), "warning"),
+    # Momentum and weight decay were mixed up.
+    (optimizer.no_momentum, ((replace(SGD, momentum=5e-4),), RESNET, FRESH), "warning"),
     (optimizer.no_momentum, ((replace(SGD, momentum=0.0),), MLP, FRESH), "info"),
     (optimizer.adam_on_sgd_recipe, ((ADAM,), RESNET, DECAY), "info"),
     (optimizer.coupled_decay, ((replace(ADAM, weight_decay=1e-2),),), "warning"),
@@ -122,6 +124,7 @@ HEALTHY = [
     *((c, (OWNED,)) for c in (optimizer.stale_parameters, optimizer.duplicated)),
     (optimizer.missing_parameters, (OWNED, FRESH)),
     (optimizer.no_momentum, ((SGD,), RESNET, FRESH)),
+    (optimizer.no_momentum, ((replace(SGD, momentum=0.5),), RESNET, FRESH)),
     (optimizer.adam_on_sgd_recipe, ((SGD,), RESNET, DECAY)),
     (optimizer.adam_on_sgd_recipe, ((ADAM,), RESNET, replace(DECAY, classifies=False))),
     (optimizer.adam_on_sgd_recipe, ((ADAM,), replace(RESNET, sequences=109), DECAY)),

@@ -4,6 +4,8 @@ import ast
 import json
 from pathlib import Path
 
+import pytest
+
 from trainingdoctor.loading.notebook import by_cell, notebook_source
 
 CELLS = [
@@ -44,3 +46,12 @@ def test_what_python_3_does_anyhow_may_be_said_in_any_cell(tmp_path: Path) -> No
     exec(compile(source, "x", "exec"), names)
     assert names["b"] == 1.5
     assert source.startswith("from __future__ import annotations")
+
+
+@pytest.mark.parametrize("said", ["(print_function,\n    division)", "print_function, \\\n    division"])
+def test_what_goes_on_in_the_next_line_stays(said: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.ipynb"
+    path.write_text(
+        json.dumps({"cells": [{"cell_type": "code", "source": f"from __future__ import {said}\nb = 3 / 2"}]})
+    )
+    exec(compile(notebook_source(path), "x", "exec"), {})

@@ -66,3 +66,9 @@ def test_a_group_of_normalizations_that_decays_more() -> None:
     assert_unwell(too_strong, both(0.1), severity="warning", mentions="10 steps")
     assert_healthy(too_strong, both(0.001))
     assert both(0.0).norms is None
+
+
+def test_without_a_known_schedule_the_length_of_an_epoch_is_the_loaders() -> None:
+    found = measured(torch.optim.SGD(weights(), 0.05, weight_decay=0.9))
+    assert found.steps_per_epoch is not None
+    assert found.forgets_in_steps == pytest.approx(1 / 0.045)

@@ -52,3 +52,20 @@ def test_an_evaluation_within_an_epoch_is_none_of_its_training(script: Path, at:
     assert [p.kind for p in trace.passes][:2] == ["training", "evaluation"]
     assert sorted(kinds.values()) == ["evaluation", "training"]
     assert trace.passes[0].batches >= 6
+
+
+DIVIDED = (
+    SCRIPT.replace("LEFT", "False").replace("AT", "-1")
+    + """
+    print(1 / (i if i < 7 else WHOLE))
+"""
+)
+
+
+@pytest.mark.parametrize(("steps", "whole", "raises"), [(6, "1", False), (1, "1", False), (50, "0", True)])
+def test_a_division_by_the_index_of_a_pass_that_was_cut_is_none_of_the_scripts(
+    script: Path, steps: int, whole: str, raises: bool
+) -> None:
+    script.write_text(DIVIDED.replace("WHOLE", whole))
+    ran = run_script(script, [], Recorder(Limits(steps=steps)))
+    assert (ran.error is not None) is raises

@@ -12,7 +12,7 @@ from trainingdoctor.errors import UserError
 # Cell magics under which the cell is still Python, and line magics whose rest is.
 PYTHON = ("%%time", "%%timeit", "%%capture")
 # What every Python 3 does anyhow, and a cell may say anywhere, but a script only in its first line.
-LONG_SINCE = re.compile(r"from __future__ import (?!.*\b(annotations|barry_as_FLUFL)\b)")
+LONG_SINCE = re.compile(r"from __future__ import (?!.*(\(|\\$|\b(annotations|barry_as_FLUFL)\b))")
 TIMED = re.compile(r"%time(it)?\s+(?!-)(?=\S)")
 
 

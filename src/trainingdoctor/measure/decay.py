@@ -8,7 +8,7 @@ from trainingdoctor.evidence import evidence
 from trainingdoctor.measure.criterion import smoothing_of
 from trainingdoctor.measure.dataset import innermost, length
 from trainingdoctor.measure.optimizers import Group
-from trainingdoctor.measure.schedule import ScheduleTrace
+from trainingdoctor.measure.schedule import ScheduleTrace, steps_per_epoch
 from trainingdoctor.measure.targets import listed_targets
 
 # Criteria of regression, restoration and adversarial training.
@@ -82,7 +82,7 @@ def decay(
         rate=peak,
         forgets_in_steps=1 / per_step if per_step > 0 and not _coupled_adaptive(group) else None,
         total=per_step * steps * mean if steps is not None else None,
-        steps_per_epoch=schedule_trace.steps_per_epoch if schedule_trace else None,
+        steps_per_epoch=schedule_trace.steps_per_epoch if schedule_trace else steps_per_epoch(train_loader),
         epochs=None if epochs is None else int(epochs),
         samples=length(getattr(train_loader, "dataset", None)),
         dropouts=len(dropout_layers or ()),

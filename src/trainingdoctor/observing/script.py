@@ -188,8 +188,9 @@ def _ended(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever the script raises is a finding, and what was seen until then is diagnosed
-        # An epoch without a batch is our doing, and so is what follows from it: 0 / 0, no last loss.
-        if recorder.emptied:
+        # An epoch without a batch is our doing, and so is what follows from it: 0 / 0, no last loss. One that was cut after its
+        # first batch ends at the index 0, by which some divide.
+        if recorder.emptied or (recorder.cut and isinstance(error, ZeroDivisionError)):
             return None
         recorder.break_off()
         return _raised(error, Path(code.co_filename).name)
