@@ -153,7 +153,7 @@ FAULTS: tuple[Variant, ...] = (
     only("functions", sick("dropout called without its mode, before the head", "dropout.without_mode", ("metric.*",), output="self.head(F.dropout(x, 0.1))")),
     only("functions", sick("teacher in train mode", "loop.teacher_in_train_mode", built=TAUGHT + "teacher.train()", loss=DISTILLED)),
     only("functions", sick("teacher without its checkpoint", "loop.teacher_untrained", built=TEACHER + "teacher.eval()", loss=DISTILLED)),
-    only("functions", sick("initialized behind the checkpoint", "init.pretrained_lost", built="net.load_state_dict(Net().state_dict())\nfor m in net.modules():\n    if hasattr(m, 'reset_parameters'):\n        m.reset_parameters()"), "module"),
+    only("functions", sick("initialized behind the checkpoint", "init.pretrained_lost", built="net.load_state_dict(Net().state_dict())\nfor m in net.modules():\n    if hasattr(m, 'reset_parameters'):\n        m.reset_parameters()")),
     sick("mean loss divided by the batch", "loss.divided_twice", ("lr.*", "loss.*"), loss="loss = criterion(output, y) / len(y)"),
     only("functions", sick("average that hardly moves", "loop.average_stuck", ("metric.*",), **AVERAGED, after_step="with torch.no_grad():\n    for a, p in zip(average.parameters(), net.parameters()):\n        a.mul_(0.99999).add_(p, alpha=0.00001)\n    for a, p in zip(average.buffers(), net.buffers()):\n        a.copy_(p)")),
     sick("gradients cleared before the step", "loop.gradients_lost", zero_grad="", backward="loss.backward()\noptimizer.zero_grad()"),
