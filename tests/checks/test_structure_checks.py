@@ -11,15 +11,19 @@ from trainingdoctor.measure.batchnorm_use import BatchNormUse
 from trainingdoctor.measure.criterion import CriterionKind
 from trainingdoctor.measure.flow import Flow, Squashed, WeightLayer
 from trainingdoctor.measure.freezing import VainFreeze
+from trainingdoctor.measure.function_use import FunctionUse
 from trainingdoctor.measure.layers import Architecture
 from trainingdoctor.measure.one_step import Activation, OneStep
 from trainingdoctor.measure.optimizers import Ownership
 from trainingdoctor.measure.origins import Origin
 from trainingdoctor.measure.outputs import Outputs
+from trainingdoctor.measure.pretraining import Pretraining
 from trainingdoctor.measure.reference_init import ReferenceInit
 from trainingdoctor.measure.single_values import SingleValues
 from trainingdoctor.measure.spectral import SpectralLayer
 from trainingdoctor.measure.targets import Targets
+from trainingdoctor.observing.seen import LoadedSeen
+from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor_checks import (
     activations,
     batchnorm_placement,
@@ -136,6 +140,7 @@ SICK = [
     (activations.saturated_activation, (squashed("softmax", 2),), "warning"),
     (activations.saturated_activation, (squashed("softmax", 1),), "info"),
     (activations.saturated_activation, (squashed("tanh", 3, flat=0.9),), "warning"),
+    (activations.attention_saturated, (FunctionUse(peaks=(0.7, 0.6, 0.9)), Pretraining(6, 0)), "warning"),
     (model_structure.capacity, (NARROW, TARGETS, CE), "warning"),
     (
         model_structure.capacity,
@@ -156,6 +161,7 @@ SICK = [
     (freezing.freeze_without_effect, ((VainFreeze("layer1", "requires_grad", 14_016, True),),), "warning"),
     (freezing.freeze_without_effect, ((VainFreeze("layer1.weight", "require_grad", 14_016, False),),), "warning"),
     (freezing.frozen_parameters, (BN_ONLY,), "critical"),
+    (weight_origin.pretrained_lost, (LoopTrace(loaded=LoadedSeen(20, 20)),), "warning"),
     (weight_origin.pretrained_partial, loaded(*"ttfftf"), "warning"),
     # Fresh 1x1 layers in between: inserted attention, projections.
     (
@@ -203,6 +209,7 @@ HEALTHY = [
     # A soft cap.
     (activations.relu_on_logits, (OUTPUTS, CE, plain(4, tail=("Div", "Tanh", "Mul")))),
     (activations.saturated_activation, (squashed("sigmoid", 3),)),
+    (activations.attention_saturated, (FunctionUse(peaks=(0.1, 0.02, 0.9)), Pretraining(6, 0))),
     (activations.saturated_activation, (squashed("tanh", 8, flat=0.1),)),
     (activations.saturated_activation, (squashed("tanh", 2, flat=0.9),)),
     (activations.saturated_activation, (squashed("sigmoid", 8, repeated=True),)),
@@ -224,6 +231,7 @@ HEALTHY = [
     # A frozen backbone in an optimizer that holds everything.
     (freezing.frozen_parameters, (replace(OWNERSHIP, trainable=10, frozen=("body",), frozen_count=990),)),
     (freezing.frozen_parameters, (replace(BN_ONLY, trainable=0, missing=(), missing_count=0),)),
+    (weight_origin.pretrained_lost, (LoopTrace(loaded=LoadedSeen(20, 1)),)),
     (weight_origin.pretrained_partial, loaded(*"tttttt")),
     (weight_origin.pretrained_partial, loaded(*"tttt?f")),
     (weight_origin.pretrained_partial, loaded(*"ffffff")),
