@@ -227,7 +227,7 @@ def saturated_activation(flow: Flow, *, deepest: int = 5, hint: int = 4, flat: f
 
 @check("model.attention_saturated", cost="probe", explains=("init.*", *LEARNS_BADLY), references=(VASWANI,))
 def attention_saturated(
-    function_use: FunctionUse, pretraining: Pretraining, *, most: float = 0.7, least: int = 3, share: float = 0.75
+    function_use: FunctionUse, pretraining: Pretraining, *, most: float = 0.5, least: int = 3, share: float = 0.75
 ) -> Verdicts:
     """Attention that looks at one position only, before anything was learned.
 
@@ -235,8 +235,9 @@ def attention_saturated(
     Why it costs accuracy: a saturated softmax passes no gradient on, and so does not learn where to look; scores that are multiplied by the root of the
     head's width, or divided by its reciprocal, are 30 times too large for 32 numbers.
     Remedy: scores = q @ k.transpose(-2, -1) / math.sqrt(head_dim).
-    Thresholds: 0.7 on average in three quarters of at least three attentions over 16 positions or more, of a model that was not trained
-    before. Measured at the start: 0.02 to 0.1 with the right scale, 0.3 without any. Attention by place alone (the same in all samples) and
+    Thresholds: 0.5 on average in three quarters of at least three attentions over 16 positions or more, of a model that was not trained
+    before. A ViT of 64 patches and heads of 32 numbers at the start, on CIFAR-10: 0.02 with the right scale, 0.09 to 0.16 without any, 0.66 to 0.74 where it
+    is multiplied. Attention by place alone (the same in all samples) and
     single modules (Fu et al. 2019, DANet, weigh channels by their unscaled products) are left out.
     Measured: no measurement yet.
     """

@@ -141,6 +141,7 @@ SICK = [
     (activations.saturated_activation, (squashed("softmax", 2),), "warning"),
     (activations.saturated_activation, (squashed("softmax", 1),), "info"),
     (activations.saturated_activation, (squashed("tanh", 3, flat=0.9),), "warning"),
+    (activations.attention_saturated, (FunctionUse(peaks=(0.7, 0.6, 0.9)), FRESH), "warning"),
     (model_structure.capacity, (NARROW, TARGETS, CE), "warning"),
     (
         model_structure.capacity,
@@ -161,6 +162,7 @@ SICK = [
     (freezing.freeze_without_effect, ((VainFreeze("layer1", "requires_grad", 14_016, True),),), "warning"),
     (freezing.freeze_without_effect, ((VainFreeze("layer1.weight", "require_grad", 14_016, False),),), "warning"),
     (freezing.frozen_parameters, (BN_ONLY,), "critical"),
+    (weight_origin.pretrained_lost, (LoopTrace(loaded=LoadedSeen(20, 20)),), "warning"),
     (weight_origin.pretrained_partial, loaded(*"ttfftf"), "warning"),
     # Fresh 1x1 layers in between: inserted attention, projections.
     (
@@ -168,8 +170,6 @@ SICK = [
         ((*loaded(*"tt")[0], *loaded("f", shape=(64, 64))[0], *loaded(*"ttf")[0]),),
         "info",
     ),
-    (weight_origin.pretrained_lost, (LoopTrace(loaded=LoadedSeen(20, 20)),), "warning"),
-    (activations.attention_saturated, (FunctionUse(peaks=(0.9, 0.8, 0.9)), FRESH), "warning"),
     (weight_origin.spectral_norm, ((SPECTRAL, replace(SPECTRAL, trained=5.0, updates=False)),), "warning"),
     (weight_origin.spectral_norm, ((replace(SPECTRAL, evaluated=30.0, evaluated_at="train.py:9"),),), "warning"),
 ]
@@ -210,6 +210,7 @@ HEALTHY = [
     # A soft cap.
     (activations.relu_on_logits, (OUTPUTS, CE, plain(4, tail=("Div", "Tanh", "Mul")))),
     (activations.saturated_activation, (squashed("sigmoid", 3),)),
+    (activations.attention_saturated, (FunctionUse(peaks=(0.1, 0.02, 0.9)), FRESH)),
     (activations.saturated_activation, (squashed("tanh", 8, flat=0.1),)),
     (activations.saturated_activation, (squashed("tanh", 2, flat=0.9),)),
     (activations.saturated_activation, (squashed("sigmoid", 8, repeated=True),)),
@@ -231,6 +232,7 @@ HEALTHY = [
     # A frozen backbone in an optimizer that holds everything.
     (freezing.frozen_parameters, (replace(OWNERSHIP, trainable=10, frozen=("body",), frozen_count=990),)),
     (freezing.frozen_parameters, (replace(BN_ONLY, trainable=0, missing=(), missing_count=0),)),
+    (weight_origin.pretrained_lost, (LoopTrace(loaded=LoadedSeen(20, 1)),)),
     (weight_origin.pretrained_partial, loaded(*"tttttt")),
     (weight_origin.pretrained_partial, loaded(*"tttt?f")),
     (weight_origin.pretrained_partial, loaded(*"ffffff")),
@@ -241,9 +243,6 @@ HEALTHY = [
         weight_origin.pretrained_partial,
         ((*loaded(*"t", trainable=False)[0], *loaded("f")[0], *loaded("t", trainable=False)[0]),),
     ),
-    # A new head.
-    (weight_origin.pretrained_lost, (LoopTrace(loaded=LoadedSeen(20, 1)),)),
-    (activations.attention_saturated, (FunctionUse(peaks=(0.1, 0.3, 0.9)), FRESH)),
     (activations.attention_saturated, (FunctionUse(peaks=(0.9, 0.8, 0.9)), replace(FRESH, moved=8))),
     (weight_origin.spectral_norm, ((SPECTRAL,),)),
     (weight_origin.spectral_norm, ((replace(SPECTRAL, evaluated=1.1),),)),

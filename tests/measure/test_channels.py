@@ -76,7 +76,9 @@ def test_rows_of_channels_taken_for_pixels_dip_between() -> None:
     wrong = image_layout(batch(images.reshape(64, 32, 32, 3).permute(0, 3, 1, 2)), None)
     assert right.dip < 0.05
     assert wrong.dip > 0.3
-    assert wrong.apart > wrong.adjacent + 0.05
+    # A texture that repeats has its peaks half way, too.
+    wave = torch.sin(torch.arange(32.0) * 2 * torch.pi / 5)
+    assert image_layout(batch((wave[:, None] + wave).expand(64, 3, 32, 32) + images), None).dip < 0.1
 
 
 def test_swapped_colours_have_the_opposite_level(waves: Any) -> None:

@@ -21,8 +21,8 @@ class ImageLayout:
 
     wants: the channels that it takes.  adjacent: correlation of adjacent values along the axis where `apart` exceeds
     it most.  apart: the same at a distance of one pixel's channels, or of a third of the side, where neighbours lie
-    after a view() that should have been a permute().  dip: by how much values at such a distance resemble each other more than some
-    nearer ones do, along the axis where that is less; around 0 for pictures, which differ the more the farther apart.
+    after a view() that should have been a permute().  dip: by how much values at such a distance resemble each other more than all
+    half way do, along the axis where that is less; below 0 for pictures, which differ the more the farther apart.
     """
 
     shape: tuple[int, ...]
@@ -131,9 +131,14 @@ def _correlations(images: Tensor) -> tuple[float, float, float]:
         all_of_them = [_at_distance(x, axis, d, variance) for d in range(1, max(distances, default=1) + 1) if d < size]
         apart = max((all_of_them[d - 1] for d in distances), default=0.0)
         pairs.append((all_of_them[0] if all_of_them else 1.0, apart))
-        dips.append(max((all_of_them[d - 1] - min(all_of_them[: d - 1]) for d in distances), default=0.0))
+        dips.append(max((all_of_them[d - 1] - max(_middle(all_of_them, d)) for d in distances), default=0.0))
     adjacent, apart = max(pairs, key=lambda pair: pair[1] - pair[0])
     return adjacent, apart, min(dips)
+
+
+def _middle(correlations: list[float], distance: int) -> list[float]:
+    """Those at a third to two thirds of a distance. A texture that repeats has its peaks there, too."""
+    return correlations[math.ceil(distance / 3) - 1 : 2 * distance // 3]
 
 
 def _at_distance(x: Tensor, axis: int, distance: int, variance: Tensor) -> float:
