@@ -46,7 +46,7 @@ def missing(
         f"The learning rate is {trace.peak:g} in all {trace.epochs} epochs: there is no scheduler.",
         f"scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max={trace.epochs})  "
         "# and scheduler.step() once per epoch",
-        where="scheduler",
+        where=trace.place,
         confidence=0.9,
         rate=trace.peak,
         epochs=trace.epochs,
@@ -82,7 +82,7 @@ def never_decays(
         yield say(
             f"{trace.scheduler} leaves the rate at {trace.final:g} to the end: it makes {span(trace)}{beyond}.",
             _milestones(trace),
-            where="scheduler",
+            where=trace.place,
             peak=trace.peak,
             final=trace.final,
             horizon=trace.horizon,
@@ -117,7 +117,7 @@ def decays_too_early(
         f"The rate is {where} 1 % of its peak {trace.peak:g} for {share:.0%} of the run: after {gone:.0%} of it "
         f"({_place(trace, gone)}) hardly anything is learned.",
         _milestones(trace),
-        where="scheduler",
+        where=trace.place,
         share_below_one_percent=share,
         final=trace.final,
     )
@@ -156,7 +156,7 @@ def ends_high(
         yield say(
             f"{trace.scheduler} ends at {trace.final:g}, {share:.0%} of the peak {trace.peak:g}, after {span(trace)}{ending}.",
             f"Make it end with the run: T_max={trace.calls} for a cosine, or another drop at {int(0.8 * trace.calls)}{_counted(trace)}.",
-            where="scheduler",
+            where=trace.place,
             final_over_peak=share,
         )
 
@@ -179,7 +179,7 @@ def restarts_at_end(schedule_trace: ScheduleTrace) -> Verdicts:
             f"The rate has fallen to {low:g} and is back at {trace.final:g} ({trace.final / trace.peak:.0%} of the peak) "
             f"when the run ends after {span(trace)}.",
             f"T_max={trace.calls} (now {trace.built_for}), so that the schedule ends with the run{_counted(trace)}.",
-            where="scheduler",
+            where=trace.place,
             lowest=low,
             final=trace.final,
             horizon=trace.horizon,
@@ -204,7 +204,7 @@ def warmup_stuck(schedule_trace: ScheduleTrace, *, low: float = 0.5) -> Verdicts
             "the warm-up never ends.",
             f"Warm up for {warm} calls, then decay: SequentialLR(optimizer, [LinearLR(...), "
             f"CosineAnnealingLR(optimizer, T_max={trace.calls - warm})], milestones=[{warm}]).",
-            where="scheduler",
+            where=trace.place,
             initial=trace.initial,
             final=trace.final,
         )

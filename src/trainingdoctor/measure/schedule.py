@@ -29,7 +29,8 @@ class ScheduleTrace:
     stochastic weight averaging (SWALR), whose rate stays up by design.  momentum: SGD's, or Adam's first beta, at the
     peak of the rate, where OneCycleLR has it lowest.  each: times that it is called per interval, where a loop was watched.
     scheduler: class names, or None without a scheduler.  horizon: the end that the scheduler itself was built for
-    (T_max, total_steps, the last milestone), in intervals; None where it has none.  built_for: the same in calls.
+    (T_max, total_steps, the last milestone), in intervals; None where it has none.  built_for: the same in calls.  place: of what sets the
+    rates, file:line for a function of the loop's own.
     """
 
     rates: tuple[float, ...]
@@ -46,6 +47,7 @@ class ScheduleTrace:
     momentum: float | None = None
     each: int = 1
     built_for: int | None = None
+    place: str = "scheduler"
 
     @cached_property
     def peak(self) -> float:

@@ -56,7 +56,7 @@ def simulate(optimizer: Any, scheduler: Any, calls: int) -> Simulation:
     originals = several(optimizer)
     stand_ins = [_stand_in(o) for o in originals]
     leading = [g for o in stand_ins for g in o.param_groups][leading_group(optimizer)]
-    still = Simulation((float(leading["lr"]),) * min(calls, MOST_CALLS), _momentum(leading))
+    still = Simulation((float(leading["lr"]),) * min(calls, MOST_CALLS), momentum_of(leading))
     if scheduler is None:
         return still
     copies = _copied(several(scheduler), originals, stand_ins)
@@ -66,20 +66,20 @@ def simulate(optimizer: Any, scheduler: Any, calls: int) -> Simulation:
 
 def _run(leading: dict[str, Any], steppers: Steppers, calls: int) -> Simulation:
     rates: list[float] = []
-    momentum, peak = _momentum(leading), -math.inf
+    momentum, peak = momentum_of(leading), -math.inf
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for call in range(1, min(calls, MOST_CALLS) + 1):
             rates.append(float(leading["lr"]))
             if rates[-1] > peak:
-                momentum, peak = _momentum(leading), rates[-1]
+                momentum, peak = momentum_of(leading), rates[-1]
             error = _advance(steppers, call, leading)
             if error is not None:
                 return Simulation(tuple(rates), momentum, error)
     return Simulation(tuple(rates), momentum)
 
 
-def _momentum(group: dict[str, Any]) -> float | None:
+def momentum_of(group: dict[str, Any]) -> float | None:
     """SGD's momentum or the first beta: the two that OneCycleLR and CyclicLR lower while the rate is high."""
     value = group.get("momentum", (group.get("betas") or (None,))[0])
     return None if value is None else float(value)

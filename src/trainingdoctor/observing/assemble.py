@@ -10,21 +10,19 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.utils.data import Dataset, Subset
 
 from trainingdoctor.errors import Unavailable, UserCodeError
 from trainingdoctor.measure.calling import set_mode
 from trainingdoctor.measure.carried import release_all
-from trainingdoctor.measure.dataset import innermost
-from trainingdoctor.measure.schedule import steps_per_epoch
+from trainingdoctor.measure.schedule import ScheduleTrace, steps_per_epoch
 from trainingdoctor.observing.accuracy import accuracy_seen
-from trainingdoctor.observing.afterwards import UsedLater
 from trainingdoctor.observing.by_hand import rate_written_at, rates_set_elsewhere, stepped_later
 from trainingdoctor.observing.calls import Followed
 from trainingdoctor.observing.chains import Chained, trained_as_one
+from trainingdoctor.observing.loaders import described, later_loader, loader_of
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
-from trainingdoctor.observing.seen import LoaderSeen
+from trainingdoctor.observing.setters import schedule_of
 from trainingdoctor.observing.single import right_reading
 from trainingdoctor.observing.starts import repeated
 from trainingdoctor.observing.teachers import is_sensitive
@@ -32,8 +30,6 @@ from trainingdoctor.observing.ticks import driven, twins
 from trainingdoctor.observing.trace import LoopTrace
 from trainingdoctor.training import Training
 
-# Steps on one and the same batch, from which on a loader served to draw that.
-OFTEN = 5
 # What there is only with a DataLoader.
 OF_LOADERS = ("train_loader", "val_loader", "epochs")
 
@@ -88,7 +84,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
             "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
         )
     if elsewhere := _rates_elsewhere(recorder, trace, script):
-        known["schedule_trace"] = Unavailable(elsewhere)
+        known["schedule_trace"] = _set_by_function(recorder, latest) or Unavailable(elsewhere)
     if _take_turns(recorder):
         known["schedule_trace"] = Unavailable(
             "several schedulers are stepped at different times on one optimizer, which is not simulated"
@@ -97,8 +93,8 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
     clip = recorder.clipping.seen()
     training = Training(
         model=examined,
-        train_loader=_loader(recorder, "training"),
-        val_loader=_loader(recorder, "evaluation"),
+        train_loader=loader_of(recorder, "training"),
+        val_loader=loader_of(recorder, "evaluation"),
         criterion=call.criterion() if call else None,
         optimizer=_one(latest),
         scheduler=_one(schedulers),
@@ -158,6 +154,15 @@ def _rates_elsewhere(recorder: Recorder, trace: LoopTrace, script: Path) -> str:
     return f"the loop sets the learning rate by hand ({by_hand})" if by_hand else ""
 
 
+def _set_by_function(recorder: Recorder, latest: list[Optimizer]) -> ScheduleTrace | None:
+    """The schedule that a function of the loop's makes, where nothing else sets rates."""
+    setter = recorder.setter
+    if setter is None or recorder.schedulers.watched or [id(o) for o in latest] != [id(setter.optimizer)]:
+        return None
+    watch = next(w for w in recorder.optimizers if w.optimizer is setter.optimizer)
+    return schedule_of(setter, watch.steps, steps_per_epoch(loader_of(recorder, "training")))
+
+
 def _take_turns(recorder: Recorder) -> bool:
     """Whether two schedulers drive one optimizer, one of them within epochs: a warm-up by batch before a decay by epoch."""
     watched = recorder.schedulers.watched
@@ -168,41 +173,17 @@ def _take_turns(recorder: Recorder) -> bool:
     )
 
 
-def _loader(recorder: Recorder, kind: str) -> Any:
-    """The loader with most batches of that kind; a batch alone where nothing else is trained on, many times over.
-
-    Of those that evaluate, one of other data than is trained on, if there is one.
-    """
-    passes = [p for p in recorder.passes if p.kind == kind and p.batches]
-    if kind == "evaluation":
-        trained = _loader(recorder, "training")
-        others = [p for p in passes if not _is_same_data(p.loader, trained)]
-        if not others and (later := _later(recorder)):
-            return later.loader
-        passes = others or passes
-    if not passes:
-        return None
-    most = max(passes, key=lambda p: p.batches)
-    return [most.raws[-1]] if most.batches == 1 and most.steps >= OFTEN else most.loader
-
-
-def _later(recorder: Recorder) -> UsedLater | None:
-    """The first loader of other data than is trained on that the script goes through behind its loop."""
-    trained = _loader(recorder, "training")
-    return next((u for u in recorder.later if not _is_same_data(u.loader, trained)), None)
-
-
 def traced(recorder: Recorder) -> LoopTrace:
     """The records."""
     sets: list[frozenset[int]] = []
     datasets: list[Any] = []
     model = main_model(recorder)
     clip = recorder.clipping.seen()
-    later = _later(recorder)
+    later = later_loader(recorder)
     return LoopTrace(
         steps=tuple(s for w in recorder.optimizers for s in w.steps),
         passes=tuple(p.seen() for p in recorder.passes if p.batches),
-        loaders=tuple(_described(loader, datasets) for loader in recorder.loaders),
+        loaders=tuple(described(loader, datasets) for loader in recorder.loaders),
         optimizers=tuple(w.seen(sets) for w in recorder.optimizers),
         schedulers=tuple(w.seen() for w in recorder.schedulers.watched),
         clips=(clip,) if clip else (),
@@ -237,55 +218,4 @@ def traced(recorder: Recorder) -> LoopTrace:
         broadcast=recorder.broadcast,
         terms=recorder.terms,
         twins=twins(recorder.schedulers.watched, [w.optimizer for w in recorder.optimizers]),
-    )
-
-
-def _described(loader: Any, known: list[Any]) -> LoaderSeen:
-    dataset = getattr(loader, "dataset", None)
-    key = (_key(dataset), _indices(getattr(loader, "sampler", None)))
-    if key not in known:
-        known.append(key)
-    inner = innermost(dataset)
-    return LoaderSeen(known.index(key), _train_split(inner), steps_per_epoch(loader), type(inner).__name__)
-
-
-def _key(dataset: Any) -> Any:
-    """Equal for the same data set: a subset is known by its data set and its indices."""
-    if isinstance(dataset, Subset):
-        return (_key(dataset.dataset), hash(tuple(int(i) for i in dataset.indices)))
-    return id(dataset)
-
-
-def _is_same_data(one: Any, other: Any) -> bool:
-    """Whether two loaders draw from one data set, and from no parts of it that their samplers tell apart."""
-    if _key(getattr(one, "dataset", None)) != _key(getattr(other, "dataset", None)):
-        return False
-    parts = [_part(getattr(loader, "sampler", None)) for loader in (one, other)]
-    return None in parts or parts[0] == parts[1]
-
-
-def _part(sampler: Any) -> Any:
-    """Equal for samplers of the same part: known by its indices, or, of one's own kind, by the numbers that it holds."""
-    if (listed := _indices(sampler)) is not None or type(sampler).__module__.startswith("torch."):
-        return listed
-    return tuple(sorted((n, v) for n, v in getattr(sampler, "__dict__", {}).items() if type(v) is int)) or None
-
-
-def _indices(sampler: Any) -> int | None:
-    """A hash of what a SubsetRandomSampler or the like draws from; None for samplers of the whole data set."""
-    indices = getattr(sampler, "indices", None)
-    try:
-        return None if indices is None else hash(tuple(sorted(int(i) for i in indices)))
-    except TypeError:
-        return None
-
-
-def _train_split(dataset: Dataset[Any] | Any) -> bool | None:
-    """What the data set says of itself: torchvision's `train` or `split`."""
-    train = getattr(dataset, "train", None)
-    if isinstance(train, bool):
-        return train
-    split = str(getattr(dataset, "split", getattr(dataset, "_split", "")) or "").lower()
-    return (
-        True if split in ("train", "training") else False if split in ("test", "val", "valid", "validation") else None
     )

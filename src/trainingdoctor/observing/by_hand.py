@@ -43,11 +43,11 @@ def rate_written_at(script: Path, surely: bool = False) -> str:
     for file, tree in trees:
         groups = _groups(tree) if surely else None
         for node in _live(tree, used):
-            if isinstance(node, ast.Call) and _updates_rate(node):
+            if isinstance(node, ast.Call) and updates_rate(node):
                 return f"{Path(file).name}:{node.lineno}"
             if isinstance(node, ast.Assign | ast.AugAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                if any(_is_rate(t, groups) for t in targets):
+                if any(is_rate(t, groups) for t in targets):
                     return f"{Path(file).name}:{node.lineno}"
     return ""
 
@@ -124,7 +124,8 @@ def _groups(tree: ast.Module) -> frozenset[str]:
     return frozenset(n.id for loop in loops for n in ast.walk(loop.target) if isinstance(n, ast.Name))
 
 
-def _is_rate(target: ast.expr, groups: frozenset[str] | None) -> bool:
+def is_rate(target: ast.expr, groups: frozenset[str] | None) -> bool:
+    """Whether a target is `...["lr"]`. groups: names of what an optimizer's groups are gone through with; None for any owner."""
     if not (
         isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant) and target.slice.value == "lr"
     ):
@@ -133,7 +134,7 @@ def _is_rate(target: ast.expr, groups: frozenset[str] | None) -> bool:
     return groups is None or "param_groups" in owner or owner in groups
 
 
-def _updates_rate(call: ast.Call) -> bool:
+def updates_rate(call: ast.Call) -> bool:
     """param_groups[0].update(lr=...), or of a dictionary that has "lr"."""
     function = call.func
     if (

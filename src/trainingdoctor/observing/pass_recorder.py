@@ -13,6 +13,7 @@ from trainingdoctor.observing.limits import Enough
 from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_place
 from trainingdoctor.observing.record import Record
+from trainingdoctor.observing.setters import rate_setter
 from trainingdoctor.observing.starts import Start, random_state
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
@@ -50,6 +51,7 @@ class PassRecorder(Record):
         if not self.epochs:
             # Now, not when it turns out to train: reading a frame's variables keeps what they hold alive, such as a loss.
             begun.planned = epoch_loop(sys._getframe(3))
+            self.setter = self.setter or rate_setter(sys._getframe(3))
         self.passes.append(begun)
         self.starts.append(Start(number, state, self.built_count, begun))
         self.ranks.on_pass(begun)

@@ -26,6 +26,7 @@ from trainingdoctor.observing.penalties import Penalties
 from trainingdoctor.observing.ranks import Ranks, unwrapped
 from trainingdoctor.observing.reloaded import Reloaded
 from trainingdoctor.observing.seen import AnswersSeen, BroadcastSeen, TeacherSeen, TermsSeen
+from trainingdoctor.observing.setters import Setter
 from trainingdoctor.observing.slices import Slices
 from trainingdoctor.observing.spectra import Spectra
 from trainingdoctor.observing.starts import Start
@@ -56,6 +57,7 @@ class Record:
         self.passes: list[Pass] = []
         self.current: Pass | None = None
         self.starts: list[Start] = []
+        self.setter: Setter | None = None
         self.loaders: list[Any] = []
         self.kinds: dict[int, str] = {}
         self.optimizers: list[OptimizerWatch] = []
