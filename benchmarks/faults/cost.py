@@ -67,8 +67,9 @@ def train(name: str, seed: int) -> dict[str, Any] | None:
 
 
 def applicable() -> list[Fault]:
-    """Faults that make sense on this twin, and that change what is trained or tested."""
-    return [f for f in FAULTS if f.fits(twin()) and f.code not in ("epochs.too_few", "data.subset")]
+    """Faults that make sense on this twin, and that change what is trained or tested. The twin has one rate for all groups."""
+    left_out = ("epochs.too_few", "data.subset", "lr.group_too_low")
+    return [f for f in FAULTS if f.fits(twin()) and f.code not in left_out]
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -76,6 +77,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_name.setdefault(row["fault"], []).append(row)
+    healthy = {r["seed"]: _numbers(r) for r in by_name["healthy"]}
     twins = [r["accuracy"] for r in by_name["healthy"]]
     base, spread = statistics.mean(twins), statistics.stdev(twins) if len(twins) > 1 else math.nan
     return [
@@ -89,9 +91,14 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             # Twice the standard error of a difference of two means.
             "noise": round(2 * spread * math.sqrt(1 / len(found) + 1 / len(twins)), 2),
             "error": next((r["error"] for r in found if "error" in r), None),
+            "same": any(_numbers(r) == healthy.get(r["seed"]) for r in found),
         }
         for name, found in sorted(by_name.items(), key=lambda item: statistics.mean(r["accuracy"] for r in item[1]))
     ]
+
+
+def _numbers(row: dict[str, Any]) -> tuple[Any, Any]:
+    return row["accuracy"], row.get("loss")
 
 
 def write(rows: Sequence[dict[str, Any]], output: Path) -> None:
@@ -122,6 +129,8 @@ def write(rows: Sequence[dict[str, Any]], output: Path) -> None:
 def _remark(row: dict[str, Any]) -> str:
     if row["error"]:
         return "does not run"
+    if row["same"] and row["fault"] != "healthy":
+        return "the same numbers as the twin: without effect here"
     return "" if row["fault"] == "healthy" or abs(row["points_lost"]) > row["noise"] else "within the noise"
 
 
