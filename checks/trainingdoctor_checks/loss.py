@@ -17,6 +17,10 @@ DOCS = "PyTorch documentation, torch.nn.CrossEntropyLoss: the input is expected 
 KL = "https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html: the input is expected in the log-space"
 SLOW = ("loss.not_learning", "lr.too_low", "init.*", "model.ignores_input")
 HARM = ("loss.*", "lr.*", "training.raises")
+OTHER_SHAPE = (
+    "It is positive all the same, so not the sign is wrong but what it weighs or takes: a focal loss multiplies by (1 - p) ** gamma, not by "
+    "p ** gamma; a Dice or IoU loss is 1 - score, of probabilities and not of logits."
+)
 
 
 @check(
@@ -102,7 +106,8 @@ def sign(criterion_kind: CriterionKind) -> Verdicts:
 
     What it does: raises the right class's score on synthetic predictions and looks which way the loss goes.
     Why it costs accuracy: training descends it, away from the targets.
-    Remedy: remove the minus sign (or add the one that is missing, for a log-likelihood).
+    Remedy: remove the minus sign (or add the one that is missing, for a log-likelihood). A loss that is positive all the same has no sign
+    that is wrong: it weighs or takes something the wrong way round.
     Thresholds: none; the sign. A contrastive loss of distances, where those of a pair that belongs together shall be
     small, is zero where they are, and left out.
     Measured: no measurement yet.
@@ -112,7 +117,7 @@ def sign(criterion_kind: CriterionKind) -> Verdicts:
     elif not criterion_kind.descends and criterion_kind.kind != "nll":
         yield critical(
             f"{criterion_kind.name} rises when the right class's score rises: training moves away from the targets.",
-            "Negate the loss.",
+            OTHER_SHAPE if criterion_kind.positive else "Negate the loss.",
             where="criterion",
         )
 

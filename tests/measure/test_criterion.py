@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainingdoctor.measure.criterion import _probed, smoothing_of
+from trainingdoctor.testing import assert_unwell
+from trainingdoctor_checks.loss import sign
 
 
 def first_output(predictions: Tensor, targets: Tensor) -> Tensor:
@@ -101,3 +103,22 @@ def test_label_smoothing_is_seen_whatever_it_is_called() -> None:
         None,
     )
     assert [smoothing_of(criterion) for criterion in plain] == [0, 0, 0, 0, 0]
+
+
+def inverted_focal(predictions: Tensor, targets: Tensor) -> Tensor:
+    """Weighs most what is predicted best."""
+    loss = F.cross_entropy(predictions, targets, reduction="none")
+    return ((-loss).exp() ** 2 * loss).mean()
+
+
+def negated(predictions: Tensor, targets: Tensor) -> Tensor:
+    return -F.cross_entropy(predictions, targets)
+
+
+@pytest.mark.parametrize(("criterion", "positive"), [(inverted_focal, True), (negated, False)])
+def test_what_rises_with_the_right_score_has_a_wrong_sign_or_another_shape(
+    criterion: Callable[..., Any], positive: bool
+) -> None:
+    probed = _probed(criterion, "loss", 10, False)
+    assert (probed.descends, probed.positive) == (False, positive)
+    assert_unwell(sign, probed, mentions="focal" if positive else "Negate")

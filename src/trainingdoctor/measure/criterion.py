@@ -20,7 +20,8 @@ class CriterionKind:
     """kind: cross_entropy, nll, bce, bce_with_logits, regression or other.  reduction: mean, sum, none or other.
 
     descends: whether a better prediction lowers it.  name: the class or function.  of_distances: it is zero where those
-    that are marked have nothing and all others have much, as a contrastive loss of distances between pairs is.
+    that are marked have nothing and all others have much, as a contrastive loss of distances between pairs is.  positive: it is above 0
+    for predictions better and worse, as what was only negated is not.
     """
 
     name: str
@@ -28,6 +29,7 @@ class CriterionKind:
     reduction: str
     descends: bool
     of_distances: bool = False
+    positive: bool = False
 
 
 # Wider ones are not made up: a vocabulary has some 250,000 entries.
@@ -99,12 +101,13 @@ def _probed(criterion: Callable[..., Any], name: str, width: int, dense: bool) -
     # From nearly undecided predictions: smoothed labels punish those that are sure.
     start = base if kind in ("bce", "regression") else 0.1 * base
     better = (0.9 * exact + 0.1 * base) if kind in ("bce", "regression") else start + 0.3 * one_hot
-    descends, value = bool(loss(better).mean() < loss(start).mean()), loss(base)
+    low, high = float(loss(better).mean()), float(loss(start).mean())
+    descends, positive, value = low < high, min(low, high) > 0, loss(base)
     distances = dense and not descends and _is_zero(loss, 100 * (1 - one_hot))
     if value.numel() > 1:
-        return CriterionKind(name, kind, "none", descends, distances)
+        return CriterionKind(name, kind, "none", descends, distances, positive)
     doubled = loss(torch.cat([base, base]), torch.cat([goal, goal]))
-    return CriterionKind(name, kind, _reduction(float(value), float(doubled)), descends, distances)
+    return CriterionKind(name, kind, _reduction(float(value), float(doubled)), descends, distances, positive)
 
 
 def _kind(loss: Callable[..., Tensor], logits: Tensor, probabilities: Tensor, one_hot: Tensor, dense: bool) -> str:
