@@ -21,7 +21,7 @@ def fault_named(name: str, style: str) -> Fault:
     """The fault of that name, of a config or of a script."""
     if style in scripts.STYLES:
         variant = scripts.variants()[name]
-        return Fault("healthy" if name == "plain" else name, variant.codes, {}, name not in scripts.NOT_FIXABLE)
+        return Fault("healthy" if name == "plain" else name, variant.codes, {}, scripts.is_fixable(name))
     return next(f for f in (HEALTHY, *FAULTS) if f.name == name)
 
 

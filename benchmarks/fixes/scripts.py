@@ -8,27 +8,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from trainingdoctor.remedy.fix import load_fixes
+
 FOLDER = Path(__file__).resolve().parent.parent / "scripts"
 STYLES = ("functions", "trainer", "module")
-# Faults that are told with their place, and left to the user: what was meant cannot be seen.
-NOT_FIXABLE = (
-    "zero_grad between backward and step",
-    "no step",
-    "no backward",
-    "loss detached",
-    "loss from a new tensor",
-    "trains on the test set",
-    "evaluates on the training set",
-    "weights made anew in each epoch",
-    "weights set back every few steps",
-    "scheduler stepped per batch",
-    "optimizer made anew in each epoch",
-    "softmax before the loss",
-)
+# What was meant cannot be seen from the loop's own line; other faults are fixable where a fix has their code.
+LEFT_TO_THE_USER = ("softmax before the loss",)
+
+
+def is_fixable(name: str) -> bool:
+    """Whether a fix is to be expected: the others are told with their place, and left to the user."""
+    codes = variants()[name].codes
+    return name not in LEFT_TO_THE_USER and (not codes or not set(codes).isdisjoint(load_fixes()))
 
 
 def _module(name: str) -> Any:
     """A file of that bench under a name of its own: both benches have files of the same names."""
+    if str(FOLDER) not in sys.path:
+        # Last: what its files import by name is found there, and what both benches have is this one's.
+        sys.path.append(str(FOLDER))
     spec = importlib.util.spec_from_file_location(f"scripts_{name}", FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
