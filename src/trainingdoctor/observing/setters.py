@@ -64,10 +64,8 @@ def _in_loop(loop: ast.For, frame: FrameType, inner: Sequence[FrameType]) -> Set
         return None
     bodies = [(loop.body, frame, counter)]
     for called in inner:
-        # What the loop's function hands on keeps its value, whatever it is called there.
-        mine = [
-            n for n, v in called.f_locals.items() if v is now or (type(v) is int and v == now and "ep" in n.lower())
-        ]
+        # What the loop hands on keeps its value, whatever it is called there; other counts may have that value, too.
+        mine = [n for n, v in called.f_locals.items() if type(v) is int and v == now and "ep" in n.lower()]
         bodies += [(_body(called), called, mine[0])] if mine else []
     found = (_setter(body, f, name, epochs) for body, f, name in bodies)
     return next((s for s in found if s is not None), None)
