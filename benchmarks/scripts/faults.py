@@ -111,6 +111,7 @@ def in_background(loader, batches=None):
 
 OWN_RATE = {"scheduler": "None", "epoch_start": "adjust(optimizer, epoch)", "epoch_end": ""}
 ADJUST = "def adjust(optimizer, epoch):\n    for group in optimizer.param_groups:\n        group['lr'] = args.lr * {}"
+HERE = "rate = args.lr * {}\nfor group in optimizer.param_groups:\n    group['lr'] = rate"
 PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer{}, patience=3)"
 BY_HAND = {"scaled": "x_test = (x_test - mean) / std", "shuffled": ""}
 MEAN_LOSS = "reconstruction = F.mse_loss(recon, x.flatten(1))"
@@ -167,6 +168,7 @@ FAULTS: tuple[Variant, ...] = (
     only("functions", sick("mean divided by the batch size", "loss.divided_twice", ("lr.*",), loss="loss = criterion(output, y) / len(x)"), "module", "trainer"),
     only("functions", sick("rate of one's own, drops after the end", "schedule.never_decays", ("schedule.*",), **OWN_RATE, built=ADJUST.format("0.1 ** (epoch // (2 * args.epochs))"))),
     only("functions", sick("rate of one's own, drops at once", "schedule.decays_too_early", ("schedule.*", "decay.*"), **OWN_RATE, built=ADJUST.format("(0.001 if epoch > args.epochs // 10 else 1.0)"))),
+    only("functions", sick("rate set in the loop, drops after the end", "schedule.never_decays", ("schedule.*",), scheduler="None", epoch_start=HERE.format("0.1 ** (epoch // (2 * args.epochs))"), epoch_end=""), "module"),
     only("functions", sick("penalty of one's own, too large", "regularization.excessive", ("decay.*",), loss="loss = criterion(output, y) + 0.1 * sum(p.square().sum() for p in net.parameters())"), "module"),
     only("functions", sick("softmax over the batch in attention", "model.softmax_over_batch", (), layers=KEYS, features="x = self.features(x).mean((2, 3))\nx = x + 0.02 * (self.query(x) @ self.key(self.seen).T).softmax(0) @ self.seen")),
     only("functions", sick("softmax over the batch of logits", "model.softmax_over_batch", ("loss.*",), output="F.softmax(self.head(x), dim=0)")),
@@ -200,6 +202,7 @@ HEALTHY: tuple[Variant, ...] = (
     Variant("seed of its own after each epoch", (), {"epoch_end": "scheduler.step()\nwith torch.random.fork_rng():\n    torch.manual_seed(0)\n    print(torch.randn(2))"}, styles=("functions",)),
     Variant("one-cycle per batch", (), {"scheduler": "torch.optim.lr_scheduler.OneCycleLR(optimizer, args.lr, epochs=args.epochs, steps_per_epoch=len(train_loader))", "after_step": "scheduler.step()", "epoch_end": ""}),
     Variant("rate of one's own", (), {**OWN_RATE, "built": ADJUST.format("0.1 ** (2 * epoch // args.epochs + epoch // (0.75 * args.epochs))")}, styles=("functions",)),
+    Variant("rate set in the loop", (), {"scheduler": "None", "epoch_start": HERE.format("(1 - epoch / args.epochs)"), "epoch_end": ""}, styles=("functions", "module")),
     Variant("rate by hand", (), {"scheduler": "None", "epoch_end": "for group in optimizer.param_groups:\n    group['lr'] = args.lr * 0.5 ** (1 + globals().get('done', 0) // 10)\nglobals()['done'] = globals().get('done', 0) + 1"}),
     Variant("clipped", (), {"clip": "nn.utils.clip_grad_norm_(net.parameters(), 5.0)"}),
     Variant("scaler, clipped after unscaling", (), {**SCALED, "clip": "scaler.unscale_(optimizer)\nnn.utils.clip_grad_norm_(net.parameters(), 5.0)"}),

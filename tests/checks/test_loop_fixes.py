@@ -166,3 +166,22 @@ def test_a_schedule_that_a_script_lacks_is_stepped_by_its_loop(tmp_path: Path) -
     )
     expected = STEPPED.replace("optimizer, epochs)", "optimizer, T_max=epochs)") + "    scheduler.step()\n"
     assert applied(edits, provenance) == expected
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_scheduler_that_a_function_makes_is_stepped_by_the_name_that_its_caller_gives_it(
+    tmp_path: Path, made: bool
+) -> None:
+    text = STEPPED
+    if made:
+        function = "def make():\n    return optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)\n\n"
+        text = text.replace("optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)", "make()")
+        text = text.replace("epochs = 9", f"{function}epochs = 9")
+    training, provenance = loaded(tmp_path, text)
+    line = text[: text.index("for epoch")].count("\n") + 1
+    edits = loop.step_scheduler.function(
+        scheduler=training.scheduler,
+        loop_trace=SimpleNamespace(epoch_loop=f"loaded_config.py:{line}"),
+        provenance=provenance,
+    )
+    assert applied(edits, provenance) == text + "    scheduler.step()\n"

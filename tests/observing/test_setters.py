@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from trainingdoctor.measure.schedule import ScheduleTrace
 from trainingdoctor.observing.hooks import observed
 from trainingdoctor.observing.recorder import Recorder
-from trainingdoctor.observing.setters import schedule_of
+from trainingdoctor.observing.replay import schedule_of
 
 TRAIN = DataLoader(TensorDataset(torch.randn(40, 4), torch.arange(40) % 2), 10)
 ARGS = SimpleNamespace(lr=0.4, epochs=8, drops=[4, 6], start=0)
@@ -99,6 +101,48 @@ def behind(args: Any) -> torch.optim.Optimizer:
     return optimizer
 
 
+def inline(args: Any) -> torch.optim.Optimizer:
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    for epoch in range(args.epochs):
+        model.train()
+        rate = 0.5 * args.lr * (1 + math.cos(math.pi * epoch / args.epochs))
+        if epoch > 5:
+            rate = 0.0
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        train(model, optimizer)
+        if epoch == 1:
+            break
+    return optimizer
+
+
+def inline_drops(args: Any) -> torch.optim.Optimizer:
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    for epoch in range(1, args.epochs + 1):
+        train(model, optimizer)
+        if epoch in args.drops:
+            for group in optimizer.param_groups:
+                group["lr"] *= 0.1
+        if epoch == 2:
+            break
+    return optimizer
+
+
+def inline_noted(args: Any) -> torch.optim.Optimizer:
+    """What it writes down as well is the user's: it is not run once more."""
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    for epoch in range(args.epochs):
+        if epoch in args.drops:
+            args.lr = optimizer.param_groups[0]["lr"] = args.lr * 0.1
+        train(model, optimizer)
+        if epoch == 1:
+            break
+    return optimizer
+
+
 def looped(function: Callable[[torch.optim.Optimizer, int], None]) -> Callable[[Any], torch.optim.Optimizer]:
     def run(args: Any) -> torch.optim.Optimizer:
         model = nn.Linear(4, 2)
@@ -149,6 +193,16 @@ def test_a_call_behind_the_pass_is_for_the_next_epoch() -> None:
 
 def test_a_method_in_a_function_that_the_loop_calls() -> None:
     assert rates(lambda args: Trainer(args).run(), epochs=4) == [0.4, 0.3, 0.2, 0.1]
+
+
+def test_statements_of_the_loop_itself() -> None:
+    assert rates(inline) == [0.4, 0.384776, 0.341421, 0.276537, 0.2, 0.123463, 0.0, 0.0]
+    assert rates(inline_drops) == [0.4] * 4 + [0.04] * 2 + [0.004] * 2
+    seen = watched(inline)
+    assert seen is not None
+    assert re.fullmatch(r"test_setters\.py:\d+", seen.place)
+    assert seen.scheduler == seen.place
+    assert watched(inline_noted) is None
 
 
 @pytest.mark.parametrize("function", [by_data, fails, lambda optimizer, epoch: set_rate(optimizer, 0.1)])

@@ -39,18 +39,20 @@ def reseeded(
     after: Callable[[Any], None] = nothing,
     folds: int = 1,
     epochs: int = 3,
+    tasks: bool = False,
     **loader: Any,
 ) -> int:
     """Passes that begin as the one before, of three epochs with an evaluation each. before, after: called in each epoch."""
     recorder = Recorder(stops=False)
-    train, test = DataLoader(DATA, 10, **(loader or {"shuffle": True})), DataLoader(DATA, 10)
+    data = [TensorDataset(*DATA.tensors) if tasks else DATA for _ in range(epochs)]
+    loaders, test = [DataLoader(d, 10, **(loader or {"shuffle": True})) for d in data], DataLoader(DATA, 10)
     with observed(recorder):
         for _ in range(folds):
             if folds > 1:
                 torch.manual_seed(3)
             model = nn.Linear(4, 2)
             optimizer = torch.optim.SGD(model.parameters(), 0.1)
-            for _ in range(epochs):
+            for train in loaders if tasks else loaders[:1] * epochs:
                 before(train)
                 for x, y in train:
                     optimizer.zero_grad()
@@ -89,6 +91,8 @@ def test_a_generator_that_is_seeded_in_each_epoch() -> None:
         {"before": seeded, "shuffle": False},
         # Each fold begins with the seed, and an optimizer of its own.
         {"folds": 3, "epochs": 1},
+        # Each task does, and has data of its own.
+        {"before": seeded, "tasks": True},
     ],
 )
 def test_states_that_go_on(loop: dict[str, Any]) -> None:

@@ -72,8 +72,7 @@ def divided(finding: Finding, provenance: Provenance) -> Iterator[Edit]:
 @fix("loop.scheduler_never_stepped")
 def step_scheduler(scheduler: Any, loop_trace: LoopTrace, provenance: Provenance) -> Iterator[Edit]:
     """Step the scheduler after each epoch."""
-    site = provenance.call(scheduler, "the scheduler")
-    name = provenance.assigned_name(site.place)
+    name = provenance.name_of(scheduler, "the scheduler")
     yield AtEndOfLoop(provenance.line(loop_trace.epoch_loop), f"{name}.step()", name)
 
 

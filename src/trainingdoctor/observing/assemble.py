@@ -22,7 +22,7 @@ from trainingdoctor.observing.chains import Chained, trained_as_one
 from trainingdoctor.observing.loaders import described, later_loader, loader_of
 from trainingdoctor.observing.ranks import unwrapped
 from trainingdoctor.observing.recorder import Recorder
-from trainingdoctor.observing.setters import schedule_of
+from trainingdoctor.observing.replay import schedule_of
 from trainingdoctor.observing.single import right_reading
 from trainingdoctor.observing.starts import repeated
 from trainingdoctor.observing.teachers import is_sensitive
@@ -84,7 +84,7 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
             "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
         )
     if elsewhere := _rates_elsewhere(recorder, trace, script):
-        known["schedule_trace"] = _set_by_function(recorder, latest) or Unavailable(elsewhere)
+        known["schedule_trace"] = _set_by_loop(recorder, latest) or Unavailable(elsewhere)
     if _take_turns(recorder):
         known["schedule_trace"] = Unavailable(
             "several schedulers are stepped at different times on one optimizer, which is not simulated"
@@ -154,9 +154,9 @@ def _rates_elsewhere(recorder: Recorder, trace: LoopTrace, script: Path) -> str:
     return f"the loop sets the learning rate by hand ({by_hand})" if by_hand else ""
 
 
-def _set_by_function(recorder: Recorder, latest: list[Optimizer]) -> ScheduleTrace | None:
-    """The schedule that a function of the loop's makes, where nothing else sets rates."""
-    setter = recorder.setter
+def _set_by_loop(recorder: Recorder, latest: list[Optimizer]) -> ScheduleTrace | None:
+    """The schedule that the loop makes by itself, where nothing else sets rates. Not replayed in a process whose training goes on."""
+    setter = recorder.setter if recorder.stops else None
     if setter is None or recorder.schedulers.watched or [id(o) for o in latest] != [id(setter.optimizer)]:
         return None
     watch = next(w for w in recorder.optimizers if w.optimizer is setter.optimizer)

@@ -43,7 +43,7 @@ def rate_written_at(script: Path, surely: bool = False) -> str:
     for file, tree in trees:
         groups = _groups(tree) if surely else None
         for node in _live(tree, used):
-            if isinstance(node, ast.Call) and updates_rate(node):
+            if isinstance(node, ast.Call) and _updates_rate(node):
                 return f"{Path(file).name}:{node.lineno}"
             if isinstance(node, ast.Assign | ast.AugAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -124,7 +124,20 @@ def _groups(tree: ast.Module) -> frozenset[str]:
     return frozenset(n.id for loop in loops for n in ast.walk(loop.target) if isinstance(n, ast.Name))
 
 
-def is_rate(target: ast.expr, groups: frozenset[str] | None) -> bool:
+def writes_rate(tree: ast.AST) -> bool:
+    """Whether anything in it assigns to `...["lr"]`, or updates a group's."""
+    return any(
+        _updates_rate(n) if isinstance(n, ast.Call) else any(is_rate(t) for t in _targets(n))
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call | ast.Assign | ast.AugAssign)
+    )
+
+
+def _targets(node: ast.Assign | ast.AugAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def is_rate(target: ast.expr, groups: frozenset[str] | None = None) -> bool:
     """Whether a target is `...["lr"]`. groups: names of what an optimizer's groups are gone through with; None for any owner."""
     if not (
         isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant) and target.slice.value == "lr"
@@ -134,7 +147,7 @@ def is_rate(target: ast.expr, groups: frozenset[str] | None) -> bool:
     return groups is None or "param_groups" in owner or owner in groups
 
 
-def updates_rate(call: ast.Call) -> bool:
+def _updates_rate(call: ast.Call) -> bool:
     """param_groups[0].update(lr=...), or of a dictionary that has "lr"."""
     function = call.func
     if (

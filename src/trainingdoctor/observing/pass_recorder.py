@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from dataclasses import replace
 from typing import Any
 
 from trainingdoctor.observing.afterwards import used_later
@@ -14,7 +15,7 @@ from trainingdoctor.observing.passes import Pass, Watched
 from trainingdoctor.observing.places import users_place
 from trainingdoctor.observing.record import Record
 from trainingdoctor.observing.setters import rate_setter
-from trainingdoctor.observing.starts import Start, random_state
+from trainingdoctor.observing.starts import start_of
 
 # A script that catches `Enough` so often catches everything, and goes on for ever.
 SWALLOWED = 10
@@ -35,13 +36,13 @@ class PassRecorder(Record):
         number = self._number(loader)
         for before in self.passes[-FEW:]:
             before.left = before.left or (before.number == number and not before.ended)
-        state, known = random_state(loader), self.kinds.get(number)
+        start, known = start_of(number, loader, self.built_count), self.kinds.get(number)
         single = self.one_batch_each
         if known == "training" and (
             self.steps >= self.limits.steps if single else self.epoch >= 2 and self._evaluated()
         ):
             self.later = self.later or used_later(sys._getframe(1))
-            self.starts.append(Start(number, state, self.built_count))
+            self.starts.append(start)
             self._enough()
         begun = Pass(loader, number, users_place(3), known="evaluation" if known == "evaluation" else None)
         if self._is_late() and not self._leads_to_evaluation(begun):
@@ -53,7 +54,7 @@ class PassRecorder(Record):
             begun.planned = epoch_loop(sys._getframe(3))
             self.setter = self.setter or rate_setter(sys._getframe(3))
         self.passes.append(begun)
-        self.starts.append(Start(number, state, self.built_count, begun))
+        self.starts.append(replace(start, begun=begun))
         self.ranks.on_pass(begun)
         self.graphs.forget()
         watched = Watched(iterator, begun, self)

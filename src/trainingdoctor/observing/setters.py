@@ -1,13 +1,10 @@
-"""A function of the user's own that sets the learning rate of each epoch: found in the loop, and called for the whole run."""
+"""What sets the learning rate of each epoch in a loop without a scheduler: a function of the user's own, or the loop itself."""
 
 from __future__ import annotations
 
 import ast
-import contextlib
-import io
-import math
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -15,45 +12,31 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from trainingdoctor.errors import UserCodeError
-from trainingdoctor.measure.calling import user_code
-from trainingdoctor.measure.schedule import ScheduleTrace
-from trainingdoctor.measure.simulation import momentum_of
-from trainingdoctor.observing.by_hand import is_rate, updates_rate
+from trainingdoctor.observing.by_hand import writes_rate
 from trainingdoctor.observing.epochs import value_of
-from trainingdoctor.observing.limits import Clock
+from trainingdoctor.observing.inline import Found, inline
 from trainingdoctor.observing.places import is_users, loops_around, syntax
-from trainingdoctor.observing.seen import StepSeen
 
-# Epochs that are replayed, and seconds for all of them.
-MOST, SECONDS = 10_000, 2.0
-# Rates that the loop was seen to have are met to that part.
-SAME = 1e-3
+# Longer runs are not replayed.
+MOST = 10_000
 
 
 @dataclass(frozen=True)
 class Setter:
-    """A call such as `adjust_learning_rate(optimizer, epoch, args)` in the loop over epochs.
+    """A call such as `adjust_learning_rate(optimizer, epoch, args)` in the loop over epochs, or statements that stand there in its place.
 
-    names: what its arguments are made of, without what counts the epochs.  counter: the name of that, and epochs: its values.
-    ahead: the call stands behind the pass through the data, and is for the next one.  rates: of the groups when it was seen.
-    where: file:line of the call.
+    set: sets the rates of an epoch.  epochs: their numbers.  ahead: it stands behind the pass through the data, and is for the next one.
+    rates: of the groups when it was seen.  file, where: of the user's, and file:line.
     """
 
-    function: Callable[..., Any]
-    call: ast.Call
-    names: Mapping[str, Any]
-    counter: str
+    set: Callable[[int], object]
+    name: str
     epochs: range
     optimizer: Optimizer
     ahead: bool
     rates: tuple[float, ...]
+    file: str
     where: str
-
-    @property
-    def name(self) -> str:
-        """Of the function, as a call."""
-        return f"{self.function.__name__}()"
 
 
 def rate_setter(frame: FrameType | None) -> Setter | None:
@@ -81,10 +64,8 @@ def _in_loop(loop: ast.For, frame: FrameType, inner: Sequence[FrameType]) -> Set
         return None
     bodies = [(loop.body, frame, counter)]
     for called in inner:
-        # What the loop's function hands on keeps its value, whatever it is called there.
-        mine = [
-            n for n, v in called.f_locals.items() if v is now or (type(v) is int and v == now and "ep" in n.lower())
-        ]
+        # What the loop hands on keeps its value, whatever it is called there; other counts may have that value, too.
+        mine = [n for n, v in called.f_locals.items() if type(v) is int and v == now and "ep" in n.lower()]
         bodies += [(_body(called), called, mine[0])] if mine else []
     found = (_setter(body, f, name, epochs) for body, f, name in bodies)
     return next((s for s in found if s is not None), None)
@@ -117,23 +98,36 @@ def _definition(code: types.CodeType) -> ast.FunctionDef | None:
 
 
 def _setter(body: Sequence[ast.stmt], frame: FrameType, counter: str, epochs: range) -> Setter | None:
-    names = {**frame.f_globals, **frame.f_locals}
-    for statement in body:
-        call = statement.value if isinstance(statement, ast.Expr | ast.Assign) else None
-        function = _function(call.func, names) if isinstance(call, ast.Call) else None
-        if not isinstance(call, ast.Call) or function is None or not _sets_rate(function):
-            continue
-        given = [*call.args, *(k.value for k in call.keywords)]
-        used = {n.id: names[n.id] for a in given for n in ast.walk(a) if isinstance(n, ast.Name) and n.id in names}
-        optimizer = _optimizer(used, function)
-        readable = all(k.arg for k in call.keywords) and all(value_of(a, used) is not None for a in given)
-        if optimizer is None or not readable or (counter not in used and used):
-            continue
-        rates = tuple(float(g["lr"]) for g in optimizer.param_groups)
-        where = f"{Path(frame.f_code.co_filename).name}:{call.lineno}"
-        used.pop(counter, None)
-        return Setter(function, call, used, counter, epochs, optimizer, call.lineno > frame.f_lineno, rates, where)
-    return None
+    names, file = {**frame.f_globals, **frame.f_locals}, frame.f_code.co_filename
+    found = next((f for s in body if (f := _called(s, names, counter)) is not None), None) or inline(
+        body, names, counter
+    )
+    if found is None:
+        return None
+    step, name, optimizer, line = found
+    where, rates = f"{Path(file).name}:{line}", tuple(float(g["lr"]) for g in optimizer.param_groups)
+    return Setter(step, name or where, epochs, optimizer, line > frame.f_lineno, rates, file, where)
+
+
+def _called(statement: ast.stmt, names: Mapping[str, Any], counter: str) -> Found | None:
+    """A statement that calls a function which sets rates, and whose arguments can be read."""
+    call = statement.value if isinstance(statement, ast.Expr | ast.Assign) else None
+    function = _function(call.func, names) if isinstance(call, ast.Call) else None
+    if not isinstance(call, ast.Call) or function is None or not _sets_rate(function):
+        return None
+    given = [*call.args, *(k.value for k in call.keywords)]
+    used = {n.id: names[n.id] for a in given for n in ast.walk(a) if isinstance(n, ast.Name) and n.id in names}
+    optimizer = _optimizer(used, function)
+    readable = all(k.arg for k in call.keywords) and all(value_of(a, used) is not None for a in given)
+    if optimizer is None or not readable or (counter not in used and used):
+        return None
+
+    def step(epoch: int) -> object:
+        known = {**used, counter: epoch}
+        keywords = {str(k.arg): value_of(k.value, known) for k in call.keywords}
+        return function(*(value_of(a, known) for a in call.args), **keywords)
+
+    return step, f"{function.__name__}()", optimizer, call.lineno
 
 
 def _function(node: ast.expr, names: Mapping[str, Any]) -> Callable[..., Any] | None:
@@ -155,19 +149,7 @@ def _sets_rate(function: Callable[..., Any]) -> bool:
     called = {n.func.id for n in ast.walk(own) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
     known = (function.__globals__.get(name) for name in called)
     others = [_definition(f.__code__) for f in known if isinstance(f, types.FunctionType)]
-    return any(map(_writes, (own, *(o for o in others if o is not None))))
-
-
-def _writes(function: ast.FunctionDef) -> bool:
-    return any(
-        updates_rate(n) if isinstance(n, ast.Call) else any(is_rate(t, None) for t in _targets(n))
-        for n in ast.walk(function)
-        if isinstance(n, ast.Call | ast.Assign | ast.AugAssign)
-    )
-
-
-def _targets(node: ast.Assign | ast.AugAssign) -> list[ast.expr]:
-    return node.targets if isinstance(node, ast.Assign) else [node.target]
+    return any(map(writes_rate, (own, *(o for o in others if o is not None))))
 
 
 def _optimizer(used: Mapping[str, Any], function: Callable[..., Any]) -> Optimizer | None:
@@ -179,73 +161,3 @@ def _optimizer(used: Mapping[str, Any], function: Callable[..., Any]) -> Optimiz
         if found:
             return next(iter(found.values())) if len(found) == 1 else None
     return None
-
-
-def replayed(setter: Setter) -> tuple[tuple[float, ...], ...] | None:
-    """The groups' rates in each epoch, called for all of them; what it changes in the optimizer's groups is put back.
-
-    None where it raises, takes too long, or gives what is no rate.
-    """
-    groups = setter.optimizer.param_groups
-    before = [{k: v for k, v in g.items() if k != "params"} for g in groups]
-    try:
-        for group, rate in zip(groups, setter.rates, strict=True):
-            group["lr"] = rate
-        quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
-        with quiet[0], quiet[1], user_code(setter.name):
-            rates = list(_called(setter))
-    except UserCodeError:
-        return None
-    finally:
-        for group, kept in zip(groups, before, strict=True):
-            group.update(kept)
-    known = [setter.rates, *rates[:-1]] if setter.ahead else rates
-    whole = len(known) == len(setter.epochs) and all(math.isfinite(r) for row in known for r in row)
-    return tuple(known) if whole else None
-
-
-def _called(setter: Setter) -> Iterator[tuple[float, ...]]:
-    clock = Clock()
-    for epoch in setter.epochs:
-        if clock.seconds > SECONDS:
-            return
-        names = {**setter.names, setter.counter: epoch}
-        given = [value_of(a, names) for a in setter.call.args]
-        setter.function(*given, **{str(k.arg): value_of(k.value, names) for k in setter.call.keywords})
-        yield tuple(float(g["lr"]) for g in setter.optimizer.param_groups)
-
-
-def schedule_of(setter: Setter, steps: Sequence[StepSeen], per_epoch: int | None) -> ScheduleTrace | None:
-    """The rates of the whole run; None where they cannot be had, or are not those that the loop was seen to have.
-
-    steps: of the setter's optimizer.  per_epoch: batches of an epoch.
-    """
-    rates = replayed(setter)
-    if rates is None or not steps or not all(_is_as_seen(rates, step) for step in steps):
-        return None
-    group = max(range(len(setter.rates)), key=lambda g: max(row[g] for row in rates))
-    own = setter.optimizer.param_groups[group]
-    return ScheduleTrace(
-        rates=tuple(row[group] for row in rates),
-        interval="epoch",
-        epochs=len(rates),
-        steps_per_epoch=per_epoch,
-        scheduler=setter.name,
-        adaptive=False,
-        horizon=None,
-        group=group,
-        averages=_averages(setter.function.__code__.co_filename),
-        momentum=momentum_of(own),
-        place=setter.where,
-    )
-
-
-def _is_as_seen(rates: Sequence[tuple[float, ...]], step: StepSeen) -> bool:
-    return step.epoch > len(rates) or math.isclose(rates[max(step.epoch, 1) - 1][0], step.rate, rel_tol=SAME)
-
-
-def _averages(file: str) -> bool:
-    """Whether a file speaks of stochastic weight averaging, whose rate stays up by design."""
-    tree = syntax(file)
-    names = (getattr(n, "id", getattr(n, "attr", "")) for n in ast.walk(tree)) if tree is not None else ()
-    return any("swa" in name.lower() for name in names if isinstance(name, str))

@@ -17,9 +17,13 @@ SHUFFLING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 @dataclass(frozen=True)
 class Start:
-    """number: of the loader.  state: None where it does not shuffle.  built: optimizers made before.  begun: None where nothing was drawn."""
+    """number: of the loader.  data: the identity of its data set.  state: None where it does not shuffle.  built: optimizers made before.
+
+    begun: None where nothing was drawn.
+    """
 
     number: int
+    data: int
     state: int | None
     built: int
     begun: Pass | None = None
@@ -27,7 +31,13 @@ class Start:
     def repeats(self, earlier: Start) -> bool:
         """Whether it draws what an earlier one drew, for the same optimizer: another seed or fold begins with one of its own."""
         drew = earlier.begun is not None and earlier.begun.batches > 0
-        return drew and self.state is not None and (self.state, self.built) == (earlier.state, earlier.built)
+        alike = (self.data, self.state, self.built) == (earlier.data, earlier.state, earlier.built)
+        return drew and self.state is not None and alike
+
+
+def start_of(number: int, loader: Any, built: int) -> Start:
+    """A pass through a loader is about to begin."""
+    return Start(number, id(getattr(loader, "dataset", None)), random_state(loader), built)
 
 
 def random_state(loader: Any) -> int | None:

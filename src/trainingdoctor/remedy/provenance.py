@@ -62,6 +62,16 @@ class Provenance:
         except Unplaceable as error:
             raise NotFixable(str(error)) from error
 
+    def name_of(self, value: Any, what: str) -> str:
+        """What an object is called where it is built, or else where the function that builds it is called. Raises NotFixable."""
+        refused: list[NotFixable] = []
+        for site in self.built(value, what).calls:
+            try:
+                return self.assigned_name(site.place)
+            except NotFixable as error:
+                refused.append(error)
+        raise refused[0]
+
     def name_at(self, value: Any, what: str, place: Place) -> str:
         """What an object that was built before is called at a place in the same file. Raises NotFixable."""
         built = self.call(value, what).place
