@@ -117,6 +117,38 @@ def inline(args: Any) -> torch.optim.Optimizer:
     return optimizer
 
 
+def rate_of(epoch: int) -> float:
+    if epoch < 4:
+        return 0.4
+    return 0.4 * max(0.1, 1 - epoch / 8)
+
+
+def by_two_functions(args: Any) -> torch.optim.Optimizer:
+    """As in the SWA repository: one computes, the other sets."""
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    for epoch in range(args.epochs):
+        rate = rate_of(epoch)
+        set_rate(optimizer, rate)
+        train(model, optimizer)
+        if epoch == 1:
+            break
+    return optimizer
+
+
+def by_the_loss(args: Any) -> torch.optim.Optimizer:
+    """What a pass through the data gave is not had without it."""
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    for epoch in range(args.epochs):
+        train(model, optimizer)
+        loss = float(model.weight.sum())
+        set_rate(optimizer, args.lr / (1 + epoch) if loss < 100 else 0.0)
+        if epoch == 1:
+            break
+    return optimizer
+
+
 def inline_drops(args: Any) -> torch.optim.Optimizer:
     model = nn.Linear(4, 2)
     optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
@@ -198,6 +230,8 @@ def test_a_method_in_a_function_that_the_loop_calls() -> None:
 def test_statements_of_the_loop_itself() -> None:
     assert rates(inline) == [0.4, 0.384776, 0.341421, 0.276537, 0.2, 0.123463, 0.0, 0.0]
     assert rates(inline_drops) == [0.4] * 4 + [0.04] * 2 + [0.004] * 2
+    assert rates(by_two_functions) == [0.4] * 4 + [0.2, 0.15, 0.1, 0.05]
+    assert watched(by_the_loss) is None
     seen = watched(inline)
     assert seen is not None
     assert re.fullmatch(r"test_setters\.py:\d+", seen.place)

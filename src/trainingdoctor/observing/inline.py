@@ -11,6 +11,8 @@ from typing import Any
 from torch.optim import Optimizer
 
 from trainingdoctor.observing.by_hand import is_rate, writes_rate
+from trainingdoctor.observing.definitions import definition_of, function_of
+from trainingdoctor.observing.epochs import value_of
 
 # What sets the rate of an epoch, a name for people ("" for its place), the optimizer, and the line.
 Found = tuple[Callable[[int], object], str, Optimizer, int]
@@ -18,16 +20,17 @@ Found = tuple[Callable[[int], object], str, Optimizer, int]
 ALLOWED = (
     *(ast.Assign, ast.AugAssign, ast.If, ast.For, ast.Expr, ast.Pass, ast.Name, ast.Attribute, ast.Subscript, ast.Constant),
     *(ast.List, ast.Tuple, ast.Compare, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Call, ast.JoinedStr, ast.FormattedValue),
-    *(ast.GeneratorExp, ast.ListComp, ast.comprehension),
+    *(ast.GeneratorExp, ast.ListComp, ast.comprehension, ast.Return),
     *(ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.keyword),
 )  # fmt: skip
+SETTING = (ast.Assign, ast.AugAssign, ast.If, ast.For, ast.Expr)
 FUNCTIONS = ("abs", "float", "int", "len", "max", "min", "print", "range", "round", "sum", "enumerate")
 MODULES = ("math", "numpy")
 
 
 def inline(body: Sequence[ast.stmt], names: Mapping[str, Any], counter: str) -> Found | None:
     """The statements of a body that set rates, with what they are computed from; None where they do anything else, or stand apart."""
-    setting = [s for s in body if isinstance(s, ast.Assign | ast.AugAssign | ast.If | ast.For) and writes_rate(s)]
+    setting = [s for s in body if isinstance(s, SETTING) and _sets_rate(s, names)]
     if not setting:
         return None
     before = body[: body.index(setting[0])]
@@ -71,14 +74,29 @@ def _is_plain(statement: ast.stmt, names: Mapping[str, Any]) -> bool:
 
 
 def _only_computes(function: ast.expr, names: Mapping[str, Any]) -> bool:
-    """A builtin that does nothing but compute, or something of math or NumPy."""
-    if isinstance(function, ast.Name):
-        return function.id in FUNCTIONS and names.get(function.id, getattr(builtins, function.id)) is getattr(
-            builtins, function.id
-        )
-    owner = (
-        names.get(function.value.id)
-        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
-        else None
+    """A builtin that does nothing but compute, something of math or NumPy, or a function of the user's that is plain itself."""
+    if isinstance(function, ast.Name) and function.id in FUNCTIONS:
+        own = getattr(builtins, function.id)
+        return names.get(function.id, own) is own
+    owner = value_of(function.value, names) if isinstance(function, ast.Attribute) else None
+    if isinstance(owner, types.ModuleType) and owner.__name__ in MODULES:
+        return True
+    users = function_of(function, names)
+    own = definition_of(users.__code__) if isinstance(users, types.FunctionType) else None
+    # Not of functions that call others of the user's: these may call one another.
+    return (
+        own is not None and users is not None and all(_is_plain(s, _without_users(users.__globals__)) for s in own.body)
     )
-    return isinstance(owner, types.ModuleType) and owner.__name__ in MODULES
+
+
+def _without_users(names: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: v for n, v in names.items() if not isinstance(v, types.FunctionType)}
+
+
+def _sets_rate(statement: ast.stmt, names: Mapping[str, Any]) -> bool:
+    """Whether it writes a rate, or calls a function of the user's that does."""
+    if writes_rate(statement):
+        return True
+    called = (function_of(n.func, names) for n in ast.walk(statement) if isinstance(n, ast.Call))
+    known = (definition_of(f.__code__) for f in called if isinstance(f, types.FunctionType))
+    return any(d is not None and writes_rate(d) for d in known)

@@ -13,9 +13,10 @@ from typing import Any
 from torch.optim import Optimizer
 
 from trainingdoctor.observing.by_hand import writes_rate
+from trainingdoctor.observing.definitions import definition_of, function_of
 from trainingdoctor.observing.epochs import value_of
 from trainingdoctor.observing.inline import Found, inline
-from trainingdoctor.observing.places import is_users, loops_around, syntax
+from trainingdoctor.observing.places import is_users, loops_around
 
 # Longer runs are not replayed.
 MOST = 10_000
@@ -85,16 +86,8 @@ def _range(node: ast.expr, names: Mapping[str, Any]) -> range | None:
 
 def _body(frame: FrameType) -> list[ast.stmt]:
     """Of the function that a frame runs."""
-    found = _definition(frame.f_code)
+    found = definition_of(frame.f_code)
     return [] if found is None else found.body
-
-
-def _definition(code: types.CodeType) -> ast.FunctionDef | None:
-    tree = syntax(code.co_filename)
-    functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)) if tree is not None else ()
-    first = code.co_firstlineno
-    named = (f for f in functions if f.name == code.co_name)
-    return next((f for f in named if min([f.lineno, *(d.lineno for d in f.decorator_list)]) == first), None)
 
 
 def _setter(body: Sequence[ast.stmt], frame: FrameType, counter: str, epochs: range) -> Setter | None:
@@ -112,7 +105,7 @@ def _setter(body: Sequence[ast.stmt], frame: FrameType, counter: str, epochs: ra
 def _called(statement: ast.stmt, names: Mapping[str, Any], counter: str) -> Found | None:
     """A statement that calls a function which sets rates, and whose arguments can be read."""
     call = statement.value if isinstance(statement, ast.Expr | ast.Assign) else None
-    function = _function(call.func, names) if isinstance(call, ast.Call) else None
+    function = function_of(call.func, names) if isinstance(call, ast.Call) else None
     if not isinstance(call, ast.Call) or function is None or not _sets_rate(function):
         return None
     given = [*call.args, *(k.value for k in call.keywords)]
@@ -130,25 +123,14 @@ def _called(statement: ast.stmt, names: Mapping[str, Any], counter: str) -> Foun
     return step, f"{function.__name__}()", optimizer, call.lineno
 
 
-def _function(node: ast.expr, names: Mapping[str, Any]) -> Callable[..., Any] | None:
-    """The user's function or method that is called; None for what else can be called."""
-    found = value_of(node, names)
-    if found is None and isinstance(node, ast.Attribute):
-        owner = value_of(node.value, names)
-        method = next((vars(k).get(node.attr) for k in type(owner).__mro__ if node.attr in vars(k)), None)
-        found = types.MethodType(method, owner) if isinstance(method, types.FunctionType) else None
-    plain = isinstance(found, types.FunctionType | types.MethodType)
-    return found if plain and is_users(found.__code__.co_filename) else None
-
-
 def _sets_rate(function: Callable[..., Any]) -> bool:
     """Whether its source assigns to a group's "lr", or that of a function of its module that it calls."""
-    own = _definition(function.__code__)
+    own = definition_of(function.__code__)
     if own is None:
         return False
     called = {n.func.id for n in ast.walk(own) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
     known = (function.__globals__.get(name) for name in called)
-    others = [_definition(f.__code__) for f in known if isinstance(f, types.FunctionType)]
+    others = [definition_of(f.__code__) for f in known if isinstance(f, types.FunctionType)]
     return any(map(writes_rate, (own, *(o for o in others if o is not None))))
 
 
