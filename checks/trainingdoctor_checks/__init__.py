@@ -34,6 +34,7 @@ AREAS = (
     "model",
     "model_structure",
     "model_use",
+    "model_sequences",
     "activations",
     "freezing",
     "initialization",

@@ -21,6 +21,7 @@ from trainingdoctor_checks import (
     loss,
     loss_targets,
     model,
+    model_sequences,
     model_use,
     normalization,
     shown,
@@ -269,9 +270,9 @@ def test_padding_that_is_read() -> None:
     labels = torch.arange(32) % 2
     for reads, severity in (("last", "warning"), ("all", "info")):
         read = training(Reader(reads), PADDED, labels, criterion=CE)
-        assert_unwell(model_use.reads_padding, read, severity=severity, mentions="token 0")
+        assert_unwell(model_sequences.reads_padding, read, severity=severity, mentions="token 0")
     for reads in ("packed", "mean"):
-        assert_healthy(model_use.reads_padding, training(Reader(reads), PADDED, labels, criterion=CE))
+        assert_healthy(model_sequences.reads_padding, training(Reader(reads), PADDED, labels, criterion=CE))
 
 
 def test_a_recurrent_layer_that_runs_along_the_batch() -> None:

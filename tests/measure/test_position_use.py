@@ -10,7 +10,7 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.position_use import PositionUse, position_use
 from trainingdoctor.testing import assert_healthy, assert_unwell
-from trainingdoctor_checks.model_use import reads_one_position
+from trainingdoctor_checks.model_sequences import reads_one_position
 
 TOKENS = torch.randint(1, 20, (8, 12), generator=torch.Generator().manual_seed(0))
 PADDED = TOKENS.clone()

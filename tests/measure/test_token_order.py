@@ -8,7 +8,7 @@ from trainingdoctor.errors import Unavailable
 from trainingdoctor.measure.batches import Batch
 from trainingdoctor.measure.token_order import TokenOrder, token_order
 from trainingdoctor.testing import assert_healthy, assert_unwell
-from trainingdoctor_checks.model_use import ignores_order
+from trainingdoctor_checks.model_sequences import ignores_order
 
 TOKENS = torch.randint(1, 20, (8, 9), generator=torch.Generator().manual_seed(0))
 TOKENS[:4, 6:] = 0

@@ -83,12 +83,8 @@ def assembled(recorder: Recorder, script: Path) -> tuple[Training, dict[str, Any
         known["augmentation_pairs"] = Unavailable(
             "each batch gets one target for all its samples, as real or generated: no classes are learned by heart"
         )
-    if elsewhere := _rates_elsewhere(recorder, trace, script):
-        known["schedule_trace"] = _set_by_loop(recorder, latest) or Unavailable(elsewhere)
-    if _take_turns(recorder):
-        known["schedule_trace"] = Unavailable(
-            "several schedulers are stepped at different times on one optimizer, which is not simulated"
-        )
+    if (schedule := _schedule(recorder, trace, latest, script)) is not None:
+        known["schedule_trace"] = schedule
     schedulers = [w.scheduler for w in recorder.schedulers.watched if driven(w.scheduler) in latest]
     clip = recorder.clipping.seen()
     training = Training(
@@ -144,6 +140,16 @@ def _one(found: list[Any]) -> Any:
 
 def _per_step(recorder: Recorder) -> bool:
     return any(w.within > w.ticks / 2 for w in recorder.schedulers.watched)
+
+
+def _schedule(
+    recorder: Recorder, trace: LoopTrace, latest: list[Optimizer], script: Path
+) -> ScheduleTrace | Unavailable | None:
+    """The schedule where no scheduler of torch alone makes it, or why it is not known; None where one does."""
+    if _take_turns(recorder):
+        return Unavailable("several schedulers are stepped at different times on one optimizer, which is not simulated")
+    elsewhere = _rates_elsewhere(recorder, trace, script)
+    return (_set_by_loop(recorder, latest) or Unavailable(elsewhere)) if elsewhere else None
 
 
 def _rates_elsewhere(recorder: Recorder, trace: LoopTrace, script: Path) -> str:
