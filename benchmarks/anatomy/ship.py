@@ -12,6 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from trainingdoctor.costs import MeasuredCost
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 NO_CODES = ("healthy", "combination")
@@ -55,8 +57,8 @@ def short_trainings(known: set[str]) -> list[dict[str, Any]]:
 
 
 def is_cost(row: dict[str, Any]) -> bool:
-    """Whether it is more than twice the deviation of the healthy twin."""
-    return bool(row["points"] >= 2 * row["noise"])
+    """Whether reports would tell it as one."""
+    return not MeasuredCost(**row).is_noise
 
 
 def main() -> None:

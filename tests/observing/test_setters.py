@@ -79,9 +79,13 @@ class Trainer:
         train(self.model, self.optimizer)
 
 
-def in_main(args: Any) -> torch.optim.Optimizer:
+def built(args: Any) -> tuple[nn.Module, torch.optim.Optimizer]:
     model = nn.Linear(4, 2)
-    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    return model, torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+
+
+def in_main(args: Any) -> torch.optim.Optimizer:
+    model, optimizer = built(args)
     for epoch in range(args.start, args.epochs):
         lr = adjust_learning_rate(optimizer, epoch, args)
         train(model, optimizer)
@@ -91,8 +95,7 @@ def in_main(args: Any) -> torch.optim.Optimizer:
 
 
 def behind(args: Any) -> torch.optim.Optimizer:
-    model = nn.Linear(4, 2)
-    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    model, optimizer = built(args)
     for epoch in range(1, args.epochs + 1):
         train(model, optimizer)
         halve(optimizer, epoch)
@@ -102,8 +105,7 @@ def behind(args: Any) -> torch.optim.Optimizer:
 
 
 def inline(args: Any) -> torch.optim.Optimizer:
-    model = nn.Linear(4, 2)
-    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    model, optimizer = built(args)
     for epoch in range(args.epochs):
         model.train()
         rate = 0.5 * args.lr * (1 + math.cos(math.pi * epoch / args.epochs))
@@ -125,8 +127,7 @@ def rate_of(epoch: int) -> float:
 
 def by_two_functions(args: Any) -> torch.optim.Optimizer:
     """As in the SWA repository: one computes, the other sets."""
-    model = nn.Linear(4, 2)
-    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    model, optimizer = built(args)
     for epoch in range(args.epochs):
         rate = rate_of(epoch)
         set_rate(optimizer, rate)
@@ -138,8 +139,7 @@ def by_two_functions(args: Any) -> torch.optim.Optimizer:
 
 def by_the_loss(args: Any) -> torch.optim.Optimizer:
     """What a pass through the data gave is not had without it."""
-    model = nn.Linear(4, 2)
-    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    model, optimizer = built(args)
     for epoch in range(args.epochs):
         train(model, optimizer)
         loss = float(model.weight.sum())
@@ -150,8 +150,7 @@ def by_the_loss(args: Any) -> torch.optim.Optimizer:
 
 
 def inline_drops(args: Any) -> torch.optim.Optimizer:
-    model = nn.Linear(4, 2)
-    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    model, optimizer = built(args)
     for epoch in range(1, args.epochs + 1):
         train(model, optimizer)
         if epoch in args.drops:
@@ -164,8 +163,7 @@ def inline_drops(args: Any) -> torch.optim.Optimizer:
 
 def inline_noted(args: Any) -> torch.optim.Optimizer:
     """What it writes down as well is the user's: it is not run once more."""
-    model = nn.Linear(4, 2)
-    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    model, optimizer = built(args)
     for epoch in range(args.epochs):
         if epoch in args.drops:
             args.lr = optimizer.param_groups[0]["lr"] = args.lr * 0.1

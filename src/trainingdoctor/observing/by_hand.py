@@ -45,10 +45,8 @@ def rate_written_at(script: Path, surely: bool = False) -> str:
         for node in _live(tree, used):
             if isinstance(node, ast.Call) and _updates_rate(node):
                 return f"{Path(file).name}:{node.lineno}"
-            if isinstance(node, ast.Assign | ast.AugAssign):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                if any(is_rate(t, groups) for t in targets):
-                    return f"{Path(file).name}:{node.lineno}"
+            if isinstance(node, ast.Assign | ast.AugAssign) and any(is_rate(t, groups) for t in _targets(node)):
+                return f"{Path(file).name}:{node.lineno}"
     return ""
 
 

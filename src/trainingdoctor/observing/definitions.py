@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from trainingdoctor.observing.by_hand import writes_rate
 from trainingdoctor.observing.epochs import value_of
 from trainingdoctor.observing.places import is_users, syntax
 
@@ -29,3 +30,12 @@ def definition_of(code: types.CodeType) -> ast.FunctionDef | None:
     first = code.co_firstlineno
     named = (f for f in functions if f.name == code.co_name)
     return next((f for f in named if min([f.lineno, *(d.lineno for d in f.decorator_list)]) == first), None)
+
+
+def sets_rate(tree: ast.AST, names: Mapping[str, Any]) -> bool:
+    """Whether a statement or a function writes a learning rate, or calls a function of the user's that does. names: that it knows."""
+    if writes_rate(tree):
+        return True
+    called = (function_of(n.func, names) for n in ast.walk(tree) if isinstance(n, ast.Call))
+    known = (definition_of(f.__code__) for f in called if isinstance(f, types.FunctionType))
+    return any(d is not None and writes_rate(d) for d in known)

@@ -72,17 +72,23 @@ def _loops(frame: FrameType) -> Iterator[tuple[str, EpochLoop | None]]:
         yield name, EpochLoop(count, f"{file}:{node.lineno}") if known and count else None
 
 
-def _counted(node: ast.expr, names: Mapping[str, Any]) -> int | None:
+def range_of(node: ast.expr, names: Mapping[str, Any]) -> range | None:
+    """What a loop goes through: `range(...)`, `trange(...)`, or one of these within tqdm and the like; None where it cannot be read."""
     if not isinstance(node, ast.Call):
         value = value_of(node, names)
-        return len(value) if isinstance(value, range) else None
+        return value if isinstance(value, range) else None
     called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     if called not in ("range", "trange"):
-        return _counted(node.args[0], names) if node.args else None
+        return range_of(node.args[0], names) if node.args else None
     bounds = [value_of(a, names) for a in node.args]
     if not bounds or not all(isinstance(b, int) for b in bounds):
         return None
-    return len(range(*bounds)) if bounds[-1] != 0 or len(bounds) < 3 else None
+    return range(*bounds) if bounds[-1] != 0 or len(bounds) < 3 else None
+
+
+def _counted(node: ast.expr, names: Mapping[str, Any]) -> int | None:
+    found = range_of(node, names)
+    return None if found is None else len(found)
 
 
 def _compared(node: ast.expr, names: Mapping[str, Any]) -> int | None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from trainingdoctor.observing.by_hand import is_rate, writes_rate
-from trainingdoctor.observing.definitions import definition_of, function_of
+from trainingdoctor.observing.by_hand import is_rate
+from trainingdoctor.observing.definitions import definition_of, function_of, sets_rate
 from trainingdoctor.observing.epochs import value_of
 
 # What sets the rate of an epoch, a name for people ("" for its place), the optimizer, and the line.
@@ -30,7 +30,7 @@ MODULES = ("math", "numpy")
 
 def inline(body: Sequence[ast.stmt], names: Mapping[str, Any], counter: str) -> Found | None:
     """The statements of a body that set rates, with what they are computed from; None where they do anything else, or stand apart."""
-    setting = [s for s in body if isinstance(s, SETTING) and _sets_rate(s, names)]
+    setting = [s for s in body if isinstance(s, SETTING) and sets_rate(s, names)]
     if not setting:
         return None
     before = body[: body.index(setting[0])]
@@ -91,12 +91,3 @@ def _only_computes(function: ast.expr, names: Mapping[str, Any]) -> bool:
 
 def _without_users(names: Mapping[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in names.items() if not isinstance(v, types.FunctionType)}
-
-
-def _sets_rate(statement: ast.stmt, names: Mapping[str, Any]) -> bool:
-    """Whether it writes a rate, or calls a function of the user's that does."""
-    if writes_rate(statement):
-        return True
-    called = (function_of(n.func, names) for n in ast.walk(statement) if isinstance(n, ast.Call))
-    known = (definition_of(f.__code__) for f in called if isinstance(f, types.FunctionType))
-    return any(d is not None and writes_rate(d) for d in known)

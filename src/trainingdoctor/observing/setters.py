@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from trainingdoctor.observing.by_hand import writes_rate
-from trainingdoctor.observing.definitions import definition_of, function_of
-from trainingdoctor.observing.epochs import value_of
+from trainingdoctor.observing.definitions import definition_of, function_of, sets_rate
+from trainingdoctor.observing.epochs import range_of, value_of
 from trainingdoctor.observing.inline import Found, inline
 from trainingdoctor.observing.places import is_users, loops_around
 
@@ -60,7 +58,7 @@ def rate_setter(frame: FrameType | None) -> Setter | None:
 def _in_loop(loop: ast.For, frame: FrameType, inner: Sequence[FrameType]) -> Setter | None:
     names = {**frame.f_globals, **frame.f_locals}
     counter = loop.target.id if isinstance(loop.target, ast.Name) else ""
-    epochs, now = _range(loop.iter, names), names.get(counter)
+    epochs, now = range_of(loop.iter, names), names.get(counter)
     if epochs is None or len(epochs) > MOST or now not in epochs:
         return None
     bodies = [(loop.body, frame, counter)]
@@ -70,18 +68,6 @@ def _in_loop(loop: ast.For, frame: FrameType, inner: Sequence[FrameType]) -> Set
         bodies += [(_body(called), called, mine[0])] if mine else []
     found = (_setter(body, f, name, epochs) for body, f, name in bodies)
     return next((s for s in found if s is not None), None)
-
-
-def _range(node: ast.expr, names: Mapping[str, Any]) -> range | None:
-    """Of `range(...)`, `trange(...)`, or one of these within tqdm and the like."""
-    if not isinstance(node, ast.Call):
-        value = value_of(node, names)
-        return value if isinstance(value, range) else None
-    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    if called not in ("range", "trange"):
-        return _range(node.args[0], names) if node.args else None
-    bounds = [value_of(a, names) for a in node.args]
-    return range(*bounds) if bounds and all(type(b) is int for b in bounds) else None
 
 
 def _body(frame: FrameType) -> list[ast.stmt]:
@@ -106,7 +92,10 @@ def _called(statement: ast.stmt, names: Mapping[str, Any], counter: str) -> Foun
     """A statement that calls a function which sets rates, and whose arguments can be read."""
     call = statement.value if isinstance(statement, ast.Expr | ast.Assign) else None
     function = function_of(call.func, names) if isinstance(call, ast.Call) else None
-    if not isinstance(call, ast.Call) or function is None or not _sets_rate(function):
+    if not isinstance(call, ast.Call) or function is None:
+        return None
+    own = definition_of(function.__code__)
+    if own is None or not sets_rate(own, function.__globals__):
         return None
     given = [*call.args, *(k.value for k in call.keywords)]
     used = {n.id: names[n.id] for a in given for n in ast.walk(a) if isinstance(n, ast.Name) and n.id in names}
@@ -121,17 +110,6 @@ def _called(statement: ast.stmt, names: Mapping[str, Any], counter: str) -> Foun
         return function(*(value_of(a, known) for a in call.args), **keywords)
 
     return step, f"{function.__name__}()", optimizer, call.lineno
-
-
-def _sets_rate(function: Callable[..., Any]) -> bool:
-    """Whether its source assigns to a group's "lr", or that of a function of its module that it calls."""
-    own = definition_of(function.__code__)
-    if own is None:
-        return False
-    called = {n.func.id for n in ast.walk(own) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-    known = (function.__globals__.get(name) for name in called)
-    others = [definition_of(f.__code__) for f in known if isinstance(f, types.FunctionType)]
-    return any(map(writes_rate, (own, *(o for o in others if o is not None))))
 
 
 def _optimizer(used: Mapping[str, Any], function: Callable[..., Any]) -> Optimizer | None:
