@@ -128,17 +128,17 @@ def _correlations(images: Tensor) -> tuple[float, float, float]:
     for axis in (2, 3):
         size = x.shape[axis]
         distances = [d for d in (channels, size // channels, size // channels + 1) if 2 <= d < size]
-        all_of_them = [_at_distance(x, axis, d, variance) for d in range(1, max(distances, default=1) + 1) if d < size]
-        apart = max((all_of_them[d - 1] for d in distances), default=0.0)
-        pairs.append((all_of_them[0] if all_of_them else 1.0, apart))
-        dips.append(max((all_of_them[d - 1] - max(_middle(all_of_them, d)) for d in distances), default=0.0))
+        looked_at = {1, *distances, *(m for d in distances for m in _middle(d))}
+        at = {d: _at_distance(x, axis, d, variance) for d in looked_at if d < size}
+        pairs.append((at.get(1, 1.0), max((at[d] for d in distances), default=0.0)))
+        dips.append(max((at[d] - max(at[m] for m in _middle(d)) for d in distances), default=0.0))
     adjacent, apart = max(pairs, key=lambda pair: pair[1] - pair[0])
     return adjacent, apart, min(dips)
 
 
-def _middle(correlations: list[float], distance: int) -> list[float]:
-    """Those at a third to two thirds of a distance. A texture that repeats has its peaks there, too."""
-    return correlations[math.ceil(distance / 3) - 1 : 2 * distance // 3]
+def _middle(distance: int) -> range:
+    """Those from a third to two thirds of a distance. A texture that repeats has its peaks there, too."""
+    return range(math.ceil(distance / 3), 2 * distance // 3 + 1)
 
 
 def _at_distance(x: Tensor, axis: int, distance: int, variance: Tensor) -> float:
